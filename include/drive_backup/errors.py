@@ -1,0 +1,160 @@
+"""Everything that can go wrong, as types.
+
+Retryability is a type, not a string. ``str(error)`` is a sentence for a person and says what to do;
+``error.reason`` is a stable word for machines (Drive's own ``reason`` where Drive gave one)::
+
+    DriveBackupError
+    ├── PermanentError              trying again cannot help
+    │   ├── ConfigError             config file or params: names the place, the value, what is allowed
+    │   ├── CredentialsError        Google or Azure refuses who we are or what we may do
+    │   ├── SecretMissingError      a connection is in no secrets backend
+    │   ├── SourceNotFoundError     no such user, shared drive or folder, or no access to it
+    │   ├── ContainerMissingError   the Blob container is not there and may not be made
+    │   ├── DailyQuotaError         Drive gives nothing more today
+    │   ├── CorruptStoreError       what is stored is not what was written
+    │   ├── SnapshotIncompleteError the run's result is partial; raised last, so that the run fails
+    │   └── ItemUnavailableError    one item: Drive will not give it; data in the catalogue, not a failed run
+    └── TransientError              the same call may succeed later
+        ├── RateLimitError          slow down; may carry ``retry_after``
+        ├── ServiceUnavailableError Drive, Blob, vault or hub is down or unreachable
+        ├── BrokenBodyError         a body was cut or its bytes do not match the checksum
+        ├── ItemChangedError        one item changed while it was read
+        └── StoppedError            the task was asked to stop
+"""
+
+from __future__ import annotations
+
+
+class DriveBackupError(Exception):
+    """Base of all errors that this package raises on purpose.
+
+    :param message: a sentence that says what happened and what to do.
+    :param reason: a stable machine-readable word, e.g. Drive's ``cannotDownloadAbusiveFile``.
+    """
+
+    default_reason = "error"
+
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason or self.default_reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions with keyword-only arguments do not survive pickling by default; Airflow pickles them.
+        return (_rebuild, (type(self), str(self), dict(self.__dict__)))
+
+
+def _rebuild(cls: type[DriveBackupError], message: str, state: dict[str, object]) -> DriveBackupError:
+    error = cls.__new__(cls)
+    Exception.__init__(error, message)
+    error.__dict__.update(state)
+    return error
+
+
+class PermanentError(DriveBackupError):
+    """Trying again cannot help: a person has to change something, or the fact is recorded."""
+
+
+class ConfigError(PermanentError):
+    """The config file or a param is wrong."""
+
+    default_reason = "config"
+
+
+class CredentialsError(PermanentError):
+    """Google or Azure refuses the credential."""
+
+    default_reason = "credentials"
+
+
+class SecretMissingError(PermanentError):
+    """A connection is defined nowhere."""
+
+    default_reason = "secretMissing"
+
+
+class SourceNotFoundError(PermanentError):
+    """A user, shared drive or folder does not exist or is out of the credential's reach."""
+
+    default_reason = "notFound"
+
+
+class ContainerMissingError(PermanentError):
+    """The Blob container does not exist and may not be created."""
+
+    default_reason = "ContainerNotFound"
+
+
+class DailyQuotaError(PermanentError):
+    """Drive gives this project nothing more today; the next run goes on."""
+
+    default_reason = "dailyLimitExceeded"
+
+
+class CorruptStoreError(PermanentError):
+    """Something stored is not what was written there."""
+
+    default_reason = "corrupt"
+
+
+class SnapshotIncompleteError(PermanentError):
+    """The run's result is partial. Raised after everything is committed, so that the alert fires."""
+
+    default_reason = "partial"
+
+
+class ItemUnavailableError(PermanentError):
+    """Drive will not give one item; ``reason`` is Drive's."""
+
+    default_reason = "unavailable"
+
+
+class TransientError(DriveBackupError):
+    """The same call may succeed later."""
+
+
+class RateLimitError(TransientError):
+    """Too fast.
+
+    :param retry_after: seconds that the server asked for, if it did.
+    """
+
+    default_reason = "rateLimitExceeded"
+
+    def __init__(self, message: str, *, reason: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, reason=reason)
+        self.retry_after = retry_after
+
+
+class ServiceUnavailableError(TransientError):
+    """A service is down, unreachable, or answers 5xx.
+
+    :param service: ``drive``, ``blob``, ``vault`` or ``eventhubs``.
+    :param retry_after: seconds that the server asked for, if it did.
+    """
+
+    default_reason = "unavailable"
+
+    def __init__(
+        self, message: str, *, service: str, reason: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, reason=reason)
+        self.service = service
+        self.retry_after = retry_after
+
+
+class BrokenBodyError(TransientError):
+    """A body was cut short, or its bytes do not match what Drive says of them."""
+
+    default_reason = "brokenBody"
+
+
+class ItemChangedError(TransientError):
+    """An item changed while it was being read."""
+
+    default_reason = "changedWhileReading"
+
+
+class StoppedError(TransientError):
+    """The task was asked to stop; what is recorded so far is kept."""
+
+    default_reason = "stopped"

@@ -1,0 +1,300 @@
+"""The nouns. Frozen structs that serialise to plain JSON; nothing here does I/O.
+
+msgspec is used because one run encodes and decodes each item several times (work area, catalogue), and it does
+that with types checked at a fraction of the cost of dataclasses and ``json``.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from include.drive_backup.errors import ConfigError
+
+FOLDER = "application/vnd.google-apps.folder"
+SHORTCUT = "application/vnd.google-apps.shortcut"
+NATIVE_PREFIX = "application/vnd.google-apps."
+
+SourceKind = Literal["user", "drive", "folder"]
+ItemKind = Literal["file", "folder", "shortcut", "native"]
+Mode = Literal["incremental", "full"]
+
+#: What became of an item (one per catalogue row).
+#: ``copied``       its content was downloaded in this run
+#: ``unchanged``    its content was stored by an earlier run
+#: ``known``        the same bytes are stored already for another item or path
+#: ``metadata``     it has no content (folder, shortcut …)
+#: ``unavailable``  Drive will not give its content; ``reason`` says why
+#: ``failed``       its content could not be had this time; makes the snapshot partial
+Outcome = Literal["copied", "unchanged", "known", "metadata", "unavailable", "failed"]
+
+#: How true a row is for the instant T: ``exact``; ``head-later`` (the content is from after T, the one at T could
+#: not be had); ``unavailable`` (there is no content).
+Fidelity = Literal["exact", "head-later", "unavailable"]
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of the model: frozen, by keyword, defaults left out of the JSON."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain builtins, fit for XCom."""
+        result: dict[str, Any] = msgspec.to_builtins(self)
+        return result
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Any:
+        """The inverse of :meth:`to_dict`; unknown keys are ignored."""
+        return msgspec.convert(data, cls)
+
+
+class Source(Struct):
+    """One Drive corpus: ``user/<email>``, ``drive/<driveId>`` or ``folder/<folderId>``."""
+
+    kind: SourceKind
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Source:
+        """Read ``kind/id``.
+
+        :raises ConfigError: with what is allowed.
+        """
+        match = re.fullmatch(r"(user|drive|folder)/([^/\s]+)", text.strip())
+        if match is None:
+            raise ConfigError(
+                f"'{text}' is not a source. Write user/<email address>, drive/<shared drive id> "
+                "or folder/<folder id>, e.g. user/ann@example.com."
+            )
+        kind, ident = match.groups()
+        return cls(kind=kind, id=ident.lower() if kind == "user" else ident)  # type: ignore[arg-type]
+
+
+def floor_ms(moment: datetime) -> datetime:
+    """Drive's clock has milliseconds; an instant has no more than that."""
+    moment = moment.astimezone(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def format_instant(moment: datetime) -> str:
+    """``20261123T000000.000Z``: sorts as text, and is legal in file names everywhere."""
+    moment = floor_ms(moment)
+    return moment.strftime("%Y%m%dT%H%M%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def parse_instant(text: str) -> datetime:
+    """The inverse of :func:`format_instant`.
+
+    :raises ValueError: when the text is no instant.
+    """
+    return datetime.strptime(text, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
+
+
+class Item(Struct):
+    """One Drive file resource, with the fields that decisions need, and the whole of it in ``resource``.
+
+    Times are UTC. ``size`` is in bytes; a native's size is not the size of its export. Checksums are lower-case hex.
+    """
+
+    id: str
+    name: str
+    mime_type: str
+    parents: tuple[str, ...] = ()
+    created: datetime | None = None
+    modified: datetime | None = None
+    size: int | None = None
+    md5: str | None = None
+    sha256: str | None = None
+    version: str | None = None
+    head_revision_id: str | None = None
+    trashed: bool = False
+    can_download: bool | None = None
+    can_list_children: bool | None = None
+    drive_id: str | None = None
+    resource_key: str | None = None
+    export_links: dict[str, str] = {}
+    resource: dict[str, Any] = {}
+
+    @property
+    def kind(self) -> ItemKind:
+        """What it is: ``folder``, ``shortcut``, ``native`` (Google editor file) or ``file``."""
+        if self.mime_type == FOLDER:
+            return "folder"
+        if self.mime_type == SHORTCUT or self.mime_type.startswith(NATIVE_PREFIX + "drive-sdk"):
+            return "shortcut"
+        return "native" if self.mime_type.startswith(NATIVE_PREFIX) else "file"
+
+    @classmethod
+    def from_resource(cls, resource: dict[str, Any]) -> Item:
+        """Read a ``drive#file`` resource (int64 values arrive as strings, absent fields are left out)."""
+        size = resource.get("size")
+        capabilities = resource.get("capabilities") or {}
+        return cls(
+            id=resource["id"],
+            name=resource.get("name", ""),
+            mime_type=resource.get("mimeType", "application/octet-stream"),
+            parents=tuple(resource.get("parents") or ()),
+            created=_time(resource.get("createdTime")),
+            modified=_time(resource.get("modifiedTime")),
+            size=None if size is None else int(size),
+            md5=_hex(resource.get("md5Checksum")),
+            sha256=_hex(resource.get("sha256Checksum")),
+            version=None if resource.get("version") is None else str(resource["version"]),
+            head_revision_id=resource.get("headRevisionId"),
+            trashed=bool(resource.get("trashed", False)),
+            can_download=capabilities.get("canDownload"),
+            can_list_children=capabilities.get("canListChildren"),
+            drive_id=resource.get("driveId"),
+            resource_key=resource.get("resourceKey"),
+            export_links=resource.get("exportLinks") or {},
+            resource=resource,
+        )
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _hex(text: str | None) -> str | None:
+    return text.lower() if text else None
+
+
+class StoredContent(Struct):
+    """A content version that is in Blob.
+
+    ``format`` is ``original`` for a blob's own bytes, else the extension of the export (``docx``, ``pdf`` …).
+    """
+
+    blob: str
+    format: str
+    mime_type: str
+    size: int
+    md5: str
+    sha256: str
+
+
+class CopyOrder(Struct):
+    """Copy one content version: one file's bytes, or one export of a native."""
+
+    item: Item
+    path: str
+    blob: str
+    format: str = "original"
+    export_mime_type: str | None = None
+    fidelity: Fidelity = "exact"
+
+
+class PlanRow(Struct):
+    """What the plan decided for one item. ``copies`` counts the orders it has in batches."""
+
+    item: Item
+    path: str
+    outcome: Outcome | None = None
+    contents: tuple[StoredContent, ...] = ()
+    copies: int = 0
+    fidelity: Fidelity = "exact"
+    reason: str | None = None
+    message: str | None = None
+
+
+class CopyResult(Struct):
+    """What became of one order. ``content`` is there exactly when ``outcome`` is ``copied``.
+
+    ``resource`` is the newer resource when the item had changed since it was listed.
+    """
+
+    item_id: str
+    format: str
+    outcome: Literal["copied", "unavailable", "failed"]
+    content: StoredContent | None = None
+    fidelity: Fidelity = "exact"
+    reason: str | None = None
+    message: str | None = None
+    resource: dict[str, Any] | None = None
+    downloaded: int = 0
+
+
+class ApiUse(Struct):
+    """Calls, quota units and bytes that were spent on Drive."""
+
+    calls: int = 0
+    units: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: ApiUse) -> ApiUse:
+        return ApiUse(
+            calls=self.calls + other.calls, units=self.units + other.units, bytes=self.bytes + other.bytes
+        )
+
+
+class SourceTask(Struct):
+    """What ``resolve sources`` hands to the tasks of one source. ``subject`` is the user to act as, if any."""
+
+    source: str
+    instant: str
+    run: str
+    subject: str | None = None
+    mode: Mode = "incremental"
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    batch_files: int = 2_000
+    batch_bytes: int = 4 * 1024**3
+    dry_run: bool = False
+
+
+class Listing(Struct):
+    """What ``list source`` hands on: where the listing is and what it holds. ``complete`` is Drive's word for it."""
+
+    task: SourceTask
+    work: str
+    parts: int
+    items: int
+    bytes: int
+    root_id: str
+    complete: bool
+    change_token: str | None
+    started: str
+    use: ApiUse
+
+
+class BatchRef(Struct):
+    """One batch: which orders, how many, how much. Small, for XCom."""
+
+    task: SourceTask
+    plan: str
+    number: int
+    of: int
+    files: int
+    bytes: int
+
+    @property
+    def label(self) -> str:
+        """The name that a person sees on the mapped task."""
+        return f"{self.task.source} · batch {self.number} of {self.of} · {self.files} files · {human_bytes(self.bytes)}"
+
+
+class PlanRef(Struct):
+    """What ``plan`` hands to ``commit``: where the decisions are, and their sums."""
+
+    listing: Listing
+    plan: str
+    parts: int
+    batches: int
+    base: str | None
+    counts: dict[str, int]
+    copy_files: int
+    copy_bytes: int
+
+
+def human_bytes(count: float) -> str:
+    """``1.2 GB``: decimal units, as Drive and Azure bill them."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if abs(count) < 1000 or unit == "TB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError("unreachable")

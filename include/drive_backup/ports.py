@@ -1,0 +1,135 @@
+"""What the core needs of the world. Adapters implement these; tests run one contract suite against each of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from include.drive_backup.model import ApiUse, Item, Source, Struct
+
+
+class Clock(Protocol):
+    """Time, as an argument."""
+
+    def now(self) -> datetime:
+        """Aware UTC time of day."""
+
+    def monotonic(self) -> float:
+        """Seconds that only ever grow."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait without blocking the loop."""
+
+
+class Page(Struct):
+    """One page of a listing. ``incomplete`` is Drive's ``incompleteSearch``: never read absence as deletion."""
+
+    items: tuple[Item, ...]
+    incomplete: bool = False
+
+
+class Drive(Protocol):
+    """Google Drive as one credential sees it. Implementations pace and retry; what they raise is final.
+
+    Every method may raise :class:`~include.drive_backup.errors.CredentialsError`,
+    ``RateLimitError``, ``ServiceUnavailableError`` and ``DailyQuotaError``.
+    """
+
+    @property
+    def use(self) -> ApiUse:
+        """What was spent so far."""
+
+    async def user_email(self) -> str:
+        """The address that this credential acts as."""
+
+    async def root(self, source: Source) -> Item:
+        """The folder that a source starts at.
+
+        :raises SourceNotFoundError: when it does not exist or may not be read, or is no folder.
+        """
+
+    async def change_token(self, source: Source) -> str:
+        """The change feed's position now. Take it before a listing."""
+
+    def list_items(self, source: Source) -> AsyncIterator[Page]:
+        """Every item of the corpus that holds the source, flat and in no order; trashed ones included."""
+
+    async def get_item(self, item_id: str, resource_key: str | None = None) -> Item:
+        """One item as it is now.
+
+        :raises ItemUnavailableError: reason ``notFound`` when it is gone or out of reach.
+        """
+
+    def open_content(self, item: Item, export_mime_type: str | None) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Stream the head's bytes, or an export of a native. One attempt; the caller decides on another.
+
+        :raises ItemUnavailableError: Drive will not give it, with Drive's reason.
+        :raises BrokenBodyError: the body ended early.
+        """
+
+
+class BlobInfo(Struct):
+    """A blob as listings and HEAD show it. ``md5`` is hex, from Content-MD5. Metadata values are decoded text."""
+
+    name: str
+    size: int
+    md5: str | None = None
+    content_type: str | None = None
+    metadata: dict[str, str] = {}
+    modified: datetime | None = None
+
+
+class BlobStore(Protocol):
+    """One container. Everything is create-only.
+
+    Implementations retry what is transient; what they raise is final: ``ServiceUnavailableError`` (service ``blob``),
+    ``CredentialsError``, ``ContainerMissingError``. A conflict that is anything but "this name is taken" raises.
+    """
+
+    async def ensure_container(self, *, create: bool) -> None:
+        """Check that the container can be used.
+
+        :param create: make it when it is missing.
+        :raises ContainerMissingError: it is missing and ``create`` is false.
+        """
+
+    async def put(
+        self, name: str, data: bytes, *, content_type: str = "application/octet-stream",
+        metadata: dict[str, str] | None = None,
+    ) -> bool:
+        """Create a blob in one request; its Content-MD5 is checked in transit and stored.
+
+        :return: true when this call created it, false when the name was taken (what is there is left as it is).
+        """
+
+    async def stage_block(self, name: str, index: int, data: bytes, *, upload_key: str) -> None:
+        """Stage block ``index`` of a large blob. Same name, key and index again replaces the piece.
+
+        :param upload_key: names the content version, so that writers of other bytes never mix with ours.
+        """
+
+    async def commit_blocks(
+        self, name: str, count: int, *, upload_key: str, md5: bytes,
+        content_type: str = "application/octet-stream", metadata: dict[str, str] | None = None,
+    ) -> bool:
+        """Make the blob of the staged blocks 0 … count-1, with ``md5`` of the whole stored as Content-MD5.
+
+        :return: as for :meth:`put`.
+        """
+
+    async def head(self, name: str) -> BlobInfo | None:
+        """Properties and metadata, or None when there is no such blob."""
+
+    async def read(self, name: str) -> bytes | None:
+        """The whole of a small blob, or None when there is no such blob."""
+
+    def stream(self, name: str) -> AsyncIterator[bytes]:
+        """The bytes of a blob of any size, in pieces."""
+
+    def list(self, prefix: str, *, metadata: bool = False) -> AsyncIterator[BlobInfo]:
+        """Blobs under a prefix in lexical order."""
+
+    async def delete(self, names: Sequence[str]) -> None:
+        """Delete by name; a missing one is no error. Only for ``work/`` and ``outbox/``."""
