@@ -50,7 +50,7 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return msgspec.convert(data, cls)
 
 
-class Source(Struct):
+class Source(Struct, frozen=True):
     """One Drive corpus: ``user/<email>``, ``drive/<driveId>`` or ``folder/<folderId>``."""
 
     kind: SourceKind
@@ -95,7 +95,7 @@ def parse_instant(text: str) -> datetime:
     return datetime.strptime(text, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
 
 
-class Item(Struct):
+class Item(Struct, frozen=True):
     """One Drive file resource, with the fields that decisions need, and the whole of it in ``resource``.
 
     Times are UTC. ``size`` is in bytes; a native's size is not the size of its export. Checksums are lower-case hex.
@@ -164,7 +164,7 @@ def _hex(text: str | None) -> str | None:
     return text.lower() if text else None
 
 
-class StoredContent(Struct):
+class StoredContent(Struct, frozen=True):
     """A content version that is in Blob.
 
     ``format`` is ``original`` for a blob's own bytes, else the extension of the export (``docx``, ``pdf`` …).
@@ -178,7 +178,7 @@ class StoredContent(Struct):
     sha256: str
 
 
-class CopyOrder(Struct):
+class CopyOrder(Struct, frozen=True):
     """Copy one content version: one file's bytes, or one export of a native."""
 
     item: Item
@@ -189,7 +189,7 @@ class CopyOrder(Struct):
     fidelity: Fidelity = "exact"
 
 
-class PlanRow(Struct):
+class PlanRow(Struct, frozen=True):
     """What the plan decided for one item. ``copies`` counts the orders it has in batches."""
 
     item: Item
@@ -202,7 +202,7 @@ class PlanRow(Struct):
     message: str | None = None
 
 
-class CopyResult(Struct):
+class CopyResult(Struct, frozen=True):
     """What became of one order. ``content`` is there exactly when ``outcome`` is ``copied``.
 
     ``resource`` is the newer resource when the item had changed since it was listed.
@@ -219,7 +219,7 @@ class CopyResult(Struct):
     downloaded: int = 0
 
 
-class ApiUse(Struct):
+class ApiUse(Struct, frozen=True):
     """Calls, quota units and bytes that were spent on Drive."""
 
     calls: int = 0
@@ -227,12 +227,10 @@ class ApiUse(Struct):
     bytes: int = 0
 
     def __add__(self, other: ApiUse) -> ApiUse:
-        return ApiUse(
-            calls=self.calls + other.calls, units=self.units + other.units, bytes=self.bytes + other.bytes
-        )
+        return ApiUse(calls=self.calls + other.calls, units=self.units + other.units, bytes=self.bytes + other.bytes)
 
 
-class SourceTask(Struct):
+class SourceTask(Struct, frozen=True):
     """What ``resolve sources`` hands to the tasks of one source. ``subject`` is the user to act as, if any."""
 
     source: str
@@ -247,7 +245,7 @@ class SourceTask(Struct):
     dry_run: bool = False
 
 
-class Listing(Struct):
+class Listing(Struct, frozen=True):
     """What ``list source`` hands on: where the listing is and what it holds. ``complete`` is Drive's word for it."""
 
     task: SourceTask
@@ -262,7 +260,7 @@ class Listing(Struct):
     use: ApiUse
 
 
-class BatchRef(Struct):
+class BatchRef(Struct, frozen=True):
     """One batch: which orders, how many, how much. Small, for XCom."""
 
     task: SourceTask
@@ -278,7 +276,7 @@ class BatchRef(Struct):
         return f"{self.task.source} · batch {self.number} of {self.of} · {self.files} files · {human_bytes(self.bytes)}"
 
 
-class PlanRef(Struct):
+class PlanRef(Struct, frozen=True):
     """What ``plan`` hands to ``commit``: where the decisions are, and their sums."""
 
     listing: Listing

@@ -23,7 +23,7 @@ class Clock(Protocol):
         """Wait without blocking the loop."""
 
 
-class Page(Struct):
+class Page(Struct, frozen=True):
     """One page of a listing. ``incomplete`` is Drive's ``incompleteSearch``: never read absence as deletion."""
 
     items: tuple[Item, ...]
@@ -62,7 +62,9 @@ class Drive(Protocol):
         :raises ItemUnavailableError: reason ``notFound`` when it is gone or out of reach.
         """
 
-    def open_content(self, item: Item, export_mime_type: str | None) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+    def open_content(
+        self, item: Item, export_mime_type: str | None
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Stream the head's bytes, or an export of a native. One attempt; the caller decides on another.
 
         :raises ItemUnavailableError: Drive will not give it, with Drive's reason.
@@ -70,7 +72,7 @@ class Drive(Protocol):
         """
 
 
-class BlobInfo(Struct):
+class BlobInfo(Struct, frozen=True):
     """A blob as listings and HEAD show it. ``md5`` is hex, from Content-MD5. Metadata values are decoded text."""
 
     name: str
@@ -96,7 +98,11 @@ class BlobStore(Protocol):
         """
 
     async def put(
-        self, name: str, data: bytes, *, content_type: str = "application/octet-stream",
+        self,
+        name: str,
+        data: bytes,
+        *,
+        content_type: str = "application/octet-stream",
         metadata: dict[str, str] | None = None,
     ) -> bool:
         """Create a blob in one request; its Content-MD5 is checked in transit and stored.
@@ -111,8 +117,14 @@ class BlobStore(Protocol):
         """
 
     async def commit_blocks(
-        self, name: str, count: int, *, upload_key: str, md5: bytes,
-        content_type: str = "application/octet-stream", metadata: dict[str, str] | None = None,
+        self,
+        name: str,
+        count: int,
+        *,
+        upload_key: str,
+        md5: bytes,
+        content_type: str = "application/octet-stream",
+        metadata: dict[str, str] | None = None,
     ) -> bool:
         """Make the blob of the staged blocks 0 … count-1, with ``md5`` of the whole stored as Content-MD5.
 
