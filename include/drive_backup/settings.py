@@ -1,0 +1,289 @@
+"""The config file: jobs, schedules, sources, limits. One YAML file, validated; every default works.
+
+:func:`load` never raises for a bad *job*: it returns the good jobs and, for each bad one, a sentence that names the
+file, the key and what is allowed, so that one mistake does not take the other backups down. A file that cannot be read
+at all is one bad job called ``default``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, available_timezones
+
+import pathspec
+import yaml
+from croniter import croniter
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from include.drive_backup.errors import ConfigError
+from include.drive_backup.model import Source
+
+DEFAULT_JOB = "default"
+DEFAULT_PATH = Path(__file__).resolve().parents[1] / "drive_backup.yaml"
+
+#: What may be asked of a native type, as file name extensions. From Drive's guide "Export MIME types".
+EXPORT_FORMATS: dict[str, tuple[str, ...]] = {
+    "document": ("docx", "odt", "rtf", "pdf", "txt", "zip", "epub", "md"),
+    "spreadsheet": ("xlsx", "ods", "pdf", "zip", "csv", "tsv"),
+    "presentation": ("pptx", "odp", "pdf", "txt", "jpg", "png", "svg"),
+    "drawing": ("pdf", "jpg", "png", "svg"),
+    "script": ("json",),
+}
+
+PRESETS = {"@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"}
+
+Positive = Annotated[int, Field(gt=0)]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Section(BaseModel):
+    """Base of the sections: unknown keys are mistakes, and values do not change afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Connections(Section):
+    """Airflow connection ids."""
+
+    drive: str = Field("drive_backup_google", description="type google_cloud_platform")
+    blob: str = Field("drive_backup_blob", description="type wasb")
+    events: str | None = Field("drive_backup_events", description="type azure_event_hubs; null sends no events")
+
+    @field_validator("*")
+    @classmethod
+    def _name(cls, value: str | None) -> str | None:
+        # Key Vault secret names allow nothing else, and the backend turns `_` into `-`.
+        if value is not None and not all(c.isascii() and (c.isalnum() or c in "_-") for c in value):
+            raise ValueError("a connection id of letters, digits, '_' and '-' (Key Vault allows nothing else)")
+        return value
+
+
+class Storage(Section):
+    """Where the backup goes."""
+
+    container: str = "drive-backup"
+    create_container: bool = True
+
+    @field_validator("container")
+    @classmethod
+    def _container(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){2,62}", value):
+            raise ValueError("a container name of 3 to 63 lower-case letters, digits and single dashes")
+        return value
+
+
+class Limits(Section):
+    """How fast, how much at once. Units are Drive's quota units of 2026: list 100, download 200, get 5."""
+
+    units_per_minute: Positive = Field(325_000, description="Drive quota units a minute for all tasks of one user")
+    tasks_at_once: Positive = Field(8, description="slots of the Airflow pool `drive_backup`")
+    files_in_flight: Annotated[int, Field(gt=0, le=256)] = Field(16, description="per task")
+    memory_mb: Annotated[int, Field(ge=64)] = Field(256, description="for file contents, per task")
+    attempts: Annotated[int, Field(gt=0, le=20)] = Field(6, description="of one request, before the task's own retry")
+    max_batches: Annotated[int, Field(gt=0, le=1000)] = Field(200, description="mapped copy tasks per run")
+    task_retries: Annotated[int, Field(ge=0, le=20)] = 4
+    retry_delay_seconds: Positive = Field(60, description="before the first retry; doubles, up to 30 minutes")
+    list_timeout_minutes: Positive = 12 * 60
+    batch_timeout_minutes: Positive = 6 * 60
+    run_timeout_hours: Positive = 7 * 24
+
+
+class Notifier(Section):
+    """A further Airflow notifier that is called when a task or a run fails for good."""
+
+    class_: str = Field(alias="class", description="dotted path, e.g. airflow.providers.slack.notifications.slack.…")
+    kwargs: dict[str, Any] = {}
+
+
+class Job(Section):
+    """One backup: one DAG."""
+
+    schedule: str | None = "@daily"
+    timezone: str = "UTC"
+    start_date: date = date(2026, 1, 1)
+    owner: str = "drive-backup"
+    tags: tuple[str, ...] = ()
+    sources: Annotated[tuple[str, ...], Field(min_length=1)] = ("user/me",)
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    batch_files: Annotated[int, Field(gt=0, le=100_000)] = 2_000
+    batch_mb: Positive = 4_096
+    fail_on_unavailable: bool = False
+    acknowledge_abuse: bool = False
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule(cls, value: str | None) -> str | None:
+        if value is not None and value not in PRESETS and not croniter.is_valid(value):
+            raise ValueError(f"a cron line such as '0 2 * * *', one of {', '.join(sorted(PRESETS))}, or null")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("a time zone name such as UTC or Europe/Berlin")
+        ZoneInfo(value)
+        return value
+
+    @field_validator("sources")
+    @classmethod
+    def _sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            _as_value_error(parse_source, text)
+        return value
+
+    @field_validator("include", "exclude")
+    @classmethod
+    def _globs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        _as_value_error(check_globs, value)
+        return value
+
+
+class Config(Section):
+    """The whole file."""
+
+    version: Literal[1] = 1
+    connections: Connections = Connections()
+    storage: Storage = Storage()
+    limits: Limits = Limits()
+    export_formats: dict[str, tuple[str, ...]] = {
+        "document": ("docx",),
+        "spreadsheet": ("xlsx",),
+        "presentation": ("pptx",),
+        "drawing": ("svg", "pdf"),
+        "script": ("json",),
+    }
+    notifiers: tuple[Notifier, ...] = ()
+
+    @field_validator("export_formats")
+    @classmethod
+    def _formats(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for native, formats in value.items():
+            allowed = EXPORT_FORMATS.get(native)
+            if allowed is None:
+                raise ValueError(f"'{native}' is not an exportable type; allowed: {', '.join(EXPORT_FORMATS)}")
+            for each in formats:
+                if each not in allowed:
+                    raise ValueError(f"'{each}' is not a format of {native}; allowed: {', '.join(allowed)}")
+        return value
+
+
+class Loaded(BaseModel):
+    """What a config file gives: the shared part, the good jobs, and a sentence for each bad one."""
+
+    path: Path
+    config: Config = Config()
+    jobs: dict[str, Job] = {}
+    problems: dict[str, str] = {}
+
+
+def parse_source(text: str) -> Source | None:
+    """A source of the config; None for ``user/me``, the user that the connection acts as.
+
+    :raises ConfigError: with what is allowed.
+    """
+    return None if text.strip() == "user/me" else Source.parse(text)
+
+
+def check_globs(globs: tuple[str, ...]) -> None:
+    """Check gitignore patterns.
+
+    :raises ConfigError: names the bad glob.
+    """
+    for glob in globs:
+        try:
+            pathspec.GitIgnoreSpec.from_lines([glob])
+        except ValueError as error:
+            raise ConfigError(f"'{glob}' is not a glob (gitignore grammar, e.g. '*.tmp' or 'Archive/**')") from error
+
+
+def _as_value_error(check: Callable[[Any], object], value: Any) -> None:
+    """Let pydantic place the error: it wraps ValueError and nothing else."""
+    try:
+        check(value)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+
+
+def load(path: Path = DEFAULT_PATH) -> Loaded:
+    """Read and validate the config file. A missing file means the defaults.
+
+    A mistake in the shared part (``storage``, ``limits`` …) is a problem of every job: none can run as it was meant.
+    """
+    try:
+        data = _read(path)
+        jobs = _job_bodies(data, path)
+    except ConfigError as error:
+        return Loaded(path=path, problems={DEFAULT_JOB: str(error)})
+    try:
+        loaded = Loaded(path=path, config=_validate(Config, data, path, ""))
+    except ConfigError as error:
+        return Loaded(path=path, problems=dict.fromkeys(jobs, str(error)))
+    for name, body in jobs.items():
+        try:
+            _check_name(name, path)
+            loaded.jobs[name] = _validate(Job, body or {}, path, f"jobs.{name}")
+        except ConfigError as error:
+            loaded.problems[name] = str(error)
+    return loaded
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}). Check that the file is there and readable.") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}: is not valid YAML{where}: {getattr(error, 'problem', error)}.") from error
+    if data is not None and not isinstance(data, dict):
+        raise ConfigError(f"{path}: must hold keys such as 'jobs:' and 'storage:' at the top level.")
+    return data or {}
+
+
+def _job_bodies(data: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Take the jobs out of the file's data, unchecked."""
+    jobs = data.pop("jobs", {DEFAULT_JOB: {}})
+    if not isinstance(jobs, dict) or not jobs:
+        raise ConfigError(f"{path}: jobs: must map job names to their settings, e.g. 'jobs: {{default: {{}}}}'.")
+    return {str(name): body for name, body in jobs.items()}
+
+
+def _check_name(name: str, path: Path) -> None:
+    if not name.replace("_", "").replace("-", "").isalnum() or not name.isascii():
+        raise ConfigError(f"{path}: jobs.{name}: a job's name has only letters, digits, '_' and '-'.")
+
+
+def _validate(model: type[Model], body: Any, path: Path, where: str) -> Model:
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        sentences = [_sentence(model, each, where) for each in error.errors()]
+        raise ConfigError(f"{path}: " + "; ".join(sentences)) from None
+
+
+def _sentence(model: type[BaseModel], error: Any, where: str) -> str:
+    location = [str(part) for part in error["loc"]]
+    key = ".".join(([where] if where else []) + location) or "the file"
+    if error["type"] == "extra_forbidden":
+        return f"{key}: there is no such key; allowed: {', '.join(_keys(model, location))}"
+    message = str(error.get("ctx", {}).get("error") or error["msg"])
+    return f"{key}: {error['input']!r} is not allowed: {message[0].lower() + message[1:]}"
+
+
+def _keys(model: type[BaseModel], location: list[str]) -> list[str]:
+    """The keys that are allowed beside the one at ``location``."""
+    for part in location[:-1]:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    names = [field.alias or name for name, field in model.model_fields.items()]
+    return [*names, "jobs"] if model is Config else names
