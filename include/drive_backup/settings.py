@@ -7,6 +7,7 @@ at all is one bad job called ``default``.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from datetime import date
@@ -24,6 +25,7 @@ from include.drive_backup.model import Source
 
 DEFAULT_JOB = "default"
 DEFAULT_PATH = Path(__file__).resolve().parents[1] / "drive_backup.yaml"
+PATH_VARIABLE = "DRIVE_BACKUP_CONFIG"
 
 #: What may be asked of a native type, as file name extensions. From Drive's guide "Export MIME types".
 EXPORT_FORMATS: dict[str, tuple[str, ...]] = {
@@ -210,8 +212,13 @@ def _as_value_error(check: Callable[[Any], object], value: Any) -> None:
         raise ValueError(str(error)) from None
 
 
+def config_path() -> Path:
+    """The config file: ``$DRIVE_BACKUP_CONFIG``, else ``include/drive_backup.yaml``."""
+    return Path(os.environ.get(PATH_VARIABLE) or DEFAULT_PATH)
+
+
 def load(path: Path = DEFAULT_PATH) -> Loaded:
-    """Read and validate the config file. A missing file means the defaults.
+    """Read and validate the config file. The default file may be missing: that means the defaults.
 
     A mistake in the shared part (``storage``, ``limits`` …) is a problem of every job: none can run as it was meant.
     """
@@ -234,7 +241,7 @@ def load(path: Path = DEFAULT_PATH) -> Loaded:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    if not path.exists():
+    if path == DEFAULT_PATH and not path.exists():
         return {}
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -1,0 +1,164 @@
+"""
+### Back up Google Drive to Azure Blob Storage
+
+**What it does.** Lists each source, plans what must be copied, copies it in batches, commits one immutable snapshot per
+source, and reports. Sources, schedule and limits are in `include/drive_backup.yaml`; the trigger form overrides them for
+one run.
+
+**When it fails**, open the failed task's log: it ends with one sentence that says what to do.
+
+| task | failed means | do |
+|---|---|---|
+| `resolve_sources` | a connection, the container or a param is wrong, or the vault is down | follow the sentence; clear the task |
+| `list_source` | a source does not exist or may not be read, or Drive is down | follow the sentence; clear the task |
+| `plan_batches` | Blob is down | clear the task |
+| `copy_batch` | files could not be copied after all tries | clear the task: only what is missing is copied |
+| `commit_snapshot` | Blob is down | clear the task |
+| `report` | a snapshot is **partial**, or a task above failed | mend the cause, then clear the failed task with its downstream, or wait for the next run, which completes it |
+
+**It is safe** to clear any task and to run any instant again: nothing that is stored is overwritten or stored twice.
+
+**Backfill**: `airflow backfill create --dag-id google_drive_backup --from-date 2026-11-01 --to-date 2026-11-03`.
+Every run backs up the Drive as of the end of its own data interval, as far as Drive still can tell.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow.sdk import DAG, CronDataIntervalTimetable
+
+from drive_backup_airflow.notifier import DriveBackupNotifier
+from drive_backup_airflow.operators.commit_snapshot import CommitSnapshotOperator
+from drive_backup_airflow.operators.config_problem import ConfigProblemOperator
+from drive_backup_airflow.operators.copy_batch import DriveToBlobBatchOperator
+from drive_backup_airflow.operators.list_source import ListDriveSourceOperator
+from drive_backup_airflow.operators.plan_batches import PlanBatchesOperator
+from drive_backup_airflow.operators.report import ReportOperator
+from drive_backup_airflow.operators.resolve_sources import ResolveSourcesOperator
+from drive_backup_airflow.params import backup_params
+from drive_backup_airflow.retry import RETRY_POLICY
+from include.drive_backup.settings import DEFAULT_JOB, Config, Job, config_path, load
+
+DAG_ID = "google_drive_backup"
+POOL = "drive_backup"
+
+
+def dag_id_of(job_name: str) -> str:
+    """``google_drive_backup`` for the default job, ``google_drive_backup_<job>`` for others."""
+    return DAG_ID if job_name == DEFAULT_JOB else f"{DAG_ID}_{job_name}"
+
+
+def default_args(config: Config, job: Job) -> dict[str, Any]:
+    """What all tasks of a job share."""
+    limits = config.limits
+    notify = DriveBackupNotifier.factory(config)
+    return {
+        "owner": job.owner,
+        "gcp_conn_id": config.connections.drive,
+        "blob_conn_id": config.connections.blob,
+        "event_hubs_conn_id": config.connections.events,
+        "container": config.storage.container,
+        "units_per_minute": limits.units_per_minute // limits.tasks_at_once,
+        "attempts": limits.attempts,
+        "retries": limits.task_retries,
+        "retry_delay": timedelta(seconds=limits.retry_delay_seconds),
+        "retry_exponential_backoff": 2,
+        "max_retry_delay": timedelta(minutes=30),
+        "retry_policy": RETRY_POLICY,
+        "execution_timeout": timedelta(hours=1),
+        "on_retry_callback": notify("task.retried"),
+        "on_failure_callback": notify("task.failed"),
+    }
+
+
+def dag_args(name: str, config: Config, job: Job) -> dict[str, Any]:
+    """What every DAG of ours has."""
+    notify = DriveBackupNotifier.factory(config)
+    return {
+        "dag_id": dag_id_of(name),
+        "start_date": datetime.combine(job.start_date, time(), ZoneInfo(job.timezone)),
+        "catchup": False,
+        "max_active_runs": 1,
+        "dagrun_timeout": timedelta(hours=config.limits.run_timeout_hours),
+        "tags": ["drive-backup", "backup", *job.tags],
+        "default_args": default_args(config, job),
+        "on_success_callback": notify("run.succeeded"),
+        "on_failure_callback": notify("run.failed"),
+    }
+
+
+def backup_dag(name: str, config: Config, job: Job) -> DAG:
+    """The DAG of one job."""
+    limits = config.limits
+    with DAG(
+        **dag_args(name, config, job),
+        description="Back up Google Drive to Azure Blob Storage",
+        schedule=CronDataIntervalTimetable(job.schedule, timezone=job.timezone) if job.schedule else None,
+        params=backup_params(job),
+        doc_md=__doc__,
+    ) as dag:
+        resolve = ResolveSourcesOperator(
+            task_id="resolve_sources",
+            create_container=config.storage.create_container,
+            on_execute_callback=DriveBackupNotifier.factory(config)("run.started"),
+        )
+        listing = ListDriveSourceOperator.partial(
+            task_id="list_source",
+            pool=POOL,
+            execution_timeout=timedelta(minutes=limits.list_timeout_minutes),
+            map_index_template="{{ task.source_task['source'] }}",
+        ).expand(source_task=resolve.output)
+        plan = PlanBatchesOperator(
+            task_id="plan_batches",
+            listings=listing.output,
+            export_formats=config.export_formats,
+            max_batches=limits.max_batches,
+            trigger_rule="all_done_min_one_success",
+        )
+        copy = DriveToBlobBatchOperator.partial(
+            task_id="copy_batch",
+            pool=POOL,
+            files_in_flight=limits.files_in_flight,
+            memory_mb=limits.memory_mb,
+            acknowledge_abuse=job.acknowledge_abuse,
+            execution_timeout=timedelta(minutes=limits.batch_timeout_minutes),
+            map_index_template="{{ task.batch['label'] }}",
+        ).expand(batch=plan.output["batches"])
+        commit = CommitSnapshotOperator.partial(
+            task_id="commit_snapshot",
+            trigger_rule="all_done",
+            map_index_template="{{ task.plan['listing']['task']['source'] }}",
+        ).expand(plan=plan.output["snapshots"])
+        report = ReportOperator(
+            task_id="report",
+            plans=plan.output["plans"],
+            summaries=commit.output,
+            fail_on_unavailable=job.fail_on_unavailable,
+            trigger_rule="all_done",
+            retries=0,
+        )
+        copy >> commit
+        [listing, copy] >> report
+    return dag
+
+
+def problem_dag(name: str, config: Config, problem: str) -> DAG:
+    """Stands in for a job whose config is wrong: it fails every day, with the sentence, so that the alert fires."""
+    with DAG(
+        **dag_args(name, config, Job()),
+        description="The config of this job is wrong; nothing is backed up",
+        schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
+        doc_md=f"### The config of this job is wrong\n\n{problem}\n\nNothing is backed up until it is mended.",
+    ) as dag:
+        ConfigProblemOperator(task_id="config_problem", problem=problem, retries=0)
+    return dag
+
+
+loaded = load(config_path())
+for _name, _job in loaded.jobs.items():
+    globals()[dag_id_of(_name)] = backup_dag(_name, loaded.config, _job)
+for _name, _problem in loaded.problems.items():
+    globals()[dag_id_of(_name)] = problem_dag(_name, loaded.config, _problem)

@@ -1,0 +1,55 @@
+"""Decide per item what is to be done, and shard the copies into batches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from drive_backup_airflow.operators.base import DriveBackupOperator
+from drive_backup_airflow.wiring import open_store
+from include.drive_backup.clock import SystemClock
+from include.drive_backup.model import Listing
+from include.drive_backup.planning.plan import plan_sources
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class PlanBatchesOperator(DriveBackupOperator):
+    """Compares each listing with what is stored.
+
+    :param listings: dicts of :class:`~include.drive_backup.model.Listing`.
+    :param export_formats: native type → file name extensions.
+    :param max_batches: of all sources together.
+    """
+
+    template_fields = ("listings",)
+
+    def __init__(
+        self,
+        *,
+        listings: Iterable[dict[str, Any]],
+        export_formats: Mapping[str, Iterable[str]],
+        max_batches: int = 200,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.listings = listings
+        self.export_formats = export_formats
+        self.max_batches = max_batches
+
+    async def run(self, context: Context, stop: asyncio.Event) -> dict[str, list[dict[str, Any]]]:  # noqa: ARG002
+        """Plan; returns ``batches`` and ``snapshots``, both empty in a dry run, and ``plans``."""
+        listings = [Listing.from_dict(each) for each in self.listings]
+        formats = {native: tuple(each) for native, each in self.export_formats.items()}
+        async with open_store(self.blob_conn_id, self.container) as store:
+            plans, batches = await plan_sources(
+                store, listings, export_formats=formats, max_batches=self.max_batches, clock=SystemClock()
+            )
+        live = [plan for plan in plans if not plan.listing.task.dry_run]
+        return {
+            "batches": [{**batch.to_dict(), "label": batch.label} for batch in batches if not batch.task.dry_run],
+            "snapshots": [plan.to_dict() for plan in live],
+            "plans": [plan.to_dict() for plan in plans],
+        }

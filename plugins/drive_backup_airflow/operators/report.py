@@ -1,0 +1,45 @@
+"""Say what was saved, and fail the run when it is less than everything."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from drive_backup_airflow.operators.base import DriveBackupOperator
+from include.drive_backup.report import readable, verdict
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class ReportOperator(DriveBackupOperator):
+    """Runs last, whatever happened. Its log is the report; its state is the run's.
+
+    :param plans: dicts of :class:`~include.drive_backup.model.PlanRef`, dry runs included.
+    :param summaries: what the commits returned.
+    :param fail_on_unavailable: fail the run also when Drive refused items for good.
+    """
+
+    template_fields = ("plans", "summaries")
+
+    def __init__(
+        self,
+        *,
+        plans: Iterable[dict[str, Any]] | None,
+        summaries: Iterable[dict[str, Any]] | None,
+        fail_on_unavailable: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.plans = plans
+        self.summaries = summaries
+        self.fail_on_unavailable = fail_on_unavailable
+
+    async def run(self, context: Context, stop: asyncio.Event) -> dict[str, Any]:  # noqa: ARG002
+        """Report; raises when the run is not complete."""
+        plans, summaries = list(self.plans or ()), list(self.summaries or ())
+        for line in readable(plans, summaries).splitlines():
+            self.log.info(line)
+        verdict(plans, summaries, fail_on_unavailable=self.fail_on_unavailable)
+        return {"sources": len(summaries)}

@@ -1,0 +1,161 @@
+"""The trigger form of a backup DAG, and what it means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Param
+
+from include.drive_backup.errors import ConfigError
+from include.drive_backup.model import Mode, Source, floor_ms
+from include.drive_backup.settings import Job, check_globs, parse_source
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+#: Airflow's clock and a person's may differ by this much before an instant counts as being in the future.
+CLOCK_SKEW = timedelta(minutes=5)
+
+
+def backup_params(job: Job) -> dict[str, Param]:
+    """The Params of a job's DAG; the job's settings are the defaults."""
+    return {
+        "sources": Param(
+            list(job.sources),
+            type="array",
+            items={"type": "string"},
+            minItems=1,
+            title="Sources",
+            description="One a line: `user/<email address>`, `drive/<shared drive id>`, `folder/<folder id>`, "
+            "or `user/me` for the user that the connection acts as.",
+        ),
+        "instant": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="As of",
+            description="Back up the Drive as of this instant, as far as Drive still can tell. Empty: the run's own.",
+        ),
+        "mode": Param(
+            "incremental",
+            type="string",
+            enum=["incremental", "full"],
+            title="Mode",
+            description="`incremental` compares with the latest complete snapshot. `full` compares with none. "
+            "Either way nothing that is stored already is copied again.",
+        ),
+        **_filter_params(job),
+        "batch_files": Param(
+            job.batch_files,
+            type="integer",
+            minimum=1,
+            maximum=100_000,
+            title="Files per batch",
+            description="One mapped task copies one batch.",
+            section="Tuning",
+        ),
+        "batch_mb": Param(
+            job.batch_mb, type="integer", minimum=1, title="MB per batch", section="Tuning",
+        ),
+        "dry_run": Param(
+            False,  # noqa: FBT003 - Param's own signature
+            type="boolean",
+            title="Dry run",
+            description="List and plan, and report what would be copied; copy and commit nothing.",
+        ),
+    }  # fmt: skip
+
+
+def _filter_params(job: Job) -> dict[str, Param]:
+    grammar = "Globs in gitignore grammar, one a line, e.g. `Projects/**` or `*.tmp`, on paths within the source."
+    return {
+        "include": Param(
+            list(job.include),
+            type=["null", "array"],
+            items={"type": "string"},
+            title="Include",
+            description=f"{grammar} Empty: everything.",
+            section="Filters",
+        ),
+        "exclude": Param(
+            list(job.exclude),
+            type=["null", "array"],
+            items={"type": "string"},
+            title="Exclude",
+            description=grammar,
+            section="Filters",
+        ),
+    }
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The params of one run, checked. A source of None is the user that the connection acts as."""
+
+    sources: tuple[Source | None, ...]
+    instant: datetime | None
+    mode: Mode
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    batch_files: int
+    batch_bytes: int
+    dry_run: bool
+
+    @classmethod
+    def of(cls, context: Context) -> RunOptions:
+        """Read and check the run's params.
+
+        :raises ConfigError: names the param and what is allowed.
+        """
+        params: dict[str, Any] = dict(context["params"])
+        _refuse_unknown(context["dag_run"].conf or {}, set(params))
+        include, exclude = tuple(params["include"] or ()), tuple(params["exclude"] or ())
+        check_globs((*include, *exclude))
+        return cls(
+            sources=tuple(parse_source(text) for text in params["sources"]),
+            instant=_instant(params["instant"]),
+            mode=params["mode"],
+            include=include,
+            exclude=exclude,
+            batch_files=params["batch_files"],
+            batch_bytes=params["batch_mb"] * 1_000_000,
+            dry_run=params["dry_run"],
+        )
+
+
+def _refuse_unknown(conf: dict[str, Any], known: set[str]) -> None:
+    # Airflow accepts unknown conf keys in silence; a mistyped `exclude` would back up what it should not.
+    unknown = sorted(set(conf) - known)
+    if unknown:
+        raise ConfigError(f"There is no param {', '.join(map(repr, unknown))}; allowed: {', '.join(sorted(known))}.")
+
+
+def _instant(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"instant: '{text}' is not a time; write e.g. 2026-11-23T02:00:00Z.") from None
+    if instant.tzinfo is None:
+        raise ConfigError(f"instant: '{text}' has no time zone; write e.g. {text}Z for UTC.")
+    return instant
+
+
+def instant_of(context: Context, options: RunOptions) -> datetime:
+    """The run's own instant, the same in every try and after a clear.
+
+    The param if given; the end of the data interval for scheduled and backfilled runs; the trigger time for manual ones
+    (whose context has no logical date in Airflow 3.3).
+
+    :raises ConfigError: the instant lies in the future.
+    """
+    run: Any = context["dag_run"]
+    own = run.data_interval_end if run.run_type in ("scheduled", "backfill") else run.run_after
+    instant = floor_ms(options.instant or own or run.run_after)
+    now = context["ti"].start_date
+    if now is not None and instant > now + CLOCK_SKEW:
+        raise ConfigError(f"instant: {instant.isoformat()} lies in the future; nothing can be backed up as of then.")
+    return instant
