@@ -1,0 +1,1 @@
+"""Azure Blob Storage: names, metadata, and the one implementation of ``ports.BlobStore`` that talks to the service."""

@@ -1,0 +1,237 @@
+"""The layout of the container, format version 1: every blob name is made and read here. Pure.
+
+    content/<kind>/<id>/<folder>/…/<file>/<modified>-<content id><.ext>
+    snapshots/<kind>/<id>/<instant>[.<generation>]/items-00000.parquet, manifest.json
+    work/<kind>/<id>/<run>/<token>/…
+    locks/<kind>/<id>
+    outbox/<time>-<event id>.json
+
+docs/format.md describes the same for readers who do not have this software.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import datetime
+
+from include.drive_backup.blob.rules import check_name
+from include.drive_backup.blob.segments import (
+    MAX_SEGMENT,
+    ORPHANS,
+    decode_segment,
+    encode_segment,
+    sibling_segments,
+    units,
+)
+from include.drive_backup.model import Item, Source, Struct, format_instant, parse_instant
+
+__all__ = [
+    "MAX_SEGMENT",
+    "ORPHANS",
+    "OUTBOX",
+    "ContentName",
+    "SnapshotName",
+    "content_blob",
+    "content_id",
+    "content_identity",
+    "content_prefix",
+    "decode_segment",
+    "encode_segment",
+    "extension_of",
+    "lock_name",
+    "outbox_name",
+    "parse_content",
+    "parse_snapshot",
+    "sibling_segments",
+    "snapshots_prefix",
+    "source_path",
+    "work_prefix",
+]
+
+FORMAT_VERSION = 1
+OUTBOX = "outbox/"
+
+#: UTF-16 code units and segments; the service allows 1,024 and 254.
+MAX_NAME = 1000
+MAX_SEGMENTS = 250
+
+_NO_TIME = "00000000T000000.000Z"
+_EXTENSION = re.compile(r"\.?([A-Za-z0-9]{1,16})")
+_VERSION = re.compile(r"([0-9]+T[0-9]{6}\.[0-9]{3}Z)-([0-9a-f]{16})(\.[A-Za-z0-9]{1,16})?")
+_INSTANT = re.compile(r"([0-9]{8}T[0-9]{6}\.[0-9]{3}Z)(?:\.([1-9][0-9]*))?")
+
+
+class ContentName(Struct, frozen=True):
+    """The parts of the name of a content blob. ``folders`` and ``segment`` are encoded."""
+
+    source: Source
+    folders: tuple[str, ...]
+    segment: str
+    modified: datetime | None
+    content_id: str
+    extension: str
+
+
+class SnapshotName(Struct, frozen=True):
+    """Where one generation of a snapshot is kept."""
+
+    source: Source
+    instant: str
+    generation: int = 1
+
+    @property
+    def prefix(self) -> str:
+        """The virtual folder, with its slash."""
+        suffix = "" if self.generation == 1 else f".{self.generation}"
+        return f"{snapshots_prefix(self.source)}{self.instant}{suffix}/"
+
+    @property
+    def manifest(self) -> str:
+        """The blob that commits the snapshot."""
+        return f"{self.prefix}manifest.json"
+
+    def part(self, number: int) -> str:
+        """The blob of one part of the catalogue."""
+        return f"{self.prefix}items-{number:05d}.parquet"
+
+
+def source_path(source: Source) -> str:
+    """``user/ann@example.com``: the two segments of a source."""
+    return f"{source.kind}/{encode_segment(source.id)}"
+
+
+def content_prefix(source: Source) -> str:
+    """Everything that is stored of a source's content is under this prefix."""
+    return f"content/{source_path(source)}/"
+
+
+def snapshots_prefix(source: Source) -> str:
+    """All snapshots of a source are under this prefix."""
+    return f"snapshots/{source_path(source)}/"
+
+
+def work_prefix(source: Source, run: str, token: str) -> str:
+    """The work area of one try of one run (no trailing slash)."""
+    return f"work/{source_path(source)}/{encode_segment(run)}/{encode_segment(token)}"
+
+
+def lock_name(source: Source) -> str:
+    """The blob whose lease is the lock of a source."""
+    return f"locks/{source_path(source)}"
+
+
+def outbox_name(moment: datetime, ident: str) -> str:
+    """An event that waits to be sent; sorts by time."""
+    return f"{OUTBOX}{format_instant(moment)}-{encode_segment(ident)}.json"
+
+
+def extension_of(name: str, content_format: str = "original") -> str:
+    """``.pdf``: the extension of an export's format, or of a file's own name; empty when it has no sane one."""
+    if content_format != "original":
+        return f".{content_format}"
+    _, dot, last = name.rpartition(".")
+    return f".{last}" if dot and _EXTENSION.fullmatch(last) else ""
+
+
+def content_identity(item: Item) -> str:
+    """What tells one content version of an item from another, by the best that Drive knows.
+
+    A native has no checksum, and its ``version`` also grows when it is only shared or renamed: its modified time is
+    all there is.
+    """
+    modified = _NO_TIME if item.modified is None else format_instant(item.modified)
+    if item.kind == "native":
+        return f"modified:{modified}"
+    if item.sha256:
+        return f"sha256:{item.sha256}"
+    if item.md5 and item.size is not None:
+        return f"md5:{item.md5}:{item.size}"
+    if item.head_revision_id:
+        return f"revision:{item.head_revision_id}"
+    return f"state:{modified}:{item.size}:{item.version}"
+
+
+def content_id(item: Item, content_format: str) -> str:
+    """16 hex digits that name one content version of one item in one format, whatever its path."""
+    text = "\0".join((item.id, content_format, content_identity(item)))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def content_blob(
+    source: Source,
+    folder_path: tuple[str, ...],
+    segment: str,
+    modified: datetime | None,
+    content: str,
+    extension: str = "",
+) -> str:
+    """The name of a content blob.
+
+    :param folder_path: encoded segments from the source's root down to the file's folder.
+    :param segment: the file's own encoded segment, from :func:`sibling_segments`.
+    :param content: from :func:`content_id`.
+    :param extension: with or without its dot; left out when it is not 1 to 16 ASCII letters or digits.
+    """
+    suffix = _EXTENSION.fullmatch(extension)
+    stamp = _NO_TIME if modified is None else format_instant(modified)
+    tail = f"{segment}/{stamp}-{content}" + (f".{suffix[1]}" if suffix else "")
+    prefix = content_prefix(source)
+    folders = _fit(folder_path, MAX_NAME - units(prefix) - units(tail))
+    name = prefix + "".join(f"{folder}/" for folder in folders) + tail
+    check_name(name)
+    return name
+
+
+def _fit(folders: tuple[str, ...], room: int) -> tuple[str, ...]:
+    """Replace the lower end of a path that is too long or too deep by one segment with the path's hash."""
+    depth = MAX_SEGMENTS - 5  # content, kind, id, file, version
+    if len(folders) <= depth and sum(units(folder) + 1 for folder in folders) <= room:
+        return folders
+    digest = hashlib.sha256("/".join(folders).encode()).hexdigest()[:32]
+    rest = f"~path-{digest}"
+    kept: list[str] = []
+    room -= units(rest) + 1
+    for folder in folders[: depth - 1]:
+        room -= units(folder) + 1
+        if room < 0:
+            break
+        kept.append(folder)
+    return (*kept, rest)
+
+
+def parse_content(name: str) -> ContentName | None:
+    """Read the name of a content blob; None when it is none of ours."""
+    area, *middle, version = name.split("/")
+    match = _VERSION.fullmatch(version)
+    source = _source(middle[:2])
+    if area != "content" or match is None or source is None or len(middle) < 3:
+        return None
+    return ContentName(
+        source=source,
+        folders=tuple(middle[2:-1]),
+        segment=middle[-1],
+        modified=None if match[1] == _NO_TIME else parse_instant(match[1]),
+        content_id=match[2],
+        extension=match[3] or "",
+    )
+
+
+def parse_snapshot(name: str) -> SnapshotName | None:
+    """Read the name of any blob of a snapshot; None when it is none."""
+    parts = name.split("/")
+    if len(parts) != 5 or parts[0] != "snapshots":
+        return None
+    source, match = _source(parts[1:3]), _INSTANT.fullmatch(parts[3])
+    if source is None or match is None or match[2] == "1":
+        return None
+    return SnapshotName(source=source, instant=match[1], generation=int(match[2] or 1))
+
+
+def _source(segments: list[str]) -> Source | None:
+    if len(segments) != 2 or segments[0] not in ("user", "drive", "folder"):
+        return None
+    try:
+        return Source(kind=segments[0], id=decode_segment(segments[1]))  # type: ignore[arg-type]
+    except ValueError:
+        return None

@@ -1,0 +1,159 @@
+"""A container in memory that refuses what the service refuses, with a hook that makes it fail."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from include.drive_backup.blob.rules import (
+    block_id,
+    check_block,
+    check_name,
+    check_put,
+    decode_metadata,
+    encode_metadata,
+)
+from include.drive_backup.errors import BrokenBodyError, ContainerMissingError, CorruptStoreError
+from include.drive_backup.ports import BlobInfo
+
+#: Called as ``fault(phase, operation, name)``; ``phase`` is "before" (nothing happened yet) or "after" (it is
+#: done, the answer gets lost). Operations: ensure put stage commit head read stream list delete. It may raise.
+Fault = Callable[[str, str, str], None]
+
+
+class MemoryBlobStore:
+    """Implements ``ports.BlobStore``. ``blobs`` maps each name to its bytes and properties; look, or tamper."""
+
+    def __init__(self, *, fault: Fault | None = None, container: bool = True) -> None:
+        self.blobs: dict[str, tuple[bytes, BlobInfo]] = {}
+        self.staged: dict[str, dict[str, bytes]] = {}
+        self.fault = fault
+        self.container = container
+        self.calls: Counter[str] = Counter()
+        self._writes = 0
+
+    async def ensure_container(self, *, create: bool) -> None:
+        self.calls["ensure"] += 1
+        self._strike("before", "ensure", "")
+        if not self.container and not create:
+            raise ContainerMissingError("The container is missing.")
+        self.container = True
+
+    async def put(
+        self,
+        name: str,
+        data: bytes,
+        *,
+        content_type: str = "application/octet-stream",
+        metadata: dict[str, str] | None = None,
+    ) -> bool:
+        check_put(name, len(data))
+        encoded = encode_metadata(metadata or {})
+        self._enter("put", name)
+        return self._create("put", name, bytes(data), hashlib.md5(data).hexdigest(), content_type, encoded)
+
+    async def stage_block(self, name: str, index: int, data: bytes, *, upload_key: str) -> None:
+        check_block(name, len(data))
+        self._enter("stage", name)
+        self.staged.setdefault(name, {})[block_id(upload_key, index)] = bytes(data)
+        self._strike("after", "stage", name)
+
+    async def commit_blocks(
+        self,
+        name: str,
+        count: int,
+        *,
+        upload_key: str,
+        md5: bytes,
+        content_type: str = "application/octet-stream",
+        metadata: dict[str, str] | None = None,
+    ) -> bool:
+        check_name(name)
+        encoded = encode_metadata(metadata or {})
+        ids = [block_id(upload_key, index) for index in range(count)]
+        if not ids:
+            raise ValueError("A blob of no blocks is an empty blob; put it.")
+        self._enter("commit", name)
+        if name in self.blobs:
+            return False
+        blocks = self.staged.get(name, {})
+        if any(ident not in blocks for ident in ids):
+            raise BrokenBodyError(f"Staged pieces of '{name}' are gone.", reason="InvalidBlockList")
+        data = b"".join(blocks[ident] for ident in ids)
+        return self._create("commit", name, data, md5.hex(), content_type, encoded)
+
+    async def head(self, name: str) -> BlobInfo | None:
+        check_name(name)
+        self._enter("head", name)
+        found = self.blobs.get(name)
+        return found[1] if found else None
+
+    async def read(self, name: str) -> bytes | None:
+        check_name(name)
+        self._enter("read", name)
+        if name not in self.blobs:
+            return None
+        return self._checked(name)
+
+    async def stream(self, name: str) -> AsyncIterator[bytes]:
+        check_name(name)
+        self._enter("stream", name)
+        if name not in self.blobs:
+            raise CorruptStoreError(f"The blob '{name}' is not there.", reason="blobMissing")
+        data = self._checked(name)
+        for start in range(0, len(data), 64 * 1024):
+            yield data[start : start + 64 * 1024]
+
+    async def list(self, prefix: str, *, metadata: bool = False) -> AsyncIterator[BlobInfo]:
+        self._enter("list", prefix)
+        for name in sorted(name for name in self.blobs if name.startswith(prefix)):
+            if name not in self.blobs:
+                continue
+            info = self.blobs[name][1]
+            yield info if metadata else msgspec.structs.replace(info, metadata={})
+
+    async def delete(self, names: Sequence[str]) -> None:
+        for name in names:
+            check_name(name)
+            self._enter("delete", name)
+            self.blobs.pop(name, None)
+            self._strike("after", "delete", name)
+
+    def _create(
+        self, operation: str, name: str, data: bytes, md5: str, content_type: str, encoded: dict[str, str]
+    ) -> bool:
+        if name in self.blobs:
+            return False
+        self._writes += 1
+        info = BlobInfo(
+            name=name,
+            size=len(data),
+            md5=md5,
+            content_type=content_type,
+            metadata=decode_metadata(encoded),
+            modified=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self._writes),
+        )
+        self.blobs[name] = (data, info)
+        self.staged.pop(name, None)
+        self._strike("after", operation, name)
+        return True
+
+    def _checked(self, name: str) -> bytes:
+        data, info = self.blobs[name]
+        if hashlib.md5(data).hexdigest() != info.md5:
+            raise CorruptStoreError(f"The blob '{name}' does not have the bytes of its Content-MD5.")
+        return data
+
+    def _enter(self, operation: str, name: str) -> None:
+        self.calls[operation] += 1
+        if not self.container:
+            raise ContainerMissingError("The container is missing.")
+        self._strike("before", operation, name)
+
+    def _strike(self, phase: str, operation: str, name: str) -> None:
+        if self.fault is not None:
+            self.fault(phase, operation, name)
