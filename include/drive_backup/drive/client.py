@@ -1,0 +1,296 @@
+"""HTTP to Drive: one aiohttp session, paced, retried, counted. Knows URLs and headers, not what files are."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from include.drive_backup.drive.errors import UnexpectedAnswerError, error_from
+from include.drive_backup.drive.tokens import Tokens
+from include.drive_backup.errors import DriveBackupError, RateLimitError, ServiceUnavailableError
+from include.drive_backup.model import ApiUse
+from include.drive_backup.pacing import Backoff, QuotaLimiter, is_transient, retry
+from include.drive_backup.ports import Clock
+
+Result = TypeVar("Result")
+
+DEFAULT_ENDPOINT = "https://www.googleapis.com"
+
+#: Quota units of Drive's guide "Usage limits". Whether alt=media costs a get or a download is not said: the dearer.
+GET_UNITS = 5
+LIST_UNITS = 100
+DOWNLOAD_UNITS = 200
+
+_GOOGLE = (".google.com", ".googleapis.com", ".googleusercontent.com")
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS = 8
+#: google-auth too renews at most twice for one request (``google.auth.transport.DEFAULT_MAX_REFRESH_ATTEMPTS``).
+_MAX_RENEWALS = 2
+_ERROR_BODY = 64 * 1024
+#: Drive compresses for clients whose User-Agent says gzip (guide "Improve performance").
+_USER_AGENT = "drive-backup (gzip)"
+
+
+@dataclass(frozen=True)
+class DriveSettings:
+    """How to call.
+
+    :param attempts: of one request, until an answer begins. A body that breaks off is the caller's business.
+    :param connect_timeout: seconds to open a connection.
+    :param read_timeout: seconds without a byte. There is no limit to the whole: files are large, exports are slow.
+    :param connections: open at once; further calls wait.
+    :param acknowledge_abuse: download what Drive flagged as malware when the account owns it.
+    """
+
+    attempts: int = 6
+    connect_timeout: float = 30.0
+    read_timeout: float = 120.0
+    connections: int = 100
+    acknowledge_abuse: bool = False
+
+
+class DriveClient:
+    """An async context manager; all calls of one credential go through one of these.
+
+    :param api_endpoint: root of the API, with or without ``/drive/v3``.
+    :param limiter: the quota budget that all calls share.
+    :param chance: random numbers in [0, 1) for the jitter.
+    """
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        *,
+        limiter: QuotaLimiter,
+        clock: Clock,
+        api_endpoint: str = DEFAULT_ENDPOINT,
+        settings: DriveSettings | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.settings = settings or DriveSettings()
+        self._tokens = tokens
+        self._limiter = limiter
+        self._clock = clock
+        self._chance = chance
+        self._base = URL(api_endpoint.rstrip("/").removesuffix("/drive/v3"))
+        self._session: aiohttp.ClientSession | None = None
+        self._calls = self._units = self._bytes = 0
+
+    async def __aenter__(self) -> Self:
+        timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=self.settings.connect_timeout, sock_read=self.settings.read_timeout
+        )
+        self._session = aiohttp.ClientSession(
+            timeout=timeout,
+            connector=aiohttp.TCPConnector(limit=self.settings.connections),
+            # A cookie of one file's export must not travel to the next.
+            cookie_jar=aiohttp.DummyCookieJar(),
+            read_bufsize=512 * 1024,
+            max_field_size=32 * 1024,
+            trust_env=True,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    @property
+    def use(self) -> ApiUse:
+        """Requests sent (repeated ones too), their units, and bytes of file contents received."""
+        return ApiUse(calls=self._calls, units=self._units, bytes=self._bytes)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that this client waits by."""
+        return self._clock
+
+    def received(self, count: int) -> None:
+        """Account for bytes of content."""
+        self._bytes += count
+
+    async def get_json(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        units: int = GET_UNITS,
+        what: str,
+        resource_keys: str | None = None,
+        method: str = "GET",
+    ) -> dict[str, Any]:
+        """One API call that answers JSON.
+
+        :param path: below ``/drive/v3/``, ids quoted.
+        :param units: quota units that the call costs.
+        :param what: what is asked for, for error sentences.
+        :param resource_keys: value of ``X-Goog-Drive-Resource-Keys``.
+        :raises UnexpectedAnswerError: and the errors of :func:`~include.drive_backup.drive.errors.error_from`.
+        """
+        headers = _headers("gzip", resource_keys)
+
+        async def fetch() -> dict[str, Any]:
+            return await _read_json(await self._send(method, self._url(path, params), headers, units, what), what)
+
+        return await self._retry(fetch, self.settings.attempts)
+
+    @asynccontextmanager
+    async def open_stream(
+        self,
+        target: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        what: str,
+        resource_keys: str | None = None,
+        attempts: int | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Open an answer whose body is content; retried until the body begins, not afterwards.
+
+        :param target: a path below ``/drive/v3/``, or an absolute URL that Drive gave.
+        :param attempts: of this request, instead of the settings'.
+        """
+        url = URL(target, encoded=True) if "://" in target else self._url(target, params)
+        # Not compressed: the length that the answer names is then that of the content, and a cut body is noticed.
+        headers = _headers("identity", resource_keys)
+        response = await self._retry(
+            lambda: self._send("GET", url, headers, DOWNLOAD_UNITS, what), attempts or self.settings.attempts
+        )
+        try:
+            yield response
+        finally:
+            response.release()
+
+    def _url(self, path: str, params: Mapping[str, str] | None) -> URL:
+        url = URL(f"{self._base}/drive/v3/{path}", encoded=True)
+        return url.with_query(params) if params else url
+
+    async def _retry(self, call: Callable[[], Awaitable[Result]], attempts: int) -> Result:
+        return await retry(
+            call,
+            backoff=Backoff(attempts=attempts),
+            clock=self._clock,
+            retryable=_worth_repeating,
+            chance=self._chance,
+        )
+
+    async def _send(
+        self, method: str, url: URL, headers: dict[str, str], units: int, what: str
+    ) -> aiohttp.ClientResponse:
+        """One attempt: paced, authorised, redirected; an open answer of status 200.
+
+        Any other success (204, 206) is not what was asked for: it would be a part taken for the whole.
+        """
+        await self._limiter.acquire(units)
+        renewals = 0
+        while True:
+            token = await self._tokens.token()
+            self._calls += 1
+            self._units += units
+            try:
+                response = await self._follow(method, url, headers, token)
+                if response.status == 200:
+                    return response
+                error = await _refusal(response, what)
+            except (aiohttp.ClientError, TimeoutError, OSError) as broken:
+                raise _unreachable(broken, what) from broken
+            if response.status == 401 and renewals < _MAX_RENEWALS:
+                renewals += 1
+                await self._tokens.renew(token)
+                continue
+            if isinstance(error, RateLimitError):
+                self._limiter.slow_down(error.retry_after)
+            raise error
+
+    async def _follow(self, method: str, url: URL, headers: dict[str, str], token: str) -> aiohttp.ClientResponse:
+        """Send, and follow redirects; the token goes only to hosts that may have it."""
+        if self._session is None:
+            raise RuntimeError("use DriveClient as an async context manager")
+        for _ in range(_MAX_REDIRECTS):
+            allowed = headers
+            if self._may_have_token(url):
+                allowed = {**headers, **self._tokens.headers, "Authorization": f"Bearer {token}"}
+            response = await self._session.request(method, url, headers=allowed, allow_redirects=False)
+            location = response.headers.get("Location")
+            if response.status not in _REDIRECTS or not location:
+                return response
+            response.release()
+            # Signed URLs must arrive as they were given: no re-quoting.
+            url = response.url.join(URL(location, encoded=location.isascii()))
+        raise aiohttp.TooManyRedirects(response.request_info, response.history)
+
+    def _may_have_token(self, url: URL) -> bool:
+        """Google's hosts over https, and the host of ``api_endpoint`` by its own scheme or better."""
+        host = url.host or ""
+        if host == self._base.host:
+            return url.scheme in {self._base.scheme, "https"}
+        return url.scheme == "https" and (f".{host}").endswith(_GOOGLE)
+
+
+def _headers(encoding: str, resource_keys: str | None) -> dict[str, str]:
+    headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": encoding}
+    if resource_keys:
+        headers["X-Goog-Drive-Resource-Keys"] = resource_keys
+    return headers
+
+
+def _worth_repeating(error: DriveBackupError) -> bool:
+    return is_transient(error) and not isinstance(error, UnexpectedAnswerError)
+
+
+async def _refusal(response: aiohttp.ClientResponse, what: str) -> DriveBackupError:
+    """The error of an answer, whose body is read as far as it can be of use."""
+    body = bytearray()
+    async with response:
+        try:
+            async for piece in response.content.iter_any():
+                body += piece
+                if len(body) > _ERROR_BODY:
+                    break
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            pass  # the status alone says enough
+    return error_from(response.status, bytes(body), response.headers, what)
+
+
+async def _read_json(response: aiohttp.ClientResponse, what: str) -> dict[str, Any]:
+    """The JSON object of an answer; anything else is an answer that broke on its way."""
+    try:
+        async with response:
+            data = _decode(await response.read())
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as broken:
+        raise _unreachable(broken, what) from broken
+    if not isinstance(data, dict):
+        raise _unreachable(TypeError("the answer is no JSON object"), what)
+    return data
+
+
+def _decode(body: bytes) -> Any:
+    """JSON, with lone surrogates (in file names: they are no Unicode text) made U+FFFD.
+
+    :raises ValueError: when the body is no JSON.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        text = json.dumps(json.loads(body), ensure_ascii=False)
+        return json.loads(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
+
+
+def _unreachable(broken: BaseException, what: str) -> ServiceUnavailableError:
+    # Some of these exceptions have no text (time-outs), and aiohttp's may quote the URL's query: the type says enough.
+    return ServiceUnavailableError(
+        f"Drive could not be asked for {what}: no whole answer came ({type(broken).__name__}). "
+        "Check the network if this stays.",
+        service="drive",
+        reason="unreachable",
+    )

@@ -1,0 +1,238 @@
+"""The bytes of one item: a file's own, or an export of a Google editor file by whichever route gives it.
+
+Routes of an export, in turn: ``files.export`` (up to 10 MB), the item's own ``exportLinks`` (no such limit), and the
+long-running ``files.download``. Drive's guide "Download and export files" has the first and the last, rclone uses the
+second for everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from include.drive_backup.drive.client import GET_UNITS, DriveClient
+from include.drive_backup.drive.errors import UnexpectedAnswerError, operation_error
+from include.drive_backup.errors import (
+    BrokenBodyError,
+    CredentialsError,
+    DriveBackupError,
+    ItemUnavailableError,
+    ServiceUnavailableError,
+)
+from include.drive_backup.model import Item
+
+Body = AsyncGenerator[bytes, None]
+
+#: Names that Drive uses for one and the same format; it exports by those that the item's exportLinks have.
+_SAME = (
+    ("application/vnd.oasis.opendocument.text", "application/x-vnd.oasis.opendocument.text"),
+    ("application/vnd.oasis.opendocument.spreadsheet", "application/x-vnd.oasis.opendocument.spreadsheet"),
+    ("application/vnd.oasis.opendocument.presentation", "application/x-vnd.oasis.opendocument.presentation"),
+    ("text/markdown", "text/x-markdown"),
+)
+_TOO_LARGE_OR_NOT_HERE = frozenset({"exportSizeLimitExceeded", "fileNotExportable"})
+#: Attempts of a route that has another one behind it: a PDF beyond the limit has been seen as a lasting 500.
+_FEWER = 3
+_POLLS = (1, 2, 4, 8, *(10,) * 60)
+
+
+@asynccontextmanager
+async def open_content(
+    client: DriveClient, item: Item, export_mime_type: str | None
+) -> AsyncIterator[AsyncIterator[bytes]]:
+    """See :meth:`include.drive_backup.ports.Drive.open_content`."""
+    async with AsyncExitStack() as stack:
+        body = await _open_body(client, item, export_mime_type, stack)
+        async with aclosing(body):
+            yield body
+
+
+async def _open_body(client: DriveClient, item: Item, export_mime_type: str | None, stack: AsyncExitStack) -> Body:
+    if export_mime_type is not None:
+        mime_type = offered(item, export_mime_type)
+        return _whole(await _Export(client, item, mime_type, stack).open(), client, item, mime_type)
+    try:
+        return _whole(await _open_file(client, item, stack), client, item, None)
+    except UnexpectedAnswerError as error:
+        if error.status == 416 and item.size == 0:
+            return _nothing()
+        raise
+
+
+def offered(item: Item, wanted: str) -> str:
+    """The name under which the item's own ``exportLinks`` have the wanted format; the wanted name if they do not."""
+    names = next((pair for pair in _SAME if wanted in pair), (wanted,))
+    return next((name for name in (wanted, *names) if name in item.export_links), wanted)
+
+
+def may_acknowledge_abuse(item: Item) -> bool:
+    """Whether Drive lets this account fetch the item when it is flagged: the owner, or a shared drive's organizer.
+
+    ``capabilities.canDelete`` of an item in a shared drive belongs to organizers alone.
+    """
+    if item.drive_id is None:
+        return item.resource.get("ownedByMe") is True
+    return (item.resource.get("capabilities") or {}).get("canDelete") is True
+
+
+async def _open_file(client: DriveClient, item: Item, stack: AsyncExitStack) -> aiohttp.ClientResponse:
+    # Never a Range: an empty file would answer it with 416.
+    params = {"alt": "media", "supportsAllDrives": "true"}
+    try:
+        return await _open(client, f"files/{quote(item.id, safe='')}", params, item, stack)
+    except ItemUnavailableError as error:
+        flagged = error.reason == "cannotDownloadAbusiveFile"
+        if not (flagged and client.settings.acknowledge_abuse and may_acknowledge_abuse(item)):
+            raise
+    params["acknowledgeAbuse"] = "true"
+    return await _open(client, f"files/{quote(item.id, safe='')}", params, item, stack)
+
+
+async def _open(
+    client: DriveClient,
+    target: str,
+    params: dict[str, str] | None,
+    item: Item,
+    stack: AsyncExitStack,
+    attempts: int | None = None,
+) -> aiohttp.ClientResponse:
+    return await stack.enter_async_context(
+        client.open_stream(target, params, what=f"'{item.name}'", resource_keys=resource_keys(item), attempts=attempts)
+    )
+
+
+def resource_keys(item: Item) -> str | None:
+    """Value of ``X-Goog-Drive-Resource-Keys`` for calls that touch the item."""
+    return f"{item.id}/{item.resource_key}" if item.resource_key else None
+
+
+class _Export:
+    """One export: the routes in turn, and what it means when none of them leads there."""
+
+    def __init__(self, client: DriveClient, item: Item, mime_type: str, stack: AsyncExitStack) -> None:
+        self._client = client
+        self._item = item
+        self._mime_type = mime_type
+        self._stack = stack
+        self._path = f"files/{quote(item.id, safe='')}"
+
+    async def open(self) -> aiohttp.ClientResponse:
+        """Try the routes.
+
+        :raises ServiceUnavailableError: when one of them may work later, else Drive's first refusal.
+        """
+        errors: list[DriveBackupError] = []
+        for route in (self._by_export, self._by_link, self._by_operation):
+            try:
+                response = await route()
+            except (ItemUnavailableError, ServiceUnavailableError) as error:
+                errors.append(error)
+                if not _other_route_may_help(error):
+                    break
+            else:
+                if response is not None:
+                    return response
+        raise next((error for error in errors if isinstance(error, ServiceUnavailableError)), errors[0])
+
+    async def _by_export(self) -> aiohttp.ClientResponse:
+        link = self._item.export_links.get(self._mime_type)
+        attempts = min(_FEWER, self._client.settings.attempts) if link else None
+        params = {"mimeType": self._mime_type}
+        response = await _open(self._client, f"{self._path}/export", params, self._item, self._stack, attempts)
+        return self._no_login_page(response)
+
+    async def _by_link(self) -> aiohttp.ClientResponse | None:
+        link = self._item.export_links.get(self._mime_type)
+        if link is None:
+            return None
+        try:
+            return self._no_login_page(await _open(self._client, link, None, self._item, self._stack))
+        except (CredentialsError, UnexpectedAnswerError) as error:
+            # docs.google.com is not the API: what it refuses says nothing about the credential or the item.
+            raise ServiceUnavailableError(
+                f"The export link of '{self._item.name}' did not work; it is tried again later. {error}",
+                service="drive",
+                reason="exportLink",
+            ) from error
+
+    async def _by_operation(self) -> aiohttp.ClientResponse:
+        what = f"the export of '{self._item.name}'"
+        try:
+            operation = await self._call(f"{self._path}/download", what, {"mimeType": self._mime_type}, method="POST")
+            uri = await self._finished(operation, what)
+        except UnexpectedAnswerError as error:
+            raise ItemUnavailableError(str(error), reason="fileNotExportable") from error
+        return self._no_login_page(await _open(self._client, uri, None, self._item, self._stack))
+
+    async def _finished(self, operation: dict[str, Any], what: str) -> str:
+        """Poll until the export is ready; its URI. Drive's guide advises waits of about 10 s."""
+        for wait in _POLLS:
+            if operation.get("done"):
+                break
+            await self._client.clock.sleep(wait)
+            name = str(operation.get("name", "")).removeprefix("operations/")
+            operation = await self._call(f"operations/{quote(name, safe='')}", what)
+        if operation.get("error"):
+            raise operation_error(operation["error"], what)
+        uri = (operation.get("response") or {}).get("downloadUri")
+        if not uri:
+            raise ServiceUnavailableError(
+                f"Drive did not finish {what} in ten minutes; it is asked again later.",
+                service="drive",
+                reason="operationTimeout",
+            )
+        return str(uri)
+
+    async def _call(
+        self, path: str, what: str, params: dict[str, str] | None = None, method: str = "GET"
+    ) -> dict[str, Any]:
+        return await self._client.get_json(
+            path, params, units=GET_UNITS, what=what, resource_keys=resource_keys(self._item), method=method
+        )
+
+    def _no_login_page(self, response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
+        """Google answers a token that it does not like with a sign-in page and status 200."""
+        if response.content_type == "text/html" and self._mime_type != "text/html":
+            raise ServiceUnavailableError(
+                f"Google sent a web page instead of the export of '{self._item.name}'; it is asked again later. "
+                f"If this stays, sign in again or check the scope of the credential.",
+                service="drive",
+                reason="loginPage",
+            )
+        return response
+
+
+def _other_route_may_help(error: DriveBackupError) -> bool:
+    if isinstance(error, ItemUnavailableError):
+        return error.reason in _TOO_LARGE_OR_NOT_HERE
+    return error.reason != "unreachable"
+
+
+async def _whole(response: aiohttp.ClientResponse, client: DriveClient, item: Item, mime_type: str | None) -> Body:
+    """The body's pieces.
+
+    :raises BrokenBodyError: when it ends before its end, or is an empty export of a format that is never empty.
+    """
+    count = 0
+    try:
+        async for piece in response.content.iter_any():
+            count += len(piece)
+            yield piece
+    except (aiohttp.ClientError, TimeoutError, OSError) as broken:
+        raise BrokenBodyError(
+            f"The content of '{item.name}' broke off after {count} bytes ({type(broken).__name__}).", reason="cutBody"
+        ) from broken
+    finally:
+        client.received(count)
+    if count == 0 and mime_type is not None and not mime_type.startswith("text/"):
+        raise BrokenBodyError(f"The export of '{item.name}' came empty.", reason="emptyExport")
+
+
+async def _nothing() -> Body:
+    """The content of an empty file."""
+    for piece in tuple[bytes]():
+        yield piece

@@ -1,0 +1,259 @@
+"""Google Drive as :class:`include.drive_backup.ports.Drive` wants it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+from include.drive_backup.drive import content
+from include.drive_backup.drive.client import DEFAULT_ENDPOINT, LIST_UNITS, DriveClient, DriveSettings
+from include.drive_backup.drive.corpus import Corpus, MyDriveFilter, corpus_of
+from include.drive_backup.drive.errors import UnexpectedAnswerError
+from include.drive_backup.drive.fields import FILE_FIELDS, LIST_FIELDS
+from include.drive_backup.drive.tokens import Tokens
+from include.drive_backup.errors import ItemUnavailableError, ServiceUnavailableError, SourceNotFoundError
+from include.drive_backup.model import ApiUse, Item, Source
+from include.drive_backup.pacing import QuotaLimiter
+from include.drive_backup.ports import Clock, Page
+
+log = logging.getLogger(__name__)
+
+#: How often a listing starts over when Drive rejects its own page token, before it fails.
+_RESTARTS = 3
+#: Folders that are listed at once when a tree is walked.
+_WALKERS = 8
+_PAGE_KEYS = frozenset({"kind", "files", "nextPageToken", "incompleteSearch"})
+
+
+class GoogleDrive:
+    """One credential's view of Drive. An async context manager.
+
+    :param tokens: where the bearer tokens come from.
+    :param limiter: the quota budget; one for all the Drives that a process opens for the same user.
+    :param api_endpoint: root of the API.
+    :param settings: attempts, time-outs, abuse flag.
+    :param chance: random numbers in [0, 1) for the jitter of waits.
+    """
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        *,
+        limiter: QuotaLimiter,
+        clock: Clock,
+        api_endpoint: str = DEFAULT_ENDPOINT,
+        settings: DriveSettings | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._client = DriveClient(
+            tokens, limiter=limiter, clock=clock, api_endpoint=api_endpoint, settings=settings, chance=chance
+        )
+        self._roots: dict[Source, Item] = {}
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.__aexit__(kind, error, trace)
+
+    @property
+    def use(self) -> ApiUse:
+        """What was spent so far."""
+        return self._client.use
+
+    async def user_email(self) -> str:
+        """The address that this credential acts as, in lower case; empty when Drive does not tell it."""
+        about = await self._client.get_json("about", {"fields": "user(emailAddress)"}, what="the account")
+        return str((about.get("user") or {}).get("emailAddress") or "").lower()
+
+    async def root(self, source: Source) -> Item:
+        """See :meth:`include.drive_backup.ports.Drive.root`. Asked once per source.
+
+        :raises SourceNotFoundError: also when the credential acts as another user than the source names.
+        """
+        if source not in self._roots:
+            self._roots[source] = await self._find_root(source)
+        return self._roots[source]
+
+    async def change_token(self, source: Source) -> str:
+        """See :meth:`include.drive_backup.ports.Drive.change_token`. A shared drive has a feed of its own."""
+        corpus = await self._corpus(source)
+        params = {"supportsAllDrives": "true"}
+        if corpus.drive_id:
+            params["driveId"] = corpus.drive_id
+        answer = await self._client.get_json("changes/startPageToken", params, what=f"the change feed of {source}")
+        if "startPageToken" not in answer:
+            raise _senseless(f"the change feed of {source}")
+        return str(answer["startPageToken"])
+
+    async def list_items(self, source: Source) -> AsyncIterator[Page]:
+        """See :meth:`include.drive_backup.ports.Drive.list_items`.
+
+        Items may come twice: when Drive rejects a page token, the listing starts over.
+        """
+        corpus = await self._corpus(source)
+        try:
+            async for page in self._list(corpus, f"the listing of {source}"):
+                yield page
+        except ItemUnavailableError as error:
+            raise SourceNotFoundError(f"{source} cannot be listed. {error}", reason=error.reason) from error
+
+    async def get_item(self, item_id: str, resource_key: str | None = None) -> Item:
+        """See :meth:`include.drive_backup.ports.Drive.get_item`."""
+        resource = await self._client.get_json(
+            f"files/{quote(item_id, safe='')}",
+            {"fields": FILE_FIELDS, "supportsAllDrives": "true"},
+            what=f"the item {item_id}",
+            resource_keys=f"{item_id}/{resource_key}" if resource_key else None,
+        )
+        return _item(resource)
+
+    def open_content(
+        self, item: Item, export_mime_type: str | None
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """See :meth:`include.drive_backup.ports.Drive.open_content`.
+
+        Opening is repeated as the settings say; a body that has begun is not.
+        """
+        return content.open_content(self._client, item, export_mime_type)
+
+    async def _find_root(self, source: Source) -> Item:
+        if source.kind == "user":
+            await self._check_user(source)
+        try:
+            item = await self.get_item("root" if source.kind == "user" else source.id)
+        except ItemUnavailableError as error:
+            raise SourceNotFoundError(
+                f"{source} does not exist, or the account that the backup acts as cannot see it. Share it with that "
+                f"account (a shared drive: add it as a member) or correct the source. {error}",
+                reason=error.reason,
+            ) from error
+        _check_root(source, item)
+        return item
+
+    async def _check_user(self, source: Source) -> None:
+        """Never store one user's files under another's name."""
+        email = await self.user_email()
+        if email and email != source.id.lower():
+            raise SourceNotFoundError(
+                f"The Google connection acts as {email}, not as {source.id}. Name the source user/{email}, or use a "
+                "service account with domain-wide delegation, which can act as each user.",
+                reason="otherUser",
+            )
+
+    async def _corpus(self, source: Source) -> Corpus:
+        return corpus_of(source, await self.root(source))
+
+    def _list(self, corpus: Corpus, what: str) -> AsyncIterator[Page]:
+        if corpus.kind == "walk":
+            return self._walk(corpus.root_id, what)
+        return self._list_drive(corpus, what) if corpus.drive_id else self._list_my_drive(corpus.root_id, what)
+
+    async def _list_drive(self, corpus: Corpus, what: str) -> AsyncIterator[Page]:
+        query = {"corpora": "drive", "driveId": corpus.drive_id or "", "includeItemsFromAllDrives": "true"}
+        async for page in self._pages(query, what):
+            yield page
+
+    async def _list_my_drive(self, root_id: str, what: str) -> AsyncIterator[Page]:
+        sieve = MyDriveFilter(root_id)
+        async for page in self._pages({"corpora": "user"}, what):
+            yield Page(items=sieve.sift(page.items), incomplete=page.incomplete)
+        if rest := sieve.rest():
+            yield Page(items=rest)
+
+    async def _walk(self, root_id: str, what: str) -> AsyncIterator[Page]:
+        """Folder by folder, some at once; each folder once, so that a loop ends."""
+        seen, queue = {root_id}, [root_id]
+        while queue:
+            now, queue = queue[:_WALKERS], queue[_WALKERS:]
+            for pages in await asyncio.gather(*(self._children(folder, what) for folder in now)):
+                for page in pages:
+                    yield page
+                    below = [item.id for item in page.items if item.kind == "folder" and item.id not in seen]
+                    seen.update(below)
+                    queue.extend(below)
+
+    async def _children(self, folder_id: str, what: str) -> list[Page]:
+        query = {"corpora": "user", "q": f"'{folder_id}' in parents"}
+        return [page async for page in self._pages(query, what)]
+
+    async def _pages(self, query: dict[str, str], what: str) -> AsyncIterator[Page]:
+        """All pages of one listing. Only a missing token ends it: short and empty pages do not."""
+        token, seen, restarts = "", set[str](), 0
+        while True:
+            try:
+                answer = await self._page(query, token, what)
+            except UnexpectedAnswerError as error:
+                # The parameters are those of the first page, so it is the token that Drive no longer takes.
+                if not token or error.status not in {400, 410} or restarts == _RESTARTS:
+                    raise
+                token, seen, restarts = "", set(), restarts + 1
+                log.warning("Drive rejects the page token of %s; the listing starts over", what)
+                continue
+            yield _read_page(answer)
+            token = answer.get("nextPageToken") or ""
+            if not token:
+                return
+            if token in seen:
+                raise _senseless(what)
+            seen.add(token)
+
+    async def _page(self, query: dict[str, str], token: str, what: str) -> dict[str, Any]:
+        params = {
+            **query,
+            "spaces": "drive",
+            "pageSize": "1000",
+            "supportsAllDrives": "true",
+            "fields": LIST_FIELDS,
+            **({"pageToken": token} if token else {}),
+        }
+        answer = await self._client.get_json("files", params, units=LIST_UNITS, what=what)
+        if not _PAGE_KEYS & answer.keys():
+            # An empty object is not an empty Drive.
+            raise _senseless(what)
+        return answer
+
+
+def _check_root(source: Source, item: Item) -> None:
+    if item.kind != "folder":
+        raise SourceNotFoundError(
+            f"{source} is not a folder but '{item.name}' ({item.mime_type}). Name the folder itself"
+            + (", not a shortcut to it." if item.kind == "shortcut" else "."),
+            reason="notAFolder",
+        )
+    if source.kind == "drive" and item.drive_id not in {None, item.id}:
+        raise SourceNotFoundError(
+            f"{source} is a folder inside a shared drive. Write folder/{item.id}, or drive/{item.drive_id} for all of "
+            "the shared drive.",
+            reason="notADrive",
+        )
+
+
+def _read_page(answer: dict[str, Any]) -> Page:
+    items = tuple(_item(resource) for resource in answer.get("files") or ())
+    return Page(items=items, incomplete=bool(answer.get("incompleteSearch", False)))
+
+
+def _item(resource: dict[str, Any]) -> Item:
+    try:
+        return Item.from_resource(resource)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise _senseless(f"the item {resource.get('id', '')}") from error
+
+
+def _senseless(what: str) -> ServiceUnavailableError:
+    return ServiceUnavailableError(
+        f"Drive's answer for {what} makes no sense; it is asked again later. If this stays, check api_endpoint and "
+        "any proxy.",
+        service="drive",
+        reason="badAnswer",
+    )
