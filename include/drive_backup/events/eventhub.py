@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ SEND_LIMIT = 3.0
 #: Options for the producer: one quick second attempt, as everything must fit into SEND_LIMIT.
 PRODUCER_OPTIONS: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.2, "auth_timeout": SEND_LIMIT}
 
+Connect = Callable[[], "AbstractAsyncContextManager[EventHubProducerClient]"]
+
 _MAX_PARTITION_KEY = 128
 
 
@@ -28,11 +31,12 @@ class EventHubSink:
 
     One connection per call: events are rare, and the service drops idle links.
 
-    :param connect: makes a producer; called once per :meth:`send`, may raise ``ConfigError``.
+    :param connect: opens a producer (the SDK's client is such a context manager); called once per :meth:`send`, may
+        raise ``ConfigError``.
     :param limit: seconds for one call in all.
     """
 
-    def __init__(self, connect: Callable[[], EventHubProducerClient], *, limit: float = SEND_LIMIT) -> None:
+    def __init__(self, connect: Connect, *, limit: float = SEND_LIMIT) -> None:
         self._connect = connect
         self._limit = limit
 
@@ -58,8 +62,7 @@ class EventHubSink:
 
     async def _deliver(self, events: Sequence[Event]) -> None:
         try:
-            producer = self._connect()
-            async with producer:
+            async with self._connect() as producer:
                 async for batch in _batches(producer, events):
                     await producer.send_batch(batch)
         except DriveBackupError:
