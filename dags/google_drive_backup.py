@@ -35,7 +35,7 @@ from drive_backup_airflow.operators.commit_snapshot import CommitSnapshotOperato
 from drive_backup_airflow.operators.config_problem import ConfigProblemOperator
 from drive_backup_airflow.operators.copy_batch import DriveToBlobBatchOperator
 from drive_backup_airflow.operators.list_source import ListDriveSourceOperator
-from drive_backup_airflow.operators.plan_batches import PlanBatchesOperator
+from drive_backup_airflow.operators.plan_batches import PLANS, PlanBatchesOperator
 from drive_backup_airflow.operators.report import ReportOperator
 from drive_backup_airflow.operators.resolve_sources import ResolveSourcesOperator
 from drive_backup_airflow.params import backup_params
@@ -126,15 +126,16 @@ def backup_dag(name: str, config: Config, job: Job) -> DAG:
             acknowledge_abuse=job.acknowledge_abuse,
             execution_timeout=timedelta(minutes=limits.batch_timeout_minutes),
             map_index_template="{{ task.batch['label'] }}",
-        ).expand(batch=plan.output["batches"])
+        ).expand(batch=plan.output)
         commit = CommitSnapshotOperator.partial(
             task_id="commit_snapshot",
             trigger_rule="all_done",
-            map_index_template="{{ task.plan['listing']['task']['source'] }}",
-        ).expand(plan=plan.output["snapshots"])
+            plans=plan.output[PLANS],
+            map_index_template="{{ task.listing['task']['source'] }}",
+        ).expand(listing=listing.output)
         report = ReportOperator(
             task_id="report",
-            plans=plan.output["plans"],
+            plans=plan.output[PLANS],
             summaries=commit.output,
             fail_on_unavailable=job.fail_on_unavailable,
             trigger_rule="all_done",

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias
+from airflow.sdk.exceptions import AirflowSkipException
 
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_store, software_version
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.manifest.commit import commit_snapshot
-from include.drive_backup.model import PlanRef
+from include.drive_backup.model import Listing, PlanRef
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -24,18 +25,20 @@ SNAPSHOTS = AssetAlias("drive_backup_snapshots")
 class CommitSnapshotOperator(DriveBackupOperator):
     """Runs whatever the batches did; files that are missing make the snapshot ``partial``.
 
-    :param plan: a dict of :class:`~include.drive_backup.model.PlanRef`.
+    :param listing: a dict of :class:`~include.drive_backup.model.Listing`; says which source.
+    :param plans: dicts of :class:`~include.drive_backup.model.PlanRef`, of all sources.
     """
 
-    template_fields: Sequence[str] = ("plan",)
+    template_fields: Sequence[str] = ("listing", "plans")
 
-    def __init__(self, *, plan: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, listing: dict[str, Any], plans: Iterable[dict[str, Any]] | None, **kwargs: Any) -> None:
         super().__init__(outlets=[SNAPSHOTS], **kwargs)
-        self.plan = plan
+        self.listing = listing
+        self.plans = plans
 
     async def run(self, context: Context, stop: asyncio.Event) -> dict[str, Any]:  # noqa: ARG002
         """Commit; returns the summary, and emits an asset event when a snapshot was made."""
-        plan: PlanRef = PlanRef.from_dict(self.plan)
+        plan = self._plan()
         async with open_store(self.blob_conn_id, self.container) as store:
             summary = await commit_snapshot(store, plan, SystemClock(), software_version())
         if summary["created"]:
@@ -44,3 +47,17 @@ class CommitSnapshotOperator(DriveBackupOperator):
             facts = {key: summary[key] for key in ("source", "instant", "generation", "status", "manifest", "counts")}
             context["outlet_events"][SNAPSHOTS].add(asset, extra={**facts, "bytes": summary["bytes"]})
         return summary
+
+    def _plan(self) -> PlanRef:
+        """The plan of this source.
+
+        :raises AirflowSkipException: there is none, or it is a dry run.
+        """
+        listing: Listing = Listing.from_dict(self.listing)
+        if listing.task.dry_run:
+            raise AirflowSkipException("Dry run: nothing is committed.")
+        for each in self.plans or ():
+            plan: PlanRef = PlanRef.from_dict(each)
+            if plan.listing.task.source == listing.task.source:
+                return plan
+        raise AirflowSkipException("Nothing was planned for this source; see plan_batches.")

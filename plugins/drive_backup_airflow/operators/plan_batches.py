@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
+#: XCom key of the plans, one per source.
+PLANS = "plans"
+
+
 class PlanBatchesOperator(DriveBackupOperator):
     """Compares each listing with what is stored.
 
@@ -39,17 +43,14 @@ class PlanBatchesOperator(DriveBackupOperator):
         self.export_formats = export_formats
         self.max_batches = max_batches
 
-    async def run(self, context: Context, stop: asyncio.Event) -> dict[str, list[dict[str, Any]]]:  # noqa: ARG002
-        """Plan; returns ``batches`` and ``snapshots``, both empty in a dry run, and ``plans``."""
+    async def run(self, context: Context, stop: asyncio.Event) -> list[dict[str, Any]]:  # noqa: ARG002
+        """Plan; returns the batches (none in a dry run) and pushes the plans under the key ``plans``."""
         listings = [Listing.from_dict(each) for each in self.listings]
         formats = {native: tuple(each) for native, each in self.export_formats.items()}
         async with open_store(self.blob_conn_id, self.container) as store:
             plans, batches = await plan_sources(
                 store, listings, export_formats=formats, max_batches=self.max_batches, clock=SystemClock()
             )
-        live = [plan for plan in plans if not plan.listing.task.dry_run]
-        return {
-            "batches": [{**batch.to_dict(), "label": batch.label} for batch in batches if not batch.task.dry_run],
-            "snapshots": [plan.to_dict() for plan in live],
-            "plans": [plan.to_dict() for plan in plans],
-        }
+        # Airflow maps over return values only, so the batches are returned and the plans pushed.
+        context["ti"].xcom_push(key=PLANS, value=[plan.to_dict() for plan in plans])
+        return [{**batch.to_dict(), "label": batch.label} for batch in batches if not batch.task.dry_run]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from drive_backup_airflow.operators.base import DriveBackupOperator
+from include.drive_backup.errors import SnapshotIncompleteError
 from include.drive_backup.report import readable, verdict
 
 if TYPE_CHECKING:
@@ -41,5 +42,15 @@ class ReportOperator(DriveBackupOperator):
         plans, summaries = list(self.plans or ()), list(self.summaries or ())
         for line in readable(plans, summaries).splitlines():
             self.log.info(line)
+        bad = bad_tasks(context)
+        if bad:
+            raise SnapshotIncompleteError(f"These tasks did not succeed: {', '.join(sorted(bad))}. See their logs.")
         verdict(plans, summaries, fail_on_unavailable=self.fail_on_unavailable)
         return {"sources": len(summaries)}
+
+
+def bad_tasks(context: Context) -> dict[str, str]:
+    """The run's tasks that ended badly, as ``task`` or ``task_<map index>`` → state, whatever told of them before."""
+    ti: Any = context["ti"]
+    states: dict[str, str] = ti.get_task_states(dag_id=ti.dag_id, run_ids=[context["run_id"]])[context["run_id"]]
+    return {task: state for task, state in states.items() if state in ("failed", "upstream_failed")}
