@@ -1,0 +1,59 @@
+"""Which items a person wants: include and exclude globs in gitignore's grammar, on paths in Drive's own names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pathspec import GitIgnoreSpec
+
+from include.drive_backup.errors import ConfigError
+from include.drive_backup.planning.tree import Tree
+
+
+class PathFilter:
+    """Two lists of globs. An empty ``include`` means everything.
+
+    :raises ConfigError: names the bad glob.
+    """
+
+    def __init__(self, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> None:
+        self._include = _spec(include) if include else None
+        self._exclude = _spec(exclude) if exclude else None
+
+    def keeps(self, path: str, *, folder: bool) -> bool:
+        """Whether the item at a path is wanted.
+
+        :param path: Drive names joined by ``/``, see :meth:`.tree.Tree.drive_path`.
+        """
+        # gitignore tells folders by their slash; it also keeps pathspec from reading "./x" as "x".
+        text = f"/{path}/" if folder else f"/{path}"
+        if self._exclude is not None and self._exclude.match_file(text):
+            return False
+        return self._include is None or self._include.match_file(text)
+
+    def kept(self, tree: Tree, folder_ids: frozenset[str] | set[str]) -> set[str]:
+        """The wanted items of a tree. A folder that holds a wanted item is wanted too: a restore needs it.
+
+        :param folder_ids: which of the items are folders.
+        """
+        if self._include is None and self._exclude is None:
+            return set(tree)
+        wanted = {ident for ident in tree if self.keeps(tree.drive_path(ident), folder=ident in folder_ids)}
+        above = {folder for ident in wanted for folder in tree.above(ident)}
+        return wanted | (above & set(tree))
+
+
+def _spec(globs: Sequence[str]) -> GitIgnoreSpec:
+    for glob in globs:
+        try:
+            usable = any(pattern.include is not None for pattern in GitIgnoreSpec.from_lines([glob]).patterns)
+        except (ValueError, re.error):
+            usable = False
+        # Blank lines, comments and an unclosed "[" match nothing, silently: as a setting each is a mistake.
+        if not usable:
+            raise ConfigError(
+                f"'{glob}' is not a glob that can match anything. Write it as in a .gitignore file, "
+                "e.g. '*.tmp', 'Archive/**' or '/Reports/2026/'."
+            )
+    return GitIgnoreSpec.from_lines(globs)
