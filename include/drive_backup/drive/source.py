@@ -54,6 +54,7 @@ class GoogleDrive:
         self._client = DriveClient(
             tokens, limiter=limiter, clock=clock, api_endpoint=api_endpoint, settings=settings, chance=chance
         )
+        self._email: str | None = None
         self._roots: dict[Source, Item] = {}
 
     async def __aenter__(self) -> Self:
@@ -71,9 +72,11 @@ class GoogleDrive:
         return self._client.use
 
     async def user_email(self) -> str:
-        """The address that this credential acts as, in lower case; empty when Drive does not tell it."""
-        about = await self._client.get_json("about", {"fields": "user(emailAddress)"}, what="the account")
-        return str((about.get("user") or {}).get("emailAddress") or "").lower()
+        """The address that this credential acts as, in lower case; empty when Drive does not tell it. Asked once."""
+        if self._email is None:
+            about = await self._client.get_json("about", {"fields": "user(emailAddress)"}, what="the account")
+            self._email = str((about.get("user") or {}).get("emailAddress") or "").lower()
+        return self._email
 
     async def root(self, source: Source) -> Item:
         """See :meth:`include.drive_backup.ports.Drive.root`. Asked once per source.

@@ -1,0 +1,1 @@
+"""Hooks: Airflow connections become credentials and clients, nothing more."""
