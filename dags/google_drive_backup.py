@@ -61,7 +61,7 @@ def default_args(config: Config, job: Job) -> dict[str, Any]:
         "blob_conn_id": config.connections.blob,
         "event_hubs_conn_id": config.connections.events,
         "container": config.storage.container,
-        "units_per_minute": limits.units_per_minute // limits.tasks_at_once,
+        "units_per_minute": limits.units_per_minute,
         "attempts": limits.attempts,
         "retries": limits.task_retries,
         "retry_delay": timedelta(seconds=limits.retry_delay_seconds),
@@ -121,6 +121,7 @@ def backup_dag(name: str, config: Config, job: Job) -> DAG:
         copy = DriveToBlobBatchOperator.partial(
             task_id="copy_batch",
             pool=POOL,
+            tasks_at_once=limits.tasks_at_once,
             files_in_flight=limits.files_in_flight,
             memory_mb=limits.memory_mb,
             acknowledge_abuse=job.acknowledge_abuse,

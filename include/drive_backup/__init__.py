@@ -11,3 +11,5 @@ Map of the package, in the order in which data flows:
 - ``report``: what a person is told at the end.
 - ``events``: CloudEvents, and how none is lost.
 """
+
+__version__ = "0.1.0"

@@ -10,7 +10,8 @@ from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.exceptions import AirflowSkipException
 
 from drive_backup_airflow.operators.base import DriveBackupOperator
-from drive_backup_airflow.wiring import open_store, software_version
+from drive_backup_airflow.wiring import open_store
+from include.drive_backup import __version__
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.manifest.commit import commit_snapshot
 from include.drive_backup.model import Listing, PlanRef
@@ -40,7 +41,7 @@ class CommitSnapshotOperator(DriveBackupOperator):
         """Commit; returns the summary, and emits an asset event when a snapshot was made."""
         plan = self._plan()
         async with open_store(self.blob_conn_id, self.container) as store:
-            summary = await commit_snapshot(store, plan, SystemClock(), software_version())
+            summary = await commit_snapshot(store, plan, SystemClock(), __version__)
         if summary["created"]:
             source = summary["source"]
             asset = Asset(name=f"drive-backup {source}", uri=f"drive-backup://{self.container}/snapshots/{source}")

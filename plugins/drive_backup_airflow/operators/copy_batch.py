@@ -19,7 +19,8 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
     """Copies the content versions of one batch; a further try copies only what is missing.
 
     :param batch: a dict of :class:`~include.drive_backup.model.BatchRef`.
-    :param units_per_minute: Drive quota units that this task may spend a minute.
+    :param units_per_minute: Drive quota units a minute for all tasks of one user.
+    :param tasks_at_once: how many of these tasks run at once at most; they share the units evenly.
     :param attempts: tries of one request.
     :param files_in_flight: how many files at once.
     :param memory_mb: for file contents, in MB.
@@ -33,6 +34,7 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
         *,
         batch: dict[str, Any],
         units_per_minute: int = 325_000,
+        tasks_at_once: int = 8,
         attempts: int = 6,
         files_in_flight: int = 16,
         memory_mb: int = 256,
@@ -42,6 +44,7 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
         super().__init__(**kwargs)
         self.batch = batch
         self.units_per_minute = units_per_minute
+        self.tasks_at_once = tasks_at_once
         self.attempts = attempts
         self.files_in_flight = files_in_flight
         self.memory_mb = memory_mb
@@ -55,7 +58,7 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
             open_drive(
                 self.gcp_conn_id,
                 batch.task.subject,
-                units_per_minute=self.units_per_minute,
+                units_per_minute=self.units_per_minute / min(self.tasks_at_once, batch.of),
                 attempts=self.attempts,
                 acknowledge_abuse=self.acknowledge_abuse,
             ) as drive,
