@@ -25,6 +25,7 @@ _PLANE_ENDS = "".join(rf"\U{plane:04x}fffe\U{plane:04x}ffff" for plane in range(
 _BAD_CHARACTER = re.compile(rf"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff\ufdd0-\ufdef\ufff0-\uffff{_PLANE_ENDS}]")
 _BAD_SEGMENT = re.compile(r"\A\Z|\.\Z")
 _KEY = re.compile(r"[a-z_][a-z0-9_]*")
+_CONTENT_TYPE = re.compile(r"[!-~]+/[!-~]+( *;[ -~]*)?")
 _PLAIN = "".join(set(string.punctuation) - {"%"})
 
 
@@ -66,6 +67,11 @@ def _decode(value: str) -> str:
         return unquote_to_bytes(value).decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
         return unquote(value)
+
+
+def content_type(mime_type: str) -> str:
+    """The MIME type as a header may carry it; one that no header may carry becomes ``application/octet-stream``."""
+    return mime_type if _CONTENT_TYPE.fullmatch(mime_type) else "application/octet-stream"
 
 
 def block_id(upload_key: str, index: int) -> str:

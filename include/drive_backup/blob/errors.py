@@ -1,0 +1,141 @@
+"""What the Azure SDK raises, as our own types with a sentence that says what to do. Pure.
+
+The SDK's classes are no guide: every HTTP 409 becomes ``ResourceExistsError``, also "immutable", "archived" and
+"container being deleted". Only the service's error code tells them apart. Source: Azure Storage REST reference,
+"Blob service error codes"; azure-storage-blob ``_shared/response_handlers.py``.
+"""
+
+from __future__ import annotations
+
+import math
+
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+
+from include.drive_backup.errors import (
+    BrokenBodyError,
+    ConfigError,
+    ContainerMissingError,
+    CredentialsError,
+    DriveBackupError,
+    PermanentError,
+    ServiceUnavailableError,
+)
+
+_DENIED = {
+    "AuthenticationFailed": (
+        "Azure does not accept the signature or token. Check the key or SAS of the connection (has it expired, is it "
+        "of this storage account?), and that the clock of this machine is right."
+    ),
+    "AuthorizationFailure": (
+        "The storage account's network rules, or a SAS without the needed letters (racwdl), forbid it. Allow this "
+        "network in the account's firewall, or use a private endpoint."
+    ),
+    "AuthorizationPermissionMismatch": (
+        "The identity may not do this. Assign it the role 'Storage Blob Data Contributor' on the container, or add "
+        "the missing letters to the SAS (racwdl); a new role takes up to 10 minutes to work."
+    ),
+    "KeyBasedAuthenticationNotPermitted": (
+        "The storage account does not allow account keys. Use a service principal or managed identity."
+    ),
+    "AccountIsDisabled": "The storage account is disabled. Enable it, or use another one.",
+    "NoAuthenticationInformation": "No credential was sent. Set a key, SAS, or identity in the connection.",
+    "PublicAccessNotPermitted": "No credential was sent. Set a key, SAS, or identity in the connection.",
+}
+_DENIED_OTHERWISE = (
+    "Check the credential of the connection, and that it has the role 'Storage Blob Data Contributor' on the container."
+)
+_RESEND = {"Md5Mismatch", "Crc64Mismatch", "InvalidBlockList"}
+
+
+def error_code(error: AzureError) -> str:
+    """The service's error code, or an empty string when the answer has none."""
+    code = getattr(error, "error_code", None)
+    if code is None and isinstance(error, HttpResponseError) and error.response is not None:
+        code = getattr(error.response, "headers", {}).get("x-ms-error-code")
+    return str(getattr(code, "value", code) or "")
+
+
+def is_taken(error: AzureError) -> bool:
+    """Whether a create-only write found the name in use, and nothing else."""
+    answer = (getattr(error, "status_code", None), error_code(error))
+    return answer in {(409, "BlobAlreadyExists"), (412, "BlobAlreadyExists"), (412, "ConditionNotMet")}
+
+
+def is_missing(error: AzureError) -> bool:
+    """Whether the service says that there is no such blob (and not: no such container, account or host)."""
+    return getattr(error, "status_code", None) == 404 and error_code(error) == "BlobNotFound"
+
+
+def translate(error: AzureError, *, doing: str, container: str) -> DriveBackupError:
+    """The error to raise instead.
+
+    :param doing: what was tried, to follow "could not", e.g. ``write 'work/a'``.
+    :param container: the container's URL without its query.
+    """
+    status = getattr(error, "status_code", None) if isinstance(error, HttpResponseError) else None
+    code = error_code(error)
+    said = f"Could not {doing} in {container}"
+    if status is None or status < 400:
+        return _without_answer(error, said)
+    said = f"{said}: HTTP {status}{' ' + code if code else ''}."
+    if status in (408, 429) or (status >= 500 and status not in (501, 505)) or code == "ContainerBeingDeleted":
+        return ServiceUnavailableError(
+            f"{said} The storage service is busy or down; this is tried again later.",
+            service="blob",
+            reason=code,
+            retry_after=_retry_after(error),
+        )
+    return _refusal(error, status, code, said)
+
+
+def _without_answer(error: AzureError, said: str) -> DriveBackupError:
+    text = _first_line(error)
+    if isinstance(error, ClientAuthenticationError):
+        return CredentialsError(f"{said}: no usable credential. Check the key or identity of the connection. {text}")
+    if isinstance(error, ServiceRequestError):
+        hint = "Check the account name, DNS, proxy and firewall if this does not pass"
+        return ServiceUnavailableError(f"{said}: no connection. {hint}. {text}", service="blob", reason="unreachable")
+    if isinstance(error, (ServiceResponseError, HttpResponseError)):
+        return ServiceUnavailableError(
+            f"{said}: the connection broke. {text}", service="blob", reason="connectionBroken"
+        )
+    return BrokenBodyError(f"{said}: the bytes did not arrive as they were sent. {text}")
+
+
+def _refusal(error: AzureError, status: int, code: str, said: str) -> DriveBackupError:
+    if status in (401, 403) or isinstance(error, ClientAuthenticationError):
+        advice = _DENIED.get(code, _DENIED_OTHERWISE)
+        detail = "" if code else f" {_first_line(error)}"
+        return CredentialsError(f"{said} {advice}{detail}", reason=code or None)
+    if code == "ContainerNotFound":
+        return ContainerMissingError(
+            f"{said} The container does not exist. Create it, or let the backup create it in the config file."
+        )
+    if status == 404:
+        return ConfigError(f"{said} Is this the Blob endpoint of a storage account? Check host and login.", reason=code)
+    if code in _RESEND:
+        return BrokenBodyError(f"{said} The pieces are uploaded again.", reason=code)
+    if code == "InvalidHeaderValue":
+        return ConfigError(
+            f"{said} An emulator that is older than the SDK needs 'api_version' in the connection's extra.", reason=code
+        )
+    return PermanentError(f"{said} {_first_line(error)}", reason=code or f"http{status}")
+
+
+def _first_line(error: AzureError) -> str:
+    return str(error.message or error).strip().split("\n", 1)[0].strip()[:300]
+
+
+def _retry_after(error: AzureError) -> float | None:
+    response = getattr(error, "response", None)
+    try:
+        seconds = float(response.headers.get("Retry-After")) if response is not None else math.nan
+    except (TypeError, ValueError):
+        return None
+    return seconds if seconds >= 0 else None

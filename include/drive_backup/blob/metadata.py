@@ -1,0 +1,79 @@
+"""What a content blob says of itself, so that the container can be understood without any catalogue. Pure."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from include.drive_backup.blob.names import FORMAT_VERSION, parse_content
+from include.drive_backup.model import CopyOrder, Item, StoredContent, Struct, format_instant
+from include.drive_backup.ports import BlobInfo
+
+#: Bytes that a name may take of the 8 KiB of metadata; a longer one is cut here and whole in the catalogue.
+_MAX_NAME = 4096
+
+
+class StoredFile(Struct, frozen=True):
+    """One content blob as a listing with metadata shows it.
+
+    :ivar content_id: names the content version; see ``names.content_id``.
+    """
+
+    content: StoredContent
+    content_id: str
+    file_id: str
+    source: str
+
+
+def content_metadata(order: CopyOrder, stored: StoredContent, item: Item | None = None) -> dict[str, str]:
+    """The metadata of a content blob, as plain text. What Drive does not say is left out.
+
+    :param item: the item as it was when the bytes were read, if it is newer than the order's.
+    :raises ValueError: the blob's name is no content name.
+    """
+    item = item or order.item
+    parsed = parse_content(stored.blob)
+    if parsed is None:
+        raise ValueError(f"'{stored.blob}' is no name of a content blob.")
+    facts = {
+        "format_version": str(FORMAT_VERSION),
+        "source": str(parsed.source),
+        "file_id": item.id,
+        "name": _cut(item.name),
+        "drive_mime_type": item.mime_type,
+        "format": stored.format,
+        "modified": format_instant(item.modified) if item.modified else None,
+        "version": item.version,
+        "head_revision_id": item.head_revision_id,
+        "size": str(stored.size),
+        "md5": stored.md5,
+        "sha256": stored.sha256,
+    }
+    return {key: value for key, value in facts.items() if value}
+
+
+def stored_file(info: BlobInfo) -> StoredFile | None:
+    """Read a listed blob. None when it is no content blob, or not the bytes that its metadata speak of."""
+    parsed, facts = parse_content(info.name), info.metadata
+    if parsed is None or info.md5 is None:
+        return None
+    if facts.get("md5") != info.md5 or facts.get("size") != str(info.size):
+        return None
+    if not (facts.get("file_id") and facts.get("format") and facts.get("sha256")):
+        return None
+    content = StoredContent(
+        blob=info.name,
+        format=facts["format"],
+        mime_type=info.content_type or "application/octet-stream",
+        size=info.size,
+        md5=info.md5,
+        sha256=facts["sha256"],
+    )
+    return StoredFile(
+        content=content, content_id=parsed.content_id, file_id=facts["file_id"], source=str(parsed.source)
+    )
+
+
+def _cut(name: str) -> str:
+    while len(quote(name, errors="surrogatepass")) > _MAX_NAME:
+        name = name[: len(name) * 3 // 4]
+    return name
