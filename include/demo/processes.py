@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import subprocess
-import time
 from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
 
 from include.demo.errors import DemoError
 
-GRACE = 25.0  # seconds; Azurite must write its tables before it goes, Airflow waits for its children
+GRACE = 40.0  # seconds; Azurite must write its tables before it goes, Airflow waits for its children
 
 
 class Processes:
@@ -25,14 +23,15 @@ class Processes:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, command: list[str], env: dict[str, str], cwd: Path) -> None:
-        """Start a process in its own group; its output goes to ``<folder>/<name>.log``."""
+        """Start a process in its own session; its output goes to ``<folder>/<name>.log``."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / f"{name}.log").open("wb") as log:
             child = subprocess.Popen(
                 command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         self._children[name] = child
-        (self._folder / f"{name}.pid").write_text(f"{child.pid} {_started(child.pid)}")
+        # With the start time, so that a pid that was used again is not taken for ours.
+        (self._folder / f"{name}.pid").write_text(f"{child.pid} {psutil.Process(child.pid).create_time()}")
 
     def check(self) -> None:
         """See that what was started still runs.
@@ -41,63 +40,48 @@ class Processes:
         """
         for name, child in self._children.items():
             if child.poll() is not None:
-                raise DemoError(f"{name} ended with code {child.returncode}:\n{self.tail(name)}")
+                raise DemoError(f"{name} could not run (code {child.returncode}):\n{self.tail(name)}")
+
+    def output(self, name: str) -> str:
+        """What a process wrote so far."""
+        file = self._folder / f"{name}.log"
+        return file.read_text(errors="replace") if file.exists() else ""
 
     def tail(self, name: str, lines: int = 8) -> str:
         """The end of a process's output."""
-        file = self._folder / f"{name}.log"
-        text = file.read_text(errors="replace") if file.exists() else ""
-        return "\n".join(text.strip().splitlines()[-lines:])
+        return "\n".join(self.output(name).strip().splitlines()[-lines:])
 
     def alive(self, name: str) -> bool:
         """Does the process of this name run?"""
-        return self._pid(name) is not None
+        return self._process(name) is not None
 
     def stop(self) -> list[str]:
-        """Stop all, politely first; returns the names of those that ran."""
-        pids = {file.stem: pid for file in self._folder.glob("*.pid") if (pid := self._pid(file.stem))}
-        for pid in pids.values():
-            _signal(pid, signal.SIGTERM)
-        deadline = time.monotonic() + GRACE
-        while any(_alive(pid) for pid in pids.values()) and time.monotonic() < deadline:
-            for child in self._children.values():
-                child.poll()
-            time.sleep(0.1)
-        for pid in pids.values():
-            _signal(pid, signal.SIGKILL)
+        """Stop all with their children, politely first; returns the names of those that ran."""
+        running = {file.stem: found for file in self._folder.glob("*.pid") if (found := self._process(file.stem))}
+        # Airflow's parts first: they use the cloud. Each gets one SIGTERM and stops its own children.
+        _end([process for name, process in running.items() if name != "cloud"])
+        _end([process for name, process in running.items() if name == "cloud"])
         for file in self._folder.glob("*.pid"):
             file.unlink()
-        return sorted(pids)
+        return sorted(running)
 
-    def _pid(self, name: str) -> int | None:
-        """The pid in the pid file, if it is still the process that was started then."""
+    def _process(self, name: str) -> psutil.Process | None:
+        """The process of the pid file, if it is still the one that was started then."""
         try:
             pid, started = (self._folder / f"{name}.pid").read_text().split()
-        except (OSError, ValueError):
+            process = psutil.Process(int(pid))
+            same = process.create_time() == float(started) and process.status() != psutil.STATUS_ZOMBIE
+        except (OSError, ValueError, psutil.NoSuchProcess):
             return None
-        return int(pid) if _alive(int(pid)) and _started(int(pid)) == started else None
+        return process if same else None
 
 
-def _signal(group: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[-1].split()[0] != "Z"
-    return True
-
-
-def _started(pid: int) -> str:
-    """Start time of a process, so that a reused pid is not taken for ours; ``-`` where the system does not tell."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[-1].split()[19]
-    except (OSError, IndexError):
-        return "-"
+def _end(processes: list[psutil.Process]) -> None:
+    family = [child for process in processes for child in process.children(recursive=True)]
+    for process in processes:
+        process.terminate()
+    psutil.wait_procs(processes, timeout=GRACE)
+    for process in [*processes, *family]:
+        if process.is_running():
+            process.kill()
+    psutil.wait_procs([*processes, *family], timeout=5)

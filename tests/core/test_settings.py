@@ -1,0 +1,89 @@
+"""The config file: what a person may write, and what he is told when it is wrong."""
+
+import pytest
+import yaml
+
+from include.drive_backup.settings import DEFAULT_PATH, config_path, load
+
+
+@pytest.fixture
+def config(tmp_path):
+    def write(data):
+        path = tmp_path / "drive_backup.yaml"
+        path.write_text(data if isinstance(data, str) else yaml.safe_dump(data))
+        return load(path)
+
+    return write
+
+
+def test_the_shipped_file_is_valid():
+    assert load(DEFAULT_PATH).problems == {}
+    assert list(load(DEFAULT_PATH).jobs) == ["default"]
+
+
+def test_an_empty_file_means_the_defaults(config):
+    loaded = config("")
+    assert loaded.problems == {}
+    assert loaded.jobs["default"].sources == ("user/me",)
+    assert loaded.config.storage.container == "drive-backup"
+
+
+def test_the_shipped_file_says_the_defaults(config):
+    """Whoever reads the file learns what happens without it."""
+    assert load(DEFAULT_PATH).config == config("").config
+    assert load(DEFAULT_PATH).jobs == config("").jobs
+
+
+def test_a_named_file_that_is_missing_is_a_problem(tmp_path, monkeypatch):
+    monkeypatch.setenv("DRIVE_BACKUP_CONFIG", str(tmp_path / "nowhere.yaml"))
+    assert "nowhere.yaml" in load(config_path()).problems["default"]
+
+
+def test_a_bad_job_leaves_the_others_alone(config):
+    loaded = config({"jobs": {"good": {}, "bad": {"schedule": "every day"}}})
+    assert list(loaded.jobs) == ["good"]
+    assert list(loaded.problems) == ["bad"]
+
+
+def test_a_bad_shared_part_is_a_problem_of_every_job(config):
+    loaded = config({"storage": {"container": "My_Container"}, "jobs": {"a": {}, "b": {}}})
+    assert loaded.jobs == {}
+    assert list(loaded.problems) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("data", "key", "allowed"),
+    [
+        ({"storage": {"container": "My_Container"}}, "storage.container", "lower-case"),
+        ({"storage": {"contaner": "x"}}, "storage.contaner", "container, create_container"),
+        ({"strage": {}}, "strage", "storage"),
+        ({"limits": {"files_in_flight": 0}}, "limits.files_in_flight", "greater than 0"),
+        ({"limits": {"files_in_flight": "many"}}, "limits.files_in_flight", "integer"),
+        ({"export_formats": {"document": ["doc"]}}, "export_formats", "docx"),
+        ({"export_formats": {"memo": ["docx"]}}, "export_formats", "spreadsheet"),
+        ({"connections": {"drive": "my.conn"}}, "connections.drive", "Key Vault"),
+        ({"version": 2}, "version", "1"),
+        ({"jobs": {"default": {"schedule": "every day"}}}, "jobs.default.schedule", "0 2 * * *"),
+        ({"jobs": {"default": {"timezone": "Mars/Base"}}}, "jobs.default.timezone", "Europe/Berlin"),
+        ({"jobs": {"default": {"sources": ["usr/x"]}}}, "jobs.default.sources", "drive/<shared drive id>"),
+        ({"jobs": {"default": {"sources": []}}}, "jobs.default.sources", "at least 1"),
+        ({"jobs": {"default": {"exclude": ["!"]}}}, "jobs.default.exclude", "gitignore"),
+        ({"jobs": {"default": {"surces": []}}}, "jobs.default.surces", "sources"),
+    ],
+)
+def test_a_mistake_is_told_with_file_key_and_what_is_allowed(config, data, key, allowed):
+    [sentence] = config(data).problems.values()
+    assert "drive_backup.yaml" in sentence
+    assert key in sentence
+    assert allowed in sentence
+
+
+@pytest.mark.parametrize("text", ["jobs: [", "- a\n- b\n", "jobs: {}", "jobs: 3", "\xff\xfe"])
+def test_a_file_that_is_no_config_is_told_in_a_sentence(config, text):
+    loaded = config(text)
+    assert loaded.jobs == {}
+    assert "drive_backup.yaml" in loaded.problems["default"]
+
+
+def test_a_job_name_that_airflow_would_refuse_is_a_problem(config):
+    assert "letters" in config({"jobs": {"my job": {}}}).problems["my job"]
