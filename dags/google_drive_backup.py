@@ -29,8 +29,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, CronDataIntervalTimetable
-
 from drive_backup_airflow.notifier import DriveBackupNotifier
+
 from drive_backup_airflow.operators.commit_snapshot import CommitSnapshotOperator
 from drive_backup_airflow.operators.config_problem import ConfigProblemOperator
 from drive_backup_airflow.operators.copy_batch import DriveToBlobBatchOperator

@@ -1,4 +1,4 @@
-"""Processes that outlive the demo's command: started in groups of their own, remembered in pid files, stopped by them."""
+"""Processes that outlive the demo: started in sessions of their own, remembered in pid files, stopped by those."""
 
 from __future__ import annotations
 

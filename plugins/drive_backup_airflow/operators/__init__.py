@@ -1,1 +1,1 @@
-"""One verb per file: the steps of a backup as Airflow operators. Each builds its parts in ``wiring`` and calls one core function."""
+"""The steps of a backup, one verb per file. Each builds its parts in ``wiring`` and calls one core function."""

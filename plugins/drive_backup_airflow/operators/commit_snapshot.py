@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.exceptions import AirflowSkipException
+from include.drive_backup.manifest.commit import commit_snapshot
 
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_store
 from include.drive_backup import __version__
 from include.drive_backup.clock import SystemClock
-from include.drive_backup.manifest.commit import commit_snapshot
 from include.drive_backup.model import Listing, PlanRef
 
 if TYPE_CHECKING:

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from include.drive_backup.planning.plan import plan_sources
+
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_store
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.model import Listing
-from include.drive_backup.planning.plan import plan_sources
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from include.drive_backup.report import readable, verdict
+
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from include.drive_backup.errors import SnapshotIncompleteError
-from include.drive_backup.report import readable, verdict
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
