@@ -6,6 +6,7 @@ Airflow 3.3 says "The conn_id … isn't defined" for both, and logs the differen
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -30,12 +31,23 @@ _QUICKLY = {"connection_timeout": 3, "read_timeout": 5, "retry_total": 0}
 
 
 class ExplainedConnections:
-    """Mixin for hooks, before ``BaseHook``: look-ups that explain their failure."""
+    """Mixin for hooks, before ``BaseHook``: look-ups that explain their failure.
+
+    Both methods raise what :func:`get_connection_or_explain` raises.
+    """
 
     @classmethod
     def get_connection(cls, conn_id: str) -> Connection:
         """As :func:`get_connection_or_explain`."""
         return get_connection_or_explain(conn_id)
+
+    @classmethod
+    async def aget_connection(cls, conn_id: str) -> Connection:
+        """The same inside an event loop."""
+        try:
+            return await BaseHook.aget_connection(conn_id)
+        except AirflowNotFoundException:
+            return await asyncio.to_thread(_explain_or_find, conn_id)
 
 
 def get_connection_or_explain(conn_id: str) -> Connection:
@@ -49,12 +61,16 @@ def get_connection_or_explain(conn_id: str) -> Connection:
     try:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
-        vault = _key_vault()
-        if vault is None or vault.connections_prefix is None:
-            raise SecretMissingError(
-                f"The connection '{conn_id}' is not defined. Add it in Airflow (Admin → Connections), in the "
-                f"environment as AIRFLOW_CONN_{conn_id.upper()}, or in the secrets backend."
-            ) from None
+        return _explain_or_find(conn_id)
+
+
+def _explain_or_find(conn_id: str) -> Connection:
+    vault = _key_vault()
+    if vault is None or vault.connections_prefix is None:
+        raise SecretMissingError(
+            f"The connection '{conn_id}' is not defined. Add it in Airflow (Admin → Connections), in the "
+            f"environment as AIRFLOW_CONN_{conn_id.upper()}, or in the secrets backend."
+        )
     _ask(vault, conn_id)
     return _look_again(vault, conn_id)
 

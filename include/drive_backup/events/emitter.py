@@ -45,11 +45,11 @@ class Emitter:
         try:
             return await self._emit(events)
         except asyncio.CancelledError:
-            self.last_resort(events)  # the task is being stopped: this is the only thing that needs no waiting
+            last_resort(self._spool, events)  # the task is being stopped: this is the only thing that needs no waiting
             raise
         except Exception:
             log.exception("Sending events failed in a way that nobody foresaw; they are kept on this machine.")
-            return self.last_resort(events)
+            return last_resort(self._spool, events)
 
     async def drain(self, limit: float = DRAIN_LIMIT) -> int:
         """Send what waits, oldest first. Never raises.
@@ -62,18 +62,6 @@ class Emitter:
         if sent:
             log.info("%d event(s) that waited in the outbox were sent.", sent)
         return sent
-
-    def last_resort(self, events: Sequence[Event]) -> Delivery:
-        """Keep events on this machine and in the log, at once and without waiting for anything."""
-        outcome: Delivery = "spooled"
-        for index, event in enumerate(events):
-            log.error("Event not sent and not kept in Blob: %s", event.to_json().decode())
-            try:
-                self._spool.write(name_of(event, index), event.to_json())
-            except OSError as error:
-                outcome = "logged"
-                log.error("It cannot be kept on this machine either (%s): the line above is all there is.", error)  # noqa: TRY400 - the reason says it all
-        return outcome
 
     async def _emit(self, events: Sequence[Event]) -> Delivery:
         if await self._something_waits():
@@ -114,7 +102,20 @@ class Emitter:
             work = self._blob.keep(events)
             if await _within(BLOB_LIMIT, work, otherwise=False, what="keeping events in Blob"):
                 return "kept"
-        return self.last_resort(events)
+        return last_resort(self._spool, events)
+
+
+def last_resort(spool: LocalSpool, events: Sequence[Event]) -> Delivery:
+    """Keep events on this machine and in the log, at once and without waiting for anything."""
+    outcome: Delivery = "spooled"
+    for index, event in enumerate(events):
+        log.error("Event not sent and not kept in Blob: %s", event.to_json().decode())
+        try:
+            spool.write(name_of(event, index), event.to_json())
+        except OSError as error:
+            outcome = "logged"
+            log.error("It cannot be kept on this machine either (%s): the line above is all there is.", error)  # noqa: TRY400 - the reason says it all
+    return outcome
 
 
 async def _within(limit: float, work: Awaitable[T], *, otherwise: T, what: str) -> T:

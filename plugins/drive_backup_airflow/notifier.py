@@ -1,0 +1,148 @@
+"""Callbacks that send events and call further notifiers.
+
+Imports little, because the DAG processor and every task process import it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseNotifier
+
+from drive_backup_airflow.events import emit, spool
+from drive_backup_airflow.facts import fact_of
+from include.drive_backup.clock import SystemClock
+from include.drive_backup.events.emitter import last_resort
+from include.drive_backup.events.envelope import Event, Kind, Severity, make_event
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from include.drive_backup.settings import Config
+
+#: Seconds for one callback in all. Airflow kills a task whose callbacks take 20 s (`task_success_overtime`).
+LIMIT = 10.0
+
+#: What ends badly for good, and is worth a person's attention.
+ALERTS = ("task.failed", "run.failed")
+
+log = logging.getLogger(__name__)
+
+
+class DriveBackupNotifier(BaseNotifier):
+    """An ``on_…_callback`` of a task or a DAG. Never raises, and returns within :data:`LIMIT` seconds.
+
+    :param event: the kind of event, such as ``task.failed``.
+    :param event_hubs_conn_id: connection of type ``azure_event_hubs``; None sends no events.
+    :param blob_conn_id: connection of type ``wasb``, for the outbox.
+    :param container: holds the outbox.
+    :param severity: instead of the kind's own.
+    :param notifiers: further notifiers to call, as ``{"class": "dotted.path", "kwargs": {…}}``.
+    """
+
+    def __init__(
+        self,
+        event: Kind,
+        *,
+        event_hubs_conn_id: str | None = "drive_backup_events",
+        blob_conn_id: str = "drive_backup_blob",
+        container: str = "drive-backup",
+        severity: Severity | None = None,
+        notifiers: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        super().__init__()
+        self.event = event
+        self.event_hubs_conn_id = event_hubs_conn_id
+        self.blob_conn_id = blob_conn_id
+        self.container = container
+        self.severity = severity
+        self.notifiers = [dict(each) for each in notifiers]
+
+    @classmethod
+    def factory(cls, config: Config) -> Callable[[Kind], DriveBackupNotifier]:
+        """Notifiers as the config file says; its further notifiers are called for what ends badly for good."""
+        further = [{"class": each.class_, "kwargs": each.kwargs} for each in config.notifiers]
+        return lambda kind: cls(
+            kind,
+            event_hubs_conn_id=config.connections.events,
+            blob_conn_id=config.connections.blob,
+            container=config.storage.container,
+            notifiers=further if kind in ALERTS else (),
+        )
+
+    def __call__(self, *args: Any) -> None:
+        """As Airflow calls it; without templates there is nothing to render, and nothing that could raise."""
+        self.notify(args[0])
+
+    def notify(self, context: Context) -> None:
+        """Send the event and call the further notifiers, all at once."""
+        try:
+            self._notify(context)
+        except Exception:
+            log.exception("The notifier for %s failed; the task and the run are not affected.", self.event)
+
+    async def async_notify(self, context: Context) -> None:
+        """As :meth:`notify`, for deadline alerts in the triggerer."""
+        await asyncio.to_thread(self.notify, context)
+
+    def _notify(self, context: Context) -> None:
+        jobs: dict[str, Callable[[], object]] = {
+            f"notifier {index} ({each.get('class')})": partial(_call, each, context)
+            for index, each in enumerate(self.notifiers, start=1)
+        }
+        event = make_event(fact_of(self.event, context, self.severity), when=SystemClock().now())
+        if self.event_hubs_conn_id is not None:
+            jobs["event"] = partial(self._send, event, self.event_hubs_conn_id)
+        unfinished = run_all(jobs, LIMIT)
+        if "event" in unfinished:
+            last_resort(spool(), [event])
+
+    def _send(self, event: Event, event_hubs_conn_id: str) -> None:
+        asyncio.run(emit([event], event_hubs_conn_id, self.blob_conn_id, self.container))
+
+
+def run_all(jobs: Mapping[str, Callable[[], object]], limit: float) -> list[str]:
+    """Run jobs at the same time and wait for them, but not longer than ``limit`` seconds.
+
+    Daemon threads, because nothing else can be left behind: a look-up in a dead vault or a DNS query cannot be stopped.
+
+    :return: names of those that failed or have not finished.
+    """
+    failed: set[str] = set()
+
+    def run(name: str, job: Callable[[], object]) -> None:
+        try:
+            job()
+        except Exception as error:  # noqa: BLE001 - one notifier must not keep another from its work
+            failed.add(name)
+            log.error("The %s failed: %s: %s", name, type(error).__name__, error)  # noqa: TRY400 - not our traceback
+
+    threads = {name: threading.Thread(target=run, args=(name, job), daemon=True) for name, job in jobs.items()}
+    end = time.monotonic() + limit
+    for thread in threads.values():
+        thread.start()
+    for name, thread in threads.items():
+        thread.join(max(0.0, end - time.monotonic()))
+        if thread.is_alive():
+            failed.add(name)
+            log.error("The %s has not finished within %g s and is left behind.", name, limit)
+    return sorted(failed)
+
+
+def _call(spec: Mapping[str, Any], context: Context) -> None:
+    """Make a further notifier and call it.
+
+    :raises TypeError: the class is no notifier.
+    """
+    from airflow.sdk._shared.module_loading import import_string  # noqa: PLC0415 - only where there are any
+
+    made = import_string(spec["class"])(**spec.get("kwargs", {}))
+    if not isinstance(made, BaseNotifier):
+        raise TypeError(f"{spec['class']} is no notifier: name a subclass of airflow.sdk.BaseNotifier in the config.")
+    made(context)
