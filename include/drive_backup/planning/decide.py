@@ -1,0 +1,161 @@
+"""What becomes of one item. Pure: the listing's item, where it is, what is stored, and the instant decide it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from include.drive_backup.blob.names import content_blob, content_id, extension_of
+from include.drive_backup.model import CopyOrder, Fidelity, Item, Outcome, PlanRow, Source, Struct
+from include.drive_backup.planning.exports import Export, NoExport, exports_of
+from include.drive_backup.planning.stored import StoredIndex, StoredVersion
+
+ORIGINAL = Export(format="original", mime_type="")
+
+_NO_CHILDREN = (
+    "Drive does not show what this folder holds to the backup's account (limited access), so nothing in it is saved. "
+    "Give the account access to the folder."
+)
+_NO_DOWNLOAD = (
+    "The backup's account may see this file but not download it. Its owner can allow downloads for viewers, or give "
+    "the account a role that may download."
+)
+
+
+class Decision(Struct, frozen=True):
+    """A row of the plan, and the orders that its ``copies`` counts."""
+
+    row: PlanRow
+    orders: tuple[CopyOrder, ...] = ()
+
+
+class Place(Struct, frozen=True):
+    """Where an item is: encoded names, see :class:`.tree.Tree`."""
+
+    folders: tuple[str, ...]
+    segment: str
+
+    @property
+    def path(self) -> str:
+        """The catalogue's path."""
+        return "/".join((*self.folders, self.segment))
+
+
+class Rules(Struct, frozen=True):
+    """What holds for every item of one plan.
+
+    :param instant: T, the moment that the snapshot describes.
+    :param now: when the plan is made; a creation time beyond it was set by a client and says nothing.
+    """
+
+    source: Source
+    instant: datetime
+    now: datetime
+    export_formats: Mapping[str, Sequence[str]]
+
+
+def created_later(created: datetime | None, rules: Rules) -> bool:
+    """Whether an item did not exist at T. Clients may set any creation time; one in the future is not believed."""
+    return created is not None and rules.instant < created <= rules.now
+
+
+def decide(item: Item, place: Place, stored: StoredIndex, rules: Rules) -> Decision:
+    """Decide on one live, wanted item that existed at T."""
+    if item.kind in ("folder", "shortcut"):
+        return Decision(row=_without_content(item, place))
+    exports: tuple[Export, ...] | NoExport = (ORIGINAL,)
+    if item.kind == "native":
+        exports = exports_of(item, rules.export_formats)
+    if isinstance(exports, NoExport):
+        return Decision(row=_unavailable(item, place, exports.reason, exports.message))
+    fidelity: Fidelity = "exact"
+    if item.modified is not None and item.modified > rules.instant:
+        as_of = _as_of(item, exports, stored, rules)
+        if as_of is not None:
+            return Decision(row=_row_as_of(item, place, as_of))
+        fidelity = "head-later"
+    return _with_content(item, place, exports, stored, rules, fidelity)
+
+
+def _without_content(item: Item, place: Place) -> PlanRow:
+    if item.kind == "folder" and item.can_list_children is False:
+        return _unavailable(item, place, "cannotListChildren", _NO_CHILDREN)
+    return PlanRow(item=item, path=place.path, outcome="metadata")
+
+
+def _unavailable(item: Item, place: Place, reason: str, message: str) -> PlanRow:
+    return PlanRow(
+        item=item, path=place.path, outcome="unavailable", fidelity="unavailable", reason=reason, message=message
+    )
+
+
+def _with_content(
+    item: Item, place: Place, exports: Sequence[Export], stored: StoredIndex, rules: Rules, fidelity: Fidelity
+) -> Decision:
+    found = {each.format: stored.find(item, each.format) for each in exports}
+    have = [version for version in found.values() if version is not None]
+    missing = [each for each in exports if found[each.format] is None]
+    if missing and item.can_download is False:
+        refused = _unavailable(item, place, "cannotDownloadFile", _NO_DOWNLOAD)
+        return Decision(row=replace(refused, contents=tuple(version.content for version in have)))
+    outcome: Outcome = "known" if any(version.file_id != item.id for version in have) else "unchanged"
+    row = PlanRow(
+        item=item,
+        path=place.path,
+        outcome=None if missing else outcome,
+        contents=tuple(version.content for version in have),
+        copies=len(missing),
+        fidelity=fidelity,
+    )
+    return Decision(row=row, orders=tuple(_order(item, place, each, rules, fidelity) for each in missing))
+
+
+def _order(item: Item, place: Place, export: Export, rules: Rules, fidelity: Fidelity) -> CopyOrder:
+    blob = content_blob(
+        rules.source,
+        place.folders,
+        place.segment,
+        item.modified,
+        content_id(item, export.format),
+        extension_of(item.name, export.format),
+    )
+    return CopyOrder(
+        # The row keeps the whole resource; a batch only needs what a download needs.
+        item=replace(item, resource={}),
+        path=place.path,
+        blob=blob,
+        format=export.format,
+        export_mime_type=export.mime_type or None,
+        fidelity=fidelity,
+    )
+
+
+def _as_of(item: Item, exports: Sequence[Export], stored: StoredIndex, rules: Rules) -> list[StoredVersion] | None:
+    """What is stored of the item as it was at T, when that is certain for each format and the same version."""
+    versions = [stored.as_of(item.id, each.format, rules.instant) for each in exports]
+    known = [version for version in versions if version is not None]
+    same = len({version.modified for version in known}) == 1
+    return known if same and len(known) == len(exports) else None
+
+
+def _row_as_of(item: Item, place: Place, versions: Sequence[StoredVersion]) -> PlanRow:
+    """The row describes the content at T; the resource stays what Drive says now."""
+    then, only = versions[0], versions[0].content
+    is_file = item.kind == "file"
+    return PlanRow(
+        item=replace(
+            item,
+            modified=then.modified,
+            version=None,
+            head_revision_id=None,
+            size=only.size if is_file else None,
+            md5=only.md5 if is_file else None,
+            sha256=only.sha256 if is_file else None,
+        ),
+        path=place.path,
+        outcome="unchanged",
+        contents=tuple(version.content for version in versions),
+        message="The file changed after the snapshot's instant; this is the version of that instant, stored before.",
+    )

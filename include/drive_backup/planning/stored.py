@@ -1,0 +1,101 @@
+"""What is stored of a source: an index of ``content/<source>/``, built from one listing with metadata.
+
+The store is the truth, not what an earlier run said: a blob that somebody deleted or damaged is copied again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from include.drive_backup.blob.metadata import stored_file
+from include.drive_backup.blob.names import content_id, content_prefix, parse_content
+from include.drive_backup.model import Item, Source, StoredContent
+from include.drive_backup.ports import BlobInfo, BlobStore
+
+
+class StoredVersion(msgspec.Struct, frozen=True, gc=False):
+    """One content version in Blob: whose it is, when Drive says that it was modified, when it was written."""
+
+    file_id: str
+    modified: datetime | None
+    written: datetime | None
+    content: StoredContent
+
+
+class StoredIndex:
+    """Finds content by what Drive says of an item."""
+
+    def __init__(self) -> None:
+        self._by_content: dict[str, StoredVersion] = {}
+        self._by_bytes: dict[tuple[str, int], StoredVersion] = {}
+        self._by_file: dict[tuple[str, str], list[StoredVersion]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_content)
+
+    def find(self, item: Item, content_format: str) -> StoredVersion | None:
+        """The stored head of an item: its own, else the same bytes stored for another file.
+
+        Only SHA-256 and size make another file's content the same; files of equal MD5 and size can be made at will.
+        """
+        own = self._by_content.get(content_id(item, content_format))
+        if own is not None and _is_head(own, item, content_format):
+            return own
+        if content_format != "original" or item.sha256 is None or item.size is None:
+            return None
+        return self._by_bytes.get((item.sha256, item.size))
+
+    def as_of(self, file_id: str, content_format: str, instant: datetime) -> StoredVersion | None:
+        """The version that was the head at an instant, when what is stored proves it.
+
+        It does when the version was modified before the instant and its download began after it. When the download
+        began is not known; the time of writing less a slow download (1 MB/s, and 5 s for the clocks) is before that.
+        """
+        proven = [
+            version
+            for version in self._by_file.get((file_id, content_format), ())
+            if version.modified is not None
+            and version.written is not None
+            and version.modified <= instant <= version.written - timedelta(seconds=5 + version.content.size / 1e6)
+        ]
+        return max(proven, key=lambda version: (version.modified, version.content.blob), default=None)
+
+    def add(self, info: BlobInfo) -> None:
+        """Take a blob into the index, if it is a content blob and is what its metadata says."""
+        found, name = stored_file(info), parse_content(info.name)
+        if found is None or name is None:
+            return
+        content = found.content
+        version = StoredVersion(file_id=found.file_id, modified=name.modified, written=info.modified, content=content)
+        # Lexical order: of two blobs with one content (the file was renamed while two runs copied it) the first stays.
+        self._by_content.setdefault(found.content_id, version)
+        self._by_file.setdefault((found.file_id, content.format), []).append(version)
+        if content.format == "original":
+            self._by_bytes.setdefault((content.sha256, content.size), version)
+
+
+async def load_stored(store: BlobStore, source: Source) -> StoredIndex:
+    """List what is stored of a source (5,000 names a call, no content is read)."""
+    index = StoredIndex()
+    async for info in store.list(content_prefix(source), metadata=True):
+        index.add(info)
+    return index
+
+
+def _is_head(version: StoredVersion, item: Item, content_format: str) -> bool:
+    """Guard against a damaged name or a collision of the 64 bits in it."""
+    content = version.content
+    return (
+        version.file_id == item.id
+        and content.format == content_format
+        and (
+            item.kind == "native"
+            or (
+                item.size in (None, content.size)
+                and item.md5 in (None, content.md5)
+                and item.sha256 in (None, content.sha256)
+            )
+        )
+    )

@@ -1,0 +1,1 @@
+"""Drive to Blob: :mod:`.content` copies one content version, :mod:`.batch` copies many at once and remembers which."""

@@ -1,0 +1,238 @@
+"""One content version from Drive to Blob. Its bytes are checked before the blob exists.
+
+What Drive says of a file (size, MD5, SHA-256) must match what was read. When it does not, either the file changed
+meanwhile (then its new head is copied, under its own name) or the body was damaged (then it is read again). An export
+has no checksum: it counts when the document's modified time is the same before and after. ``version`` would not do: it
+also grows when somebody opens or shares the document.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from include.drive_backup.blob.metadata import content_metadata, stored_file
+from include.drive_backup.blob.names import content_blob, content_id, content_identity, extension_of, parse_content
+from include.drive_backup.errors import (
+    BrokenBodyError,
+    CorruptStoreError,
+    DriveBackupError,
+    ItemChangedError,
+    ItemUnavailableError,
+)
+from include.drive_backup.model import CopyOrder, CopyResult, Item, StoredContent, human_bytes
+from include.drive_backup.pacing import Backoff, retry
+from include.drive_backup.ports import BlobStore, Clock, Drive
+from include.drive_backup.transfer.upload import Upload
+
+#: How often the bytes of one file are read before it is left for the task's next try.
+READS = Backoff(attempts=4, first=1.0, cap=30.0)
+
+_CONTENT_TYPE = re.compile(r"[\w.+-]+/[\x21-\x7e]+", re.ASCII)
+
+
+class ContentCopier:
+    """Copies content versions of one source.
+
+    :param instant: T of the snapshot; content that was modified later is ``head-later``.
+    :param reads: how often a body is read, and the waits between.
+    :param chance: random numbers in [0, 1) for the jitter of waits.
+    """
+
+    def __init__(
+        self,
+        drive: Drive,
+        store: BlobStore,
+        *,
+        clock: Clock,
+        instant: datetime,
+        reads: Backoff = READS,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._drive = drive
+        self._store = store
+        self._clock = clock
+        self._instant = instant
+        self._reads = reads
+        self._chance = chance
+
+    async def copy(self, order: CopyOrder) -> CopyResult:
+        """Copy, or say that Drive will not give it.
+
+        :raises BrokenBodyError: the bytes never matched what Drive says of them.
+        :raises ItemChangedError: the item changed during each read.
+        :raises CorruptStoreError: the blob's name holds other bytes.
+        """
+        job = _Job(order, self._instant)
+        try:
+            return await retry(
+                lambda: self._read_once(job),
+                backoff=self._reads,
+                clock=self._clock,
+                retryable=_worth_another_read,
+                chance=self._chance,
+            )
+        except ItemUnavailableError as error:
+            return job.result("unavailable", reason=error.reason, message=str(error))
+
+    async def already_stored(self, order: CopyOrder) -> StoredContent | None:
+        """What an earlier try stored for an order, if it is there and sound."""
+        info = await self._store.head(order.blob)
+        found = stored_file(info) if info is not None else None
+        if found is None or found.file_id != order.item.id or found.content.format != order.format:
+            return None
+        content = found.content
+        same = order.export_mime_type or _mismatch(order.item, content.size, content.md5, content.sha256) is None
+        return content if same else None
+
+    async def still_stored(self, content: StoredContent) -> bool:
+        """Whether a blob is there and is what was recorded."""
+        info = await self._store.head(content.blob)
+        return info is not None and (info.size, info.md5) == (content.size, content.md5)
+
+    async def _read_once(self, job: _Job) -> CopyResult:
+        order, item = job.order, job.order.item
+        size = item.size if item.kind == "file" else None
+        async with Upload(self._store, order.blob, size) as upload:
+            async with self._drive.open_content(item, order.export_mime_type) as body:
+                async for piece in body:
+                    await upload.write(piece)
+                    if size is not None and upload.size > size:
+                        break
+            job.downloaded += upload.size
+            mismatch = _mismatch(item, upload.size, upload.md5, upload.sha256)
+            if mismatch is not None or not _has_checksum(item):
+                await self._check_unchanged(job, mismatch, upload.sha256)
+            return await self._commit(job, upload)
+
+    async def _check_unchanged(self, job: _Job, mismatch: str | None, sha256: str) -> None:
+        now = await self._drive.get_item(job.order.item.id, job.order.item.resource_key)
+        if content_identity(now) != content_identity(job.order.item):
+            job.turn_to(now)
+            raise ItemChangedError(f"'{now.name}' changes while it is read. The next try copies it as it is then.")
+        if mismatch is not None:
+            raise job.broken(mismatch, sha256)
+
+    async def _commit(self, job: _Job, upload: Upload) -> CopyResult:
+        order = job.order
+        content = StoredContent(
+            blob=order.blob,
+            format=order.format,
+            mime_type=_content_type(order),
+            size=upload.size,
+            md5=upload.md5,
+            sha256=upload.sha256,
+        )
+        metadata = content_metadata(order, content)
+        if not await upload.commit(content_type=content.mime_type, metadata=metadata):
+            content = await self._taken(order, content)
+        return job.result("copied", content=content)
+
+    async def _taken(self, order: CopyOrder, ours: StoredContent) -> StoredContent:
+        """Somebody stored this content version before us: compare.
+
+        Two exports of one version differ in their bytes (zip time stamps): the first that was stored is the one.
+        """
+        info = await self._store.head(order.blob)
+        if info is None:
+            raise BrokenBodyError(f"The blob '{order.blob}' was there and is gone. It is copied again.")
+        found = stored_file(info)
+        if found is not None and found.file_id == order.item.id and found.content.format == order.format:
+            if (found.content.size, found.content.md5, found.content.sha256) == (ours.size, ours.md5, ours.sha256):
+                return found.content
+            if order.export_mime_type is not None:
+                return found.content
+        raise CorruptStoreError(
+            f"The blob '{order.blob}' does not hold the bytes of '{order.item.name}': it was overwritten or damaged. "
+            "Keep a copy if you need it, delete the blob, and run the backup again."
+        )
+
+
+class _Job:
+    """One order on its way: it follows the item when that changes."""
+
+    def __init__(self, order: CopyOrder, instant: datetime) -> None:
+        self.order = order
+        self.downloaded = 0
+        self._instant = instant
+        self._resource: dict[str, Any] | None = None
+        self._digests: set[str] = set()
+
+    def turn_to(self, now: Item) -> None:
+        """From here on, copy the item as it is now."""
+        name = parse_content(self.order.blob)
+        if name is None:
+            raise ValueError(f"'{self.order.blob}' is no name of a content blob.")
+        content = content_id(now, self.order.format)
+        extension = extension_of(now.name, self.order.format)
+        later = now.modified is not None and now.modified > self._instant
+        self.order = replace(
+            self.order,
+            item=now,
+            blob=content_blob(name.source, name.folders, name.segment, now.modified, content, extension),
+            fidelity="head-later" if later else "exact",
+        )
+        self._resource = now.resource
+        self._digests.clear()
+
+    def broken(self, mismatch: str, sha256: str) -> BrokenBodyError:
+        """The error for bytes that are not what Drive says, of an item that did not change."""
+        again = sha256 in self._digests
+        self._digests.add(sha256)
+        name = self.order.item.name
+        if again:
+            return BrokenBodyError(
+                f"Drive gives the same bytes of '{name}' each time, and they do not match what it says of them "
+                f"({mismatch}), so they are not stored as good. Files that came from Google Photos can be like that: "
+                "upload the file to Drive anew, or exclude it.",
+                reason="checksumMismatch",
+            )
+        return BrokenBodyError(
+            f"What Drive gave of '{name}' does not match what it says of it: {mismatch}. The next try reads it again.",
+            reason="checksumMismatch",
+        )
+
+    def result(self, outcome: Any, **facts: Any) -> CopyResult:
+        """The record of what became of the order."""
+        fidelity = "unavailable" if outcome == "unavailable" else self.order.fidelity
+        return CopyResult(
+            item_id=self.order.item.id,
+            format=self.order.format,
+            outcome=outcome,
+            fidelity=fidelity,
+            resource=self._resource,
+            downloaded=self.downloaded,
+            **facts,
+        )
+
+
+def _worth_another_read(error: DriveBackupError) -> bool:
+    return isinstance(error, BrokenBodyError | ItemChangedError)
+
+
+def _has_checksum(item: Item) -> bool:
+    return item.kind == "file" and (item.md5 is not None or item.sha256 is not None)
+
+
+def _mismatch(item: Item, size: int, md5: str, sha256: str) -> str | None:
+    """How bytes differ from what Drive says of a file; None when they do not, or it says nothing."""
+    if item.kind != "file":
+        return None
+    if item.size is not None and item.size != size:
+        return f"{human_bytes(size)} ({size} bytes) instead of {item.size} bytes"
+    if item.md5 is not None and item.md5 != md5:
+        return f"MD5 {md5} instead of {item.md5}"
+    if item.sha256 is not None and item.sha256 != sha256:
+        return f"SHA-256 {sha256} instead of {item.sha256}"
+    return None
+
+
+def _content_type(order: CopyOrder) -> str:
+    """Drive's MIME type when it is fit for a header: clients may set it to any text."""
+    mime_type = order.export_mime_type or order.item.mime_type
+    return mime_type if _CONTENT_TYPE.fullmatch(mime_type) else "application/octet-stream"

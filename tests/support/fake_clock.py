@@ -1,0 +1,25 @@
+"""Time that passes when somebody sleeps."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+
+class FakeClock:
+    def __init__(self, now: datetime = datetime(2026, 3, 1, tzinfo=UTC)) -> None:
+        self._start = now
+        self._passed = 0.0
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self._passed)
+
+    def monotonic(self) -> float:
+        return self._passed
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self._passed += seconds
+        await asyncio.sleep(0)
+
+    def set(self, now: datetime) -> None:
+        self._start, self._passed = now, 0.0

@@ -1,0 +1,151 @@
+"""A Drive in memory that implements ``ports.Drive``, changes under one's hands, and misbehaves on demand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from include.drive_backup.errors import BrokenBodyError, ItemUnavailableError, SourceNotFoundError
+from include.drive_backup.model import FOLDER, ApiUse, Item, Source
+from include.drive_backup.ports import Page
+from tests.support.trees import ROOT, Entry, checksums, with_contents
+
+#: What happens to one read: gets the right bytes, gives the delivered ones, or raises.
+Body = Callable[[bytes], bytes]
+
+
+def cut(content: bytes) -> bytes:
+    """The connection ends early, and the client notices."""
+    raise BrokenBodyError(f"The content broke off after {len(content) // 2} bytes.", reason="cutBody")
+
+
+def short(content: bytes) -> bytes:
+    """The body ends early, and nothing says so."""
+    return content[: len(content) // 2]
+
+
+def flipped(content: bytes) -> bytes:
+    """The right length, one wrong bit."""
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+class FakeDrive:
+    """``items`` are resources by id, ``contents`` their bytes (of a native: what an export gives).
+
+    :param piece: bytes per piece of a body.
+    """
+
+    def __init__(self, *entries: Entry, root: str = ROOT, piece: int = 64 * 1024, page: int = 3) -> None:
+        self.items: dict[str, dict[str, Any]] = {}
+        self.contents: dict[str, bytes] = {}
+        self.root_resource = {"id": root, "name": "My Drive", "mimeType": FOLDER}
+        self.incomplete = False
+        self.bodies: dict[str, list[Body]] = defaultdict(list)
+        self.errors: dict[str, list[Exception]] = defaultdict(list)
+        self.before_read: Callable[[str], None] | None = None
+        self.during_read: Callable[[str], None] | None = None
+        self.reads: Counter[str] = Counter()
+        self.calls: list[str] = []
+        self.now_reading = 0
+        self.most_reading = 0
+        self._root, self._piece, self._page = root, piece, page
+        self._use = ApiUse()
+        self.add(*entries)
+
+    # what people do
+
+    def add(self, *entries: Entry, parent: str | None = None) -> None:
+        for resource, content in with_contents(*entries, root=parent or self._root):
+            self.items[resource["id"]] = resource
+            if content is not None:
+                self.contents[resource["id"]] = content
+
+    def write(self, ident: str, content: bytes, modified: str) -> None:
+        self.contents[ident] = content
+        if "md5Checksum" in self.items[ident]:
+            revision = f"{ident}-r{int(self.items[ident]['version']) + 1}"
+            self.items[ident] |= {**checksums(content), "headRevisionId": revision}
+        self.change(ident, modifiedTime=modified)
+
+    def change(self, ident: str, **fields: Any) -> None:
+        """Rename, move, trash: what changes the version but not the content."""
+        self.items[ident] |= {**fields, "version": str(int(self.items[ident]["version"]) + 1)}
+
+    def delete(self, ident: str) -> None:
+        del self.items[ident]
+        self.contents.pop(ident, None)
+
+    # ports.Drive
+
+    @property
+    def use(self) -> ApiUse:
+        return self._use
+
+    async def user_email(self) -> str:
+        return "ann@example.com"
+
+    async def root(self, source: Source) -> Item:
+        self.calls.append("root")
+        if source.kind == "user":
+            return Item.from_resource(self.root_resource)
+        resource = self.items.get(source.id) or (self.root_resource if source.id == self._root else None)
+        if resource is None:
+            raise SourceNotFoundError(f"There is no {source}.")
+        return Item.from_resource(resource)
+
+    async def change_token(self, source: Source) -> str:
+        self.calls.append("change_token")
+        return "token-1"
+
+    async def list_items(self, source: Source) -> AsyncIterator[Page]:
+        self.calls.append("list_items")
+        resources = list(self.items.values())
+        for start in range(0, len(resources) or 1, self._page):
+            self._use += ApiUse(calls=1, units=100)
+            found = tuple(Item.from_resource(each) for each in resources[start : start + self._page])
+            yield Page(items=found, incomplete=self.incomplete)
+
+    async def get_item(self, item_id: str, resource_key: str | None = None) -> Item:
+        self.calls.append(f"get {item_id}")
+        self._use += ApiUse(calls=1, units=5)
+        return Item.from_resource(self._known(item_id))
+
+    @asynccontextmanager
+    async def open_content(self, item: Item, export_mime_type: str | None) -> AsyncIterator[AsyncIterator[bytes]]:
+        self.reads[item.id] += 1
+        self._use += ApiUse(calls=1, units=200)
+        if self.before_read is not None:
+            self.before_read(item.id)
+        if self.errors[item.id]:
+            raise self.errors[item.id].pop(0)
+        self._known(item.id)
+        content = self.contents[item.id]
+        if self.bodies[item.id]:
+            content = self.bodies[item.id].pop(0)(content)
+        self.now_reading += 1
+        self.most_reading = max(self.most_reading, self.now_reading)
+        try:
+            yield self._pieces(item.id, content)
+        finally:
+            self.now_reading -= 1
+
+    async def _pieces(self, ident: str, content: bytes) -> AsyncIterator[bytes]:
+        for start in range(0, len(content), self._piece):
+            await asyncio.sleep(0)
+            yield content[start : start + self._piece]
+        if self.during_read is not None:
+            self.during_read(ident)
+
+    def _known(self, ident: str) -> dict[str, Any]:
+        if ident not in self.items:
+            raise ItemUnavailableError(f"File not found: {ident}.", reason="notFound")
+        return dict(self.items[ident])
+
+
+def at(text: str) -> datetime:
+    """``2026-03-01`` or ``2026-03-01T10:00`` in UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
