@@ -53,8 +53,12 @@ class AirflowSettings:
 
     def env(self) -> dict[str, str]:
         """The whole environment of Airflow's processes. Connections come from the vault and from nowhere else."""
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW_", "AZURE_"))}
-        return {**inherited, **self._airflow_env(), **self.extra_env}
+        return {**self.clean_env(), **self._airflow_env(), **self.extra_env}
+
+    @staticmethod
+    def clean_env() -> dict[str, str]:
+        """This process's environment without what other Airflows and clouds have left in it."""
+        return {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW_", "AZURE_"))}
 
     def _airflow_env(self) -> dict[str, str]:
         env = {

@@ -1,0 +1,155 @@
+"""One whole world on loopback: the local cloud and an Airflow that knows it only through the vault."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from include.demo.airflow import COMPONENTS, ROOT, USER, AirflowSettings
+from include.demo.api import AirflowApi, wait_for
+from include.demo.cloud import CloudInfo
+from include.demo.errors import DemoError
+from include.demo.processes import Processes
+
+DAG_ID = "google_drive_backup"
+
+
+class World:
+    """Starts, finds again and stops the processes of one demo.
+
+    :param folder: its state: cloud, Airflow, pid files, logs.
+    :param port: of Airflow's UI.
+    :param drive_root: a folder to serve as the Drive; None serves a sample.
+    :param config: the config file that the DAGs read.
+    :param env: further environment for Airflow.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        drive_root: Path | None = None,
+        config: Path | None = None,
+        env: dict[str, str] | None = None,
+    ) -> None:
+        self.folder = folder.resolve()
+        self.port = port
+        self.drive_root = drive_root
+        self.processes = Processes(self.folder / "processes")
+        self._config = config
+        self._env = env or {}
+
+    @property
+    def running(self) -> bool:
+        """Do all of its processes run?"""
+        return all(self.processes.alive(name) for name in ("cloud", *COMPONENTS))
+
+    @property
+    def cloud(self) -> CloudInfo:
+        """The running cloud.
+
+        :raises DemoError: it does not run.
+        """
+        info = CloudInfo.read(self.folder / "cloud")
+        if info is None:
+            raise DemoError(f"The local cloud does not run. Its output is in {self.folder / 'processes'}.")
+        return info
+
+    @property
+    def api(self) -> AirflowApi:
+        """A client of its Airflow."""
+        settings = self.airflow()
+        return AirflowApi(settings.url, USER, settings.password)
+
+    def airflow(self) -> AirflowSettings:
+        """The settings of its Airflow; log ports are chosen once and kept."""
+        home = self.folder / "airflow"
+        home.mkdir(parents=True, exist_ok=True)
+        ports = home / "log_ports.json"
+        if not ports.exists():
+            ports.write_text(json.dumps([free_port(), free_port()]))
+        config = {"DRIVE_BACKUP_CONFIG": str(self._config)} if self._config else {}
+        return AirflowSettings(
+            home=home,
+            port=self.port,
+            log_ports=tuple(json.loads(ports.read_text())),
+            vault=self.cloud.vault_kwargs,
+            extra_env={**self.cloud.env, **config, **self._env},
+        )
+
+    def start_cloud(self, timeout: float = 300) -> None:
+        """Start the cloud's services.
+
+        :param timeout: seconds; the first start installs Azurite.
+        :raises DemoError: they do not come up.
+        """
+        state = self.folder / "cloud"
+        state.mkdir(parents=True, exist_ok=True)
+        (state / "cloud.json").unlink(missing_ok=True)
+        root = ["--drive-root", str(self.drive_root)] if self.drive_root else []
+        command = [sys.executable, "-m", "include.demo.cloud", "--state", str(state), *root]
+        self.processes.start("cloud", command, AirflowSettings.clean_env(), ROOT)
+        self._wait(lambda: CloudInfo.read(state) is not None, timeout, "The local cloud")
+
+    def start_airflow(self, timeout: float = 180) -> None:
+        """Make the database and start Airflow's parts.
+
+        :param timeout: seconds.
+        :raises DemoError: a port is taken, or they do not come up.
+        """
+        if not port_is_free(self.port):
+            raise DemoError(
+                f"Port {self.port} is taken. Stop the program that uses it, or take another one for Airflow: "
+                f"make demo AIRFLOW_PORT={free_port()}"
+            )
+        settings = self.airflow()
+        settings.migrate()
+        for component in COMPONENTS:
+            self.start_component(component)
+        api = self.api
+        self._wait(api.healthy, timeout, "Airflow")
+        self._wait(lambda: api.has_dag(DAG_ID), timeout, f"The DAG {DAG_ID}")
+
+    def start_component(self, name: str) -> None:
+        """Start one of Airflow's processes."""
+        settings = self.airflow()
+        self.processes.start(name, settings.command(name), settings.env(), ROOT)
+
+    def stop(self) -> list[str]:
+        """Stop everything; returns the names of what ran."""
+        return self.processes.stop()
+
+    def _wait(self, check: Callable[[], bool], timeout: float, what: str) -> None:
+        def ready() -> bool:
+            self.processes.check()
+            return check()
+
+        wait_for(ready, timeout, what)
+
+
+def folder_for(drive_root: Path | None) -> Path:
+    """Each served folder has a world of its own, so that one Drive never looks like another's past."""
+    name = "sample" if drive_root is None else "folder-" + hashlib.sha256(str(drive_root).encode()).hexdigest()[:10]
+    return ROOT / ".run" / name
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def port_is_free(port: int) -> bool:
+    """Can somebody listen on this port of 127.0.0.1?"""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
