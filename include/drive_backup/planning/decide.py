@@ -14,6 +14,9 @@ from include.drive_backup.planning.stored import StoredIndex, StoredVersion
 
 ORIGINAL = Export(format="original", mime_type="")
 
+# The row keeps the whole resource; an order only what tells whether a flagged file may be downloaded.
+_NEEDED = ("ownedByMe", "capabilities")
+
 _NO_CHILDREN = (
     "Drive does not show what this folder holds to the backup's account (limited access), so nothing in it is saved. "
     "Give the account access to the folder."
@@ -122,8 +125,7 @@ def _order(item: Item, place: Place, export: Export, rules: Rules, fidelity: Fid
         extension_of(item.name, export.format),
     )
     return CopyOrder(
-        # The row keeps the whole resource; a batch only needs what a download needs.
-        item=replace(item, resource={}),
+        item=replace(item, resource={key: item.resource[key] for key in _NEEDED if key in item.resource}),
         path=place.path,
         blob=blob,
         format=export.format,
