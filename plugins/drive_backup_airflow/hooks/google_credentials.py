@@ -121,11 +121,16 @@ def credentials_of(connection: GoogleConnection, subject: str | None) -> tuple[C
 
 def _base_credentials(connection: GoogleConnection) -> Credentials:
     info = _key_info(connection)
-    kind = None if info is None else info.get("type")
-    if info is None or kind not in {"service_account", "authorized_user"}:
-        return _by_provider(connection, info)
-    if kind == "authorized_user":
+    if info is None:
+        return _by_provider(connection)
+    if info["type"] == "authorized_user":
         return _authorized_user(info, connection)
+    if info["type"] != "service_account":
+        raise CredentialsError(
+            f"The key of the connection '{connection.name}' is of type {info['type']}, and this field takes "
+            "service_account and authorized_user. Put workload identity into credential_config_file instead.",
+            reason="malformedKey",
+        )
     from google.oauth2.service_account import Credentials as ServiceAccount  # noqa: PLC0415 - 0.2 s
 
     # Keys that went through environment variables or forms often carry their line ends escaped twice.
@@ -195,16 +200,8 @@ def _parse(text: str, connection: GoogleConnection) -> Any:
         ) from None
 
 
-def _by_provider(connection: GoogleConnection, info: dict[str, Any] | None) -> Credentials:
+def _by_provider(connection: GoogleConnection) -> Credentials:
     """Everything that is neither a service account's key nor a refresh token."""
-    import google.auth  # noqa: PLC0415 - only for these kinds
-
-    if info is not None:
-        loaded: Credentials
-        loaded, _ = google.auth.load_credentials_from_dict(  # type: ignore[no-untyped-call]
-            info, scopes=connection.scopes
-        )
-        return loaded
     from airflow.providers.google.common.hooks.base_google import GoogleBaseHook  # noqa: PLC0415 - 1.1 s
     from airflow.sdk.exceptions import AirflowException  # noqa: PLC0415 - with the above
 
