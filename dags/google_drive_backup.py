@@ -40,10 +40,9 @@ from drive_backup_airflow.operators.report import ReportOperator
 from drive_backup_airflow.operators.resolve_sources import ResolveSourcesOperator
 from drive_backup_airflow.params import backup_params
 from drive_backup_airflow.retry import RETRY_POLICY
-from include.drive_backup.settings import DEFAULT_JOB, Config, Job, config_path, load
+from include.drive_backup.settings import DEFAULT_JOB, POOL, Config, Job, config_path, load
 
 DAG_ID = "google_drive_backup"
-POOL = "drive_backup"
 
 
 def dag_id_of(job_name: str) -> str:
@@ -127,6 +126,7 @@ def backup_dag(name: str, config: Config, job: Job) -> DAG:
             acknowledge_abuse=job.acknowledge_abuse,
             execution_timeout=timedelta(minutes=limits.batch_timeout_minutes),
             map_index_template="{{ task.batch['label'] }}",
+            on_success_callback=DriveBackupNotifier.factory(config)("batch.copied"),
         ).expand(batch=plan.output)
         commit = CommitSnapshotOperator.partial(
             task_id="commit_snapshot",

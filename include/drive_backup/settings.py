@@ -24,6 +24,7 @@ from include.drive_backup.errors import ConfigError
 from include.drive_backup.model import Source
 
 DEFAULT_JOB = "default"
+POOL = "drive_backup"
 DEFAULT_PATH = Path(__file__).resolve().parents[1] / "drive_backup.yaml"
 PATH_VARIABLE = "DRIVE_BACKUP_CONFIG"
 

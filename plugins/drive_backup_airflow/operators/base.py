@@ -38,6 +38,15 @@ class DriveBackupOperator(BaseOperator):
         self.event_hubs_conn_id = event_hubs_conn_id
         self.container = container
 
+    @property
+    def events(self) -> dict[str, Any]:
+        """Where events go, as keyword arguments for ``drive_backup_airflow.events``."""
+        return {
+            "event_hubs_conn_id": self.event_hubs_conn_id,
+            "blob_conn_id": self.blob_conn_id,
+            "container": self.container,
+        }
+
     async def run(self, context: Context, stop: asyncio.Event) -> Any:
         """Do the work. ``stop`` is set when Airflow wants the task to end."""
         raise NotImplementedError(type(self).__name__)

@@ -6,10 +6,14 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.exceptions import AirflowSkipException
 from include.drive_backup.manifest.commit import commit_snapshot
 
+from drive_backup_airflow.events import emit_facts
+from drive_backup_airflow.facts import fact_of
+from drive_backup_airflow.links import ContainerLink, ManifestLink, push_location
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_store
 from include.drive_backup import __version__
@@ -31,6 +35,7 @@ class CommitSnapshotOperator(DriveBackupOperator):
     """
 
     template_fields: Sequence[str] = ("listing", "plans")
+    operator_extra_links = (ManifestLink(), ContainerLink())
 
     def __init__(self, *, listing: dict[str, Any], plans: Iterable[dict[str, Any]] | None, **kwargs: Any) -> None:
         super().__init__(outlets=[SNAPSHOTS], **kwargs)
@@ -42,12 +47,20 @@ class CommitSnapshotOperator(DriveBackupOperator):
         plan = self._plan()
         async with open_store(self.blob_conn_id, self.container) as store:
             summary = await commit_snapshot(store, plan, SystemClock(), __version__)
+            push_location(context, container_url=store.url, manifest=summary["manifest"])
         if summary["created"]:
-            source = summary["source"]
-            asset = Asset(name=f"drive-backup {source}", uri=f"drive-backup://{self.container}/snapshots/{source}")
-            facts = {key: summary[key] for key in ("source", "instant", "generation", "status", "manifest", "counts")}
-            context["outlet_events"][SNAPSHOTS].add(asset, extra={**facts, "bytes": summary["bytes"]})
+            self._emit_asset_event(context, summary)
+            fact = msgspec.structs.replace(
+                fact_of("snapshot.committed", context), object=summary["manifest"], counts=dict(summary["counts"])
+            )
+            await emit_facts([fact], **self.events)
         return summary
+
+    def _emit_asset_event(self, context: Context, summary: dict[str, Any]) -> None:
+        source = summary["source"]
+        asset = Asset(name=f"drive-backup {source}", uri=f"drive-backup://{self.container}/snapshots/{source}")
+        facts = {key: summary[key] for key in ("source", "instant", "generation", "status", "manifest", "counts")}
+        context["outlet_events"][SNAPSHOTS].add(asset, extra={**facts, "bytes": summary["bytes"]})
 
     def _plan(self) -> PlanRef:
         """The plan of this source.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.drive_backup.report import readable, verdict
 
+from drive_backup_airflow.events import emit_for_task_states
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from include.drive_backup.errors import SnapshotIncompleteError
 
@@ -43,6 +44,7 @@ class ReportOperator(DriveBackupOperator):
         plans, summaries = list(self.plans or ()), list(self.summaries or ())
         for line in readable(plans, summaries).splitlines():
             self.log.info(line)
+        await emit_for_task_states(context, **self.events)
         bad = bad_tasks(context)
         if bad:
             raise SnapshotIncompleteError(f"These tasks did not succeed: {', '.join(sorted(bad))}. See their logs.")

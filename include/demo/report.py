@@ -1,0 +1,81 @@
+"""What the demo says at its end: what was saved, where, what was not and why, and which events were received."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from include.demo.airflow import USER
+from include.demo.events import Event
+from include.demo.world import DAG_ID, World
+from include.drive_backup.model import human_bytes
+
+WORDS = {
+    "copied": "copied now",
+    "unchanged": "stored by an earlier run",
+    "known": "same bytes were stored already",
+    "metadata": "folders and shortcuts",
+    "unavailable": "Drive does not give them",
+    "failed": "failed",
+}
+
+
+def show(
+    console: Console, world: World, run: dict[str, Any], summaries: list[dict[str, Any]], events: list[Event]
+) -> None:
+    """Print the report."""
+    good = run["state"] == "success"
+    console.print()
+    for summary in summaries:
+        console.print(_snapshot(summary))
+    if not summaries:
+        console.print(Panel(Text("Nothing was committed. The log of the failed task says why."), border_style="red"))
+    console.print(_events(events))
+    console.print(_where(world, run, good))
+
+
+def _snapshot(summary: dict[str, Any]) -> RenderableType:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for outcome, words in WORDS.items():
+        if count := summary["counts"].get(outcome):
+            size = summary["bytes"].get(outcome)
+            table.add_row(words, f"{count:,}", human_bytes(size) if size else "")
+    parts: list[RenderableType] = [table]
+    if reasons := summary.get("reasons"):
+        parts += [Text("\nNot saved, with Drive's reason:", style="yellow"), _reasons(reasons)]
+    if not summary["created"]:
+        parts.append(Text("\nNothing differs from the snapshot of this instant, so nothing new was stored."))
+    parts.append(Text(f"\n{summary['manifest']}", style="dim"))
+    complete = summary["status"] == "complete"
+    title = f"{summary['source']} as of {summary['instant']}: {summary['status']}"
+    return Panel(Group(*parts), title=title, border_style="green" if complete else "red")
+
+
+def _reasons(reasons: dict[str, Any]) -> RenderableType:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+    for reason, detail in reasons.items():
+        count, examples = (detail, []) if isinstance(detail, int) else (detail["count"], detail.get("examples", []))
+        table.add_row(str(count), reason, ", ".join(examples[:3]))
+    return table
+
+
+def _events(events: list[Event]) -> RenderableType:
+    counts = Counter(event["type"].removeprefix("dev.drivebackup.backup.") for event in events)
+    text = ", ".join(f"{count} × {name}" for name, count in counts.items()) or "none"
+    return Text(f"Events received from Event Hubs: {text}\n")
+
+
+def _where(world: World, run: dict[str, Any], good: bool) -> RenderableType:  # noqa: FBT001 - one caller
+    airflow = world.airflow()
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_row("Airflow", f"{airflow.url}/dags/{DAG_ID}/runs/{run['dag_run_id']}")
+    table.add_row("Login", f"{USER} / {airflow.password}")
+    table.add_row("Blob", f"{world.cloud.urls['azurite']}/drive-backup")
+    table.add_row("Again", "make demo: an incremental run")
+    table.add_row("Stop", "make stop")
+    return Panel(table, title="Still running" if good else "The run failed", border_style="green" if good else "red")
