@@ -33,8 +33,9 @@ DOWNLOAD_UNITS = 200
 _GOOGLE = (".google.com", ".googleapis.com", ".googleusercontent.com")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 8
-#: google-auth too renews at most twice for one request (``google.auth.transport.DEFAULT_MAX_REFRESH_ATTEMPTS``).
-_MAX_RENEWALS = 2
+#: google-auth renews twice for one request (``google.auth.transport.DEFAULT_MAX_REFRESH_ATTEMPTS``). Once more: the
+#: next 401 ends the run for good, and Drive is known to give some without cause.
+_MAX_RENEWALS = 3
 _ERROR_BODY = 64 * 1024
 #: Drive compresses for clients whose User-Agent says gzip (guide "Improve performance").
 _USER_AGENT = "drive-backup (gzip)"

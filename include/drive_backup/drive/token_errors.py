@@ -22,6 +22,22 @@ _ADVICE = (
     ("invalid_scope", "Correct the scope in the Google connection: the credential was not granted it."),
     ("invalid_client", "Correct client_id and client_secret in the Google connection."),
 )
+#: OAuth's words for a refusal that stays (RFC 6749, section 5.2, and Google's own); others are a passing trouble.
+_FINAL = frozenset(
+    {
+        "access_denied",
+        "admin_policy_enforced",
+        "deleted_client",
+        "disabled_client",
+        "invalid_client",
+        "invalid_grant",
+        "invalid_request",
+        "invalid_scope",
+        "org_internal",
+        "unauthorized_client",
+        "unsupported_grant_type",
+    }
+)
 _DEFAULT_ADVICE = "Check the key or the refresh token in the Google connection."
 
 
@@ -68,11 +84,11 @@ def _decoded(body: Any) -> Any:
 
 
 def _code(body: Any) -> str:
-    """OAuth's ``error`` word, or the status of an IAM refusal (impersonation); empty for 5xx and for HTML."""
+    """OAuth's word for a refusal that stays, or the status of an IAM refusal (impersonation); else empty."""
     error = body.get("error") if isinstance(body, dict) else None
     if isinstance(error, str):
-        return error
-    if isinstance(error, dict) and 400 <= int(error.get("code") or 500) < 500:
+        return error if error in _FINAL else ""
+    if isinstance(error, dict) and error.get("code") in {400, 401, 403, 404}:
         return str(error.get("status") or "credentials")
     return ""
 

@@ -139,7 +139,7 @@ async def test_a_token_that_stays_rejected_ends_the_run(drive: GoogleDrive, serv
 
     with pytest.raises(CredentialsError, match="Check the key"):
         await drive.get_item("f1")
-    assert len(server.requests) == 3
+    assert len(server.requests) == 4
 
 
 async def test_an_unreachable_drive_is_a_service_that_is_down(clock: FakeClock, tokens: FakeTokens) -> None:

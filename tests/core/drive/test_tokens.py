@@ -146,6 +146,8 @@ def test_a_refused_credential_is_a_persons_business(error: Exception, advice: st
         RefreshError("<html>\n<h1>502 Bad Gateway</h1>"),
         RefreshError("<html>503</html>", retryable=True),
         oauth("server_error", "internal", retryable=True),
+        oauth("rateLimitExceeded", "slow down"),
+        RefreshError("Unable to acquire impersonated credentials", '{"error": {"code": 429, "status": "EXHAUSTED"}}'),
         RefreshError("Unable to acquire impersonated credentials", '{"error": {"code": 503, "status": "UNAVAILABLE"}}'),
         RefreshError("No access token in response.", {"hello": "world"}),
     ],
