@@ -1,0 +1,1 @@
+"""Snapshots: the Parquet catalogue, the manifest that commits it, and how both are written and read."""

@@ -1,0 +1,73 @@
+"""The manifest: the small JSON that commits a snapshot."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from include.drive_backup.blob.names import FORMAT_VERSION, SnapshotName
+from include.drive_backup.model import ApiUse, Source, Struct
+
+Kind = Literal["full", "incremental", "as-of"]
+Status = Literal["complete", "partial"]
+
+
+class Part(Struct, frozen=True):
+    """One Parquet part of the catalogue."""
+
+    blob: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class Reason(Struct, frozen=True):
+    """Why items are not saved: how many, and some of their paths."""
+
+    count: int = 0
+    examples: tuple[str, ...] = ()
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a snapshot holds and how it came to be. Times are UTC in the form of instants; sizes are bytes."""
+
+    source: str
+    instant: str
+    generation: int
+    kind: Kind
+    status: Status
+    base: str | None
+    listing_complete: bool
+    items: int
+    counts: dict[str, int]
+    bytes: dict[str, int]
+    fidelity: dict[str, int]
+    left_out: dict[str, int]
+    reasons: dict[str, Reason]
+    parts: tuple[Part, ...]
+    digest: str
+    change_token: str | None
+    software_version: str
+    run_id: str
+    started: str
+    ended: str
+    api: ApiUse
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def name(self) -> SnapshotName:
+        """Where the snapshot is."""
+        return SnapshotName(source=Source.parse(self.source), instant=self.instant, generation=self.generation)
+
+    def to_json(self) -> bytes:
+        """As stored: indented, for people."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Manifest:
+        """The inverse of :meth:`to_json`.
+
+        :raises msgspec.MsgspecError: it is no manifest.
+        """
+        return msgspec.json.decode(data, type=cls)

@@ -1,0 +1,61 @@
+"""Sums over the rows of a snapshot while they stream by: counts, bytes, reasons, and the digest of what is said."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from include.drive_backup.manifest.manifest import Reason
+from include.drive_backup.manifest.schema import CatalogueRow
+
+EXAMPLES = 5
+_STORED = ("copied", "unchanged", "known")
+
+
+class Tally:
+    """Feed it every row, in the order of the catalogue."""
+
+    def __init__(self) -> None:
+        self.items = 0
+        self.counts: dict[str, int] = {}
+        self.bytes: dict[str, int] = {}
+        self.fidelity: dict[str, int] = {}
+        self.reasons: dict[str, Reason] = {}
+        self._digest = 0
+
+    def add(self, row: CatalogueRow) -> None:
+        """Take a row."""
+        self.items += 1
+        self.counts[row.outcome] = self.counts.get(row.outcome, 0) + 1
+        self.bytes[row.outcome] = self.bytes.get(row.outcome, 0) + row.stored_bytes
+        self.fidelity[row.fidelity] = self.fidelity.get(row.fidelity, 0) + 1
+        if row.outcome in ("unavailable", "failed"):
+            key = row.reason or row.outcome
+            known = self.reasons.get(key, Reason())
+            examples = (*known.examples, row.path)[:EXAMPLES]
+            self.reasons[key] = Reason(count=known.count + 1, examples=examples)
+        self._digest = (self._digest + _row_digest(row)) % (1 << 256)
+
+    @property
+    def digest(self) -> str:
+        """Equal for snapshots in which a reader sees no difference. A sum, so that the order of rows is no matter."""
+        return f"{self._digest:064x}"
+
+
+def _row_digest(row: CatalogueRow) -> int:
+    item = row.item
+    facts = [
+        item.id,
+        row.path,
+        item.name.encode("utf-8", "surrogatepass").hex(),
+        item.parents,
+        item.mime_type,
+        item.modified,
+        item.size,
+        "stored" if row.outcome in _STORED else row.outcome,
+        row.fidelity,
+        row.reason,
+        sorted((content.format, content.blob, content.sha256) for content in row.contents),
+    ]
+    return int.from_bytes(hashlib.sha256(msgspec.json.encode(facts)).digest())
