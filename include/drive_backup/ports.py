@@ -90,6 +90,10 @@ class BlobStore(Protocol):
     ``CredentialsError``, ``ContainerMissingError``. A conflict that is anything but "this name is taken" raises.
     """
 
+    @property
+    def url(self) -> str:
+        """The container's address, without a SAS."""
+
     async def ensure_container(self, *, create: bool) -> None:
         """Check that the container can be used.
 

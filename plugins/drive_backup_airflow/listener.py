@@ -26,7 +26,9 @@ def on_starting(component: Any) -> None:  # noqa: ARG001 - the name is Airflow's
         return
     slots = load(config_path()).config.limits.tasks_at_once
     try:
-        Pool.create_or_update_pool(POOL, slots, "Tasks of Drive Backup that spend Drive's quota", include_deferred=False)
+        Pool.create_or_update_pool(
+            POOL, slots, "Tasks of Drive Backup that spend Drive's quota", include_deferred=False
+        )
         log.info("Made the pool '%s' with %d slots.", POOL, slots)
     except IntegrityError:
         log.debug("Another process made the pool '%s' at the same moment.", POOL)

@@ -1,7 +1,9 @@
 """Registers our connection type, so that Airflow's form and its Test button know it.
 
-Airflow finds this through ``plugins/drive_backup_airflow-0.1.0.dist-info``: the plugins folder is on ``sys.path``, so
-the folder there counts as an installed distribution. Imports nothing: an error here would hide every other provider.
+Airflow finds this through ``plugins/drive_backup_airflow-0.1.0.dist-info``: a folder on ``sys.path`` that holds such a
+folder counts as an installed distribution. The form needs ``plugins`` in ``PYTHONPATH``, because the API server reads
+the distributions before it adds the plugins folder itself; tasks need nothing. Imports nothing of ours: an error here
+would hide every other provider.
 """
 
 from __future__ import annotations

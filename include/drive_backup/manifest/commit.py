@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
+
+import msgspec
 
 from include.drive_backup.blob.metadata import stored_file
 from include.drive_backup.blob.names import SnapshotName, content_prefix
@@ -12,11 +16,24 @@ from include.drive_backup.manifest.manifest import Kind, Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.manifest.schema import CatalogueRow, merge
 from include.drive_backup.manifest.tally import Tally
-from include.drive_backup.model import CopyResult, PlanRef, PlanRow, Source, StoredContent, format_instant
+from include.drive_backup.model import (
+    CopyResult,
+    PlanRef,
+    PlanRow,
+    Source,
+    StoredContent,
+    format_instant,
+    parse_instant,
+)
 from include.drive_backup.ports import BlobStore, Clock
-from include.drive_backup.work import read_parts, read_results
+from include.drive_backup.work import read_parts, read_results, results_prefix, rows_prefix
 
 log = logging.getLogger(__name__)
+
+#: Why the plan left items out of the snapshot.
+LEFT_OUT = ("trashed", "filtered", "createdLater")
+#: A listing that begins later than this after its instant makes an ``as-of`` snapshot.
+PUNCTUAL = timedelta(hours=1)
 
 
 async def commit_snapshot(store: BlobStore, plan: PlanRef, clock: Clock, software_version: str) -> dict[str, Any]:
@@ -65,8 +82,9 @@ class _Rows:
         self._results = results
         self._stored = stored
 
-    async def read(self) -> Any:
-        async for row in read_parts(self._store, f"{self._plan.plan}/rows-", PlanRow):
+    async def read(self) -> AsyncIterator[CatalogueRow]:
+        """Row by row, in the order of the plan."""
+        async for row in read_parts(self._store, rows_prefix(self._plan.plan), PlanRow):
             results = self._results.get(row.item.id, [])
             contents = [*row.contents, *(each.content for each in results if each.content is not None)]
             missing = {content.blob for content in contents if not self._is_stored(content)}
@@ -81,7 +99,7 @@ async def _results(store: BlobStore, plan: PlanRef) -> dict[str, list[CopyResult
     """What the batches did, by item."""
     results: dict[str, list[CopyResult]] = {}
     for number in range(1, plan.batches + 1):
-        for result in (await read_results(store, f"{plan.plan}/results/batch-{number:05d}/")).values():
+        for result in (await read_results(store, results_prefix(plan.plan, number))).values():
             results.setdefault(result.item_id, []).append(result)
     return results
 
@@ -124,7 +142,7 @@ def _facts(plan: PlanRef, tally: Tally, clock: Clock, software_version: str) -> 
         "counts": tally.counts,
         "bytes": tally.bytes,
         "fidelity": tally.fidelity,
-        "left_out": {key: count for key, count in plan.counts.items() if key.startswith("left_out_")},
+        "left_out": {why: plan.counts[why] for why in LEFT_OUT if why in plan.counts},
         "reasons": tally.reasons,
         "digest": tally.digest,
         "change_token": listing.change_token,
@@ -137,18 +155,14 @@ def _facts(plan: PlanRef, tally: Tally, clock: Clock, software_version: str) -> 
 
 
 def _kind(plan: PlanRef) -> Kind:
-    if plan.counts.get("head_later"):
+    listing = plan.listing
+    if parse_instant(listing.started) - parse_instant(listing.task.instant) > PUNCTUAL:
         return "as-of"
     return "incremental" if plan.base else "full"
 
 
 def _summary(manifest: Manifest, *, created: bool) -> dict[str, Any]:
-    import msgspec  # noqa: PLC0415 - one use
-
     facts: dict[str, Any] = msgspec.to_builtins(manifest)
     for key in ("parts", "digest", "change_token"):
         facts.pop(key)
     return {**facts, "manifest": manifest.name.manifest, "created": created}
-
-
-__all__ = ["CatalogueRow", "commit_snapshot"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Literal
 
 import msgspec
@@ -60,12 +61,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         """Where the snapshot is."""
         return SnapshotName(source=Source.parse(self.source), instant=self.instant, generation=self.generation)
 
-    def to_json(self) -> bytes:
+    def to_json(self) -> builtins.bytes:
         """As stored: indented, for people."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2)
 
     @classmethod
-    def from_json(cls, data: bytes) -> Manifest:
+    def from_json(cls, data: builtins.bytes) -> Manifest:
         """The inverse of :meth:`to_json`.
 
         :raises msgspec.MsgspecError: it is no manifest.

@@ -68,3 +68,12 @@ class SnapshotRepository:
             if manifest is not None and (manifest.status == "complete" or not complete_only):
                 return manifest
         return None
+
+    async def base_for(self, source: Source, instant: str) -> str | None:
+        """The manifest of the latest complete snapshot of an earlier instant: what a new snapshot follows."""
+        for name in reversed(await self.names(source)):
+            if name.instant < instant:
+                manifest = await self.read(name)
+                if manifest is not None and manifest.status == "complete":
+                    return name.manifest
+        return None

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.exceptions import AirflowSkipException
-from include.drive_backup.manifest.commit import commit_snapshot
 
 from drive_backup_airflow.events import emit_facts
 from drive_backup_airflow.facts import fact_of
@@ -18,6 +17,7 @@ from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_store
 from include.drive_backup import __version__
 from include.drive_backup.clock import SystemClock
+from include.drive_backup.manifest.commit import commit_snapshot
 from include.drive_backup.model import Listing, PlanRef
 
 if TYPE_CHECKING:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from include.drive_backup.transfer.batch import copy_batch
-
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_drive, open_store
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.model import BatchRef
+from include.drive_backup.transfer.batch import copy_batch
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

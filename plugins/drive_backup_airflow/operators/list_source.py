@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from include.drive_backup.listing import list_source
-
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_drive, open_store
 from include.drive_backup.clock import SystemClock
+from include.drive_backup.listing import list_source
 from include.drive_backup.model import SourceTask
 
 if TYPE_CHECKING:

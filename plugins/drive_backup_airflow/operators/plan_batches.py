@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from include.drive_backup.planning.plan import plan_sources
-
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_store
 from include.drive_backup.clock import SystemClock
-from include.drive_backup.model import Listing
+from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.model import Listing, Source
+from include.drive_backup.planning.plan import plan_sources
+from include.drive_backup.ports import BlobStore
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -50,8 +51,20 @@ class PlanBatchesOperator(DriveBackupOperator):
         formats = {native: tuple(each) for native, each in self.export_formats.items()}
         async with open_store(self.blob_conn_id, self.container) as store:
             plans, batches = await plan_sources(
-                store, listings, export_formats=formats, max_batches=self.max_batches, clock=SystemClock()
+                store,
+                listings,
+                export_formats=formats,
+                max_batches=self.max_batches,
+                clock=SystemClock(),
+                bases={each.task.source: await _base(store, each) for each in listings},
             )
         # Airflow maps over return values only, so the batches are returned and the plans pushed.
         context["ti"].xcom_push(key=PLANS, value=[plan.to_dict() for plan in plans])
         return [{**batch.to_dict(), "label": batch.label} for batch in batches if not batch.task.dry_run]
+
+
+async def _base(store: BlobStore, listing: Listing) -> str | None:
+    task = listing.task
+    if task.mode == "full":
+        return None
+    return await SnapshotRepository(store).base_for(Source.parse(task.source), task.instant)
