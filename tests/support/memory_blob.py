@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from include.drive_backup.blob import rules
 from include.drive_backup.blob.rules import (
     block_id,
     check_block,
@@ -35,6 +36,8 @@ class MemoryBlobStore:
         self.container = container
         self.calls: Counter[str] = Counter()
         self._writes = 0
+
+    url = "memory://container"
 
     async def ensure_container(self, *, create: bool) -> None:
         self.calls["ensure"] += 1
@@ -133,7 +136,7 @@ class MemoryBlobStore:
             name=name,
             size=len(data),
             md5=md5,
-            content_type=content_type,
+            content_type=rules.content_type(content_type),
             metadata=decode_metadata(encoded),
             modified=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self._writes),
         )

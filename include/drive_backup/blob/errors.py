@@ -33,8 +33,8 @@ _DENIED = {
         "of this storage account?), and that the clock of this machine is right."
     ),
     "AuthorizationFailure": (
-        "The storage account's network rules, or a SAS without the needed letters (racwdl), forbid it. Allow this "
-        "network in the account's firewall, or use a private endpoint."
+        "The storage account's network rules or the key or SAS forbid it. Allow this network in the account's firewall "
+        "or use a private endpoint; check the key; a SAS needs the letters racwdl."
     ),
     "AuthorizationPermissionMismatch": (
         "The identity may not do this. Assign it the role 'Storage Blob Data Contributor' on the container, or add "

@@ -1,0 +1,85 @@
+"""One call of the SDK: its time-outs, its errors as ours, and its retries."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from azure.core.exceptions import AzureError
+from azure.storage.blob.aio import BlobClient, ContainerClient
+
+from include.drive_backup.blob.errors import translate
+from include.drive_backup.errors import DriveBackupError, ServiceUnavailableError
+from include.drive_backup.pacing import Backoff, is_transient, retry
+from include.drive_backup.ports import Clock
+
+T = TypeVar("T")
+
+#: Bytes a second that a slow line is granted before a write counts as hanging.
+_SLOWEST = 128 * 1024
+
+
+@dataclass(frozen=True)
+class CallSettings:
+    """How long and how often one call is tried.
+
+    :param backoff: attempts, and seconds between them.
+    :param connection_timeout: seconds to connect.
+    :param read_timeout: seconds without a byte from the service; writes are granted more by their size.
+    """
+
+    backoff: Backoff = field(default_factory=lambda: Backoff(attempts=6, first=1.0, cap=30.0))
+    connection_timeout: float = 20.0
+    read_timeout: float = 60.0
+
+
+class Calls:
+    """Makes calls on one container."""
+
+    def __init__(self, container: ContainerClient, clock: Clock, settings: CallSettings) -> None:
+        self._container = container
+        self._clock = clock
+        self._settings = settings
+
+    @property
+    def url(self) -> str:
+        """The container's URL, without a SAS."""
+        return str(self._container.url).partition("?")[0]
+
+    def blob(self, name: str) -> BlobClient:
+        """The SDK's client of one blob."""
+        return self._container.get_blob_client(name)
+
+    def options(self, size: int = 0) -> dict[str, Any]:
+        """Keyword arguments of every SDK call. They switch its own retries off; see ``azure.py``.
+
+        :param size: bytes to send; the answer comes only after them.
+        """
+        return {
+            "retry_total": 0,
+            "connection_timeout": self._settings.connection_timeout,
+            "read_timeout": self._settings.read_timeout + size / _SLOWEST,
+        }
+
+    async def run(self, doing: str, call: Callable[[], Awaitable[T]]) -> T:
+        """Call until it succeeds or cannot.
+
+        :param doing: what is tried, to follow "could not".
+        """
+
+        async def attempt() -> T:
+            try:
+                return await call()
+            except AzureError as error:
+                raise translate(error, doing=doing, container=self.url) from error
+            except TimeoutError as error:
+                message = f"Could not {doing} in {self.url}: no answer in time."
+                raise ServiceUnavailableError(message, service="blob", reason="timeout") from error
+
+        return await retry(attempt, backoff=self._settings.backoff, clock=self._clock, retryable=_worth_repeating)
+
+
+def _worth_repeating(error: DriveBackupError) -> bool:
+    # Staged blocks that are gone do not come back; whoever has the bytes stages them again.
+    return is_transient(error) and error.reason != "InvalidBlockList"

@@ -1,0 +1,171 @@
+"""What every ``ports.BlobStore`` must do. A test module subclasses :class:`BlobStoreContract` and gives a ``store``."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+
+import pytest
+
+from include.drive_backup.errors import BrokenBodyError, CorruptStoreError
+
+
+def md5(data):
+    return hashlib.md5(data)
+
+
+async def listed(store, prefix, **options):
+    return [info async for info in store.list(prefix, **options)]
+
+
+async def streamed(store, name):
+    return b"".join([piece async for piece in store.stream(name)])
+
+
+class BlobStoreContract:
+    """Subclasses provide an async fixture ``store``: an empty container."""
+
+    async def test_a_blob_comes_back_with_its_checksum_type_and_metadata(self, store):
+        data, metadata = b"hello", {"name": " Grüße 😀\n%41 ", "file_id": "1-_x"}
+        assert await store.put("content/a", data, content_type="text/plain; charset=utf-8", metadata=metadata)
+        info = await store.head("content/a")
+        assert (info.name, info.size, info.md5) == ("content/a", 5, md5(data).hexdigest())
+        assert info.content_type == "text/plain; charset=utf-8"
+        assert info.metadata == metadata
+        assert info.modified.tzinfo is not None
+        assert await store.read("content/a") == data
+        assert await streamed(store, "content/a") == data
+
+    async def test_an_empty_blob_is_a_blob(self, store):
+        assert await store.put("empty", b"")
+        assert await store.read("empty") == b""
+        assert await streamed(store, "empty") == b""
+        info = await store.head("empty")
+        assert (info.size, info.md5) == (0, md5(b"").hexdigest())
+
+    async def test_nothing_is_ever_overwritten(self, store):
+        assert await store.put("once", b"first", metadata={"who": "first"})
+        assert not await store.put("once", b"second", metadata={"who": "second"})
+        assert not await store.put("once", b"first", metadata={"who": "first"})
+        await store.stage_block("once", 0, b"third", upload_key="k")
+        assert not await store.commit_blocks("once", 1, upload_key="k", md5=md5(b"third").digest())
+        assert await store.read("once") == b"first"
+        assert (await store.head("once")).metadata == {"who": "first"}
+
+    async def test_of_many_writers_exactly_one_creates(self, store):
+        made = await asyncio.gather(*(store.put("race", f"writer {n}".encode()) for n in range(8)))
+        assert made.count(True) == 1
+        assert await store.read("race") == f"writer {made.index(True)}".encode()
+
+    async def test_what_is_missing_is_none_and_not_an_error(self, store):
+        assert await store.head("no/such") is None
+        assert await store.read("no/such") is None
+        assert await listed(store, "no/") == []
+        with pytest.raises(CorruptStoreError) as caught:
+            await streamed(store, "no/such")
+        assert caught.value.reason == "blobMissing"
+        await store.delete(["no/such"])
+
+    async def test_a_large_blob_is_made_of_its_blocks_in_order(self, store):
+        blocks = [bytes([65 + n]) * (3_000_000 + n) for n in range(4)]
+        whole = b"".join(blocks)
+        await asyncio.gather(
+            *(store.stage_block("big", n, blocks[n], upload_key="version") for n in reversed(range(4)))
+        )
+        await store.stage_block("big", 2, blocks[2], upload_key="version")
+        assert await store.head("big") is None
+        assert await listed(store, "big") == []
+        made = await store.commit_blocks(
+            "big", 4, upload_key="version", md5=md5(whole).digest(), content_type="video/mp4", metadata={"a": "b"}
+        )
+        assert made
+        info = await store.head("big")
+        assert (info.size, info.md5, info.content_type) == (len(whole), md5(whole).hexdigest(), "video/mp4")
+        assert info.metadata == {"a": "b"}
+        assert await streamed(store, "big") == whole
+        assert await store.read("big") == whole
+
+    async def test_writers_of_other_bytes_do_not_mix(self, store):
+        for key in ("one", "two"):
+            for index in range(2):
+                await store.stage_block("mixed", index, f"{key}{index} ".encode(), upload_key=key)
+        assert await store.commit_blocks("mixed", 2, upload_key="one", md5=md5(b"one0 one1 ").digest())
+        assert await store.read("mixed") == b"one0 one1 "
+        assert not await store.commit_blocks("mixed", 2, upload_key="two", md5=md5(b"two0 two1 ").digest())
+
+    async def test_a_missing_block_is_an_error_that_may_be_tried_again(self, store):
+        await store.stage_block("gap", 0, b"x", upload_key="k")
+        with pytest.raises(BrokenBodyError) as caught:
+            await store.commit_blocks("gap", 2, upload_key="k", md5=md5(b"x").digest())
+        assert caught.value.reason == "InvalidBlockList"
+        assert await store.head("gap") is None
+
+    async def test_bytes_that_do_not_fit_the_stored_checksum_are_reported(self, store):
+        await store.stage_block("rotten", 0, b"x" * 10, upload_key="k")
+        assert await store.commit_blocks("rotten", 1, upload_key="k", md5=md5(b"y" * 10).digest())
+        with pytest.raises(CorruptStoreError):
+            await store.read("rotten")
+        with pytest.raises(CorruptStoreError):
+            await streamed(store, "rotten")
+
+    async def test_listing_is_by_prefix_in_lexical_order_with_metadata_on_demand(self, store):
+        for name in ("b/2", "a/1", "b/10", "b/é 😀: ?#&+<x>", "bb"):
+            await store.put(name, name.encode(), content_type="text/plain", metadata={"at": name})
+        plain = await listed(store, "b/")
+        assert [info.name for info in plain] == ["b/10", "b/2", "b/é 😀: ?#&+<x>"]
+        assert all(info.metadata == {} for info in plain)
+        full = await listed(store, "b/", metadata=True)
+        assert [info.metadata["at"] for info in full] == [info.name for info in full]
+        for info in full:
+            assert (info.size, info.md5) == (len(info.name.encode()), md5(info.name.encode()).hexdigest())
+            assert info.content_type == "text/plain"
+            assert info == await store.head(info.name)
+        assert len(await listed(store, "")) == 5
+
+    async def test_deleting_removes_just_the_named(self, store):
+        for name in ("work/1", "work/2", "work/3"):
+            await store.put(name, b"x")
+        await store.delete(["work/1", "work/3", "work/9"])
+        assert [info.name for info in await listed(store, "work/")] == ["work/2"]
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("", "a//b", "/a", "a/", "a.", "a./b", "../a", "a/./b", "a\\b", "a\x07b", "\ud800", "\ufffe"),
+            "x" * 1025,
+            "/".join("x" * 255),
+        ],
+    )
+    async def test_names_that_the_service_refuses_or_alters_are_refused(self, store, name):
+        with pytest.raises(ValueError, match="name"):
+            await store.put(name, b"x")
+        with pytest.raises(ValueError, match="name"):
+            await store.stage_block(name, 0, b"x", upload_key="k")
+        with pytest.raises(ValueError, match="name"):
+            await store.head(name)
+        assert await listed(store, "") == []
+
+    @pytest.mark.parametrize(
+        "metadata", [{"a-b": "x"}, {"1a": "x"}, {"Upper": "x"}, {"a": ""}, {"a": "x" * 8200}, {"a": "é" * 1400}]
+    )
+    async def test_metadata_that_the_service_refuses_is_refused(self, store, metadata):
+        with pytest.raises(ValueError, match="metadata"):
+            await store.put("m", b"x", metadata=metadata)
+        await store.stage_block("m", 0, b"x", upload_key="k")
+        with pytest.raises(ValueError, match="metadata"):
+            await store.commit_blocks("m", 1, upload_key="k", md5=md5(b"x").digest(), metadata=metadata)
+
+    async def test_blocks_that_the_service_refuses_are_refused(self, store):
+        for index, data in ((-1, b"x"), (50_000, b"x"), (0, b"")):
+            with pytest.raises(ValueError, match="block"):
+                await store.stage_block("b", index, data, upload_key="k")
+        with pytest.raises(ValueError, match="block"):
+            await store.commit_blocks("b", 0, upload_key="k", md5=md5(b"").digest())
+
+    async def test_a_content_type_that_no_header_carries_is_replaced(self, store):
+        await store.put("t", b"x", content_type="Köln/\n")
+        assert (await store.head("t")).content_type == "application/octet-stream"
+
+    async def test_the_container_may_be_checked_again_and_again(self, store):
+        await store.ensure_container(create=False)
+        await store.ensure_container(create=True)

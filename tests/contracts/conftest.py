@@ -1,0 +1,3 @@
+"""Servers for the contract tests."""
+
+from tests.support.cloud import azurite as azurite
