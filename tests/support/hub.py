@@ -1,28 +1,11 @@
-"""A real AMQP server for tests of events, and a reader of what arrived there."""
+"""What arrived at a hub."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
 
 from azure.eventhub.aio import EventHubConsumerClient
-
-
-@contextmanager
-def running_hub(folder: Path, *, port: int = 0, hub: str = "drive-backup") -> Iterator[dict[str, str]]:
-    """The stand-in on a free port. Yields its ready line: ``url`` and ``connection_string``."""
-    command = [sys.executable, "-m", "include.local_cloud.eventhubs", "--state", str(folder), "--port", str(port)]
-    with subprocess.Popen([*command, "--hub", hub], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.terminate()
-            process.wait(10)
 
 
 async def received(connection_string: str, count: int, *, seconds: float = 10) -> list[tuple[str, dict]]:

@@ -101,9 +101,13 @@ def _translate(error: Exception) -> DriveBackupError:
     if isinstance(error, (AuthenticationError, ClientAuthenticationError)):
         return CredentialsError(
             "Event Hubs refuses the credential. Check the connection's key, or give the identity the role "
-            f"'Azure Event Hubs Data Sender' on the namespace. The hub says: {error}"
+            f"'Azure Event Hubs Data Sender' on the namespace. The answer was: {_first_line(error)}."
         )
-    return _unavailable(f"could not be reached or refused the events: {error or type(error).__name__}")
+    return _unavailable(f"could not be reached or refused the events: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _unavailable(what: str) -> ServiceUnavailableError:

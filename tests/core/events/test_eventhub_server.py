@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import re
 
 import pytest
 from azure.eventhub.aio import EventHubProducerClient
@@ -12,7 +12,7 @@ from include.drive_backup.events.emitter import Emitter
 from include.drive_backup.events.eventhub import PRODUCER_OPTIONS, EventHubSink
 from include.drive_backup.events.spool import LocalSpool
 from tests.core.events.support import event, subjects
-from tests.support.hub import received, running_hub
+from tests.support.hub import received
 from tests.support.memory_blob import MemoryBlobStore
 
 pytestmark = pytest.mark.integration
@@ -24,49 +24,39 @@ def sink(connection_string: str, **options) -> EventHubSink:
     )
 
 
-async def test_events_arrive_whole_and_in_order_with_the_run_as_key(tmp_path):
+async def test_events_arrive_whole_and_in_order_with_the_run_as_key(event_hub):
     events = [event(number, run="one", message=f"Nr. {number} 🦊") for number in range(20)]
-    with running_hub(tmp_path) as hub:
-        await sink(hub["connection_string"]).send(events)
-        arrived = await received(hub["connection_string"], 20)
+    await sink(event_hub).send(events)
+    arrived = await received(event_hub, 20)
     assert [key for key, _ in arrived] == ["one"] * 20
     assert [body["subject"] for _, body in arrived] == subjects(*range(20))
     assert arrived[3][1]["data"]["message"] == "Nr. 3 🦊"
 
 
-async def test_more_than_one_batch_holds(tmp_path):
+async def test_more_than_one_batch_holds(event_hub):
     """80 events of 32 kB are 2.6 MB: more than the 1 MB that a publication may have."""
-    with running_hub(tmp_path) as hub:
-        events = [event(number, message="🦊" * 8_000) for number in range(80)]
-        await sink(hub["connection_string"], limit=10).send(events)
-        arrived = await received(hub["connection_string"], 80)
+    await sink(event_hub, limit=10).send([event(number, message="🦊" * 8_000) for number in range(80)])
+    arrived = await received(event_hub, 80)
     assert [body["subject"] for _, body in arrived] == subjects(*range(80))
 
 
-async def test_a_wrong_key_is_a_matter_of_credentials(tmp_path):
-    with running_hub(tmp_path) as hub:
-        text = ";".join(
-            "SharedAccessKey=d3Jvbmc=" if part.startswith("SharedAccessKey=") else part
-            for part in hub["connection_string"].split(";")
-        )
-        with pytest.raises(CredentialsError, match="Azure Event Hubs Data Sender"):
-            await sink(text).send([event(1)])
+async def test_a_wrong_key_is_a_matter_of_credentials(event_hub):
+    text = re.sub("SharedAccessKey=[^;]*", "SharedAccessKey=d3Jvbmc=", event_hub)
+    with pytest.raises(CredentialsError, match="Azure Event Hubs Data Sender"):
+        await sink(text).send([event(1)])
 
 
-async def test_nothing_is_lost_and_nothing_overtakes_over_an_outage(tmp_path):
+async def test_nothing_is_lost_and_nothing_overtakes_over_an_outage(eventhubs_server, tmp_path):
     """The hub is down, events come, the hub comes back: all arrive once, oldest first."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    text = eventhubs_server.info["connection_string"]
     store, spool = MemoryBlobStore(), LocalSpool(tmp_path / "spool")
-    with running_hub(tmp_path / "hub", port=port) as hub:
-        text = hub["connection_string"]
-        emitter = Emitter(sink=sink(text), store=store, spool=spool)
-        assert await emitter.emit([event(1)]) == "sent"
+    emitter = Emitter(sink=sink(text), store=store, spool=spool)
+    assert await emitter.emit([event(1)]) == "sent"
+    eventhubs_server.stop()
     for number in (2, 3):
         assert await emitter.emit([event(number)]) == "kept"
-    with running_hub(tmp_path / "hub", port=port):
-        await emitter.emit([event(4)])
-        arrived = await received(text, 4)
+    eventhubs_server.start()
+    await emitter.emit([event(4)])
+    arrived = await received(text, 4)
     assert [body["subject"] for _, body in arrived] == subjects(1, 2, 3, 4)
     assert not store.blobs
