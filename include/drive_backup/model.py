@@ -267,6 +267,7 @@ class BatchRef(Struct, frozen=True):
     plan: str
     number: int
     of: int
+    parts: int
     files: int
     bytes: int
 

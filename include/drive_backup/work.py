@@ -7,9 +7,10 @@ and a task that is tried again finds what the try before it recorded.
 from __future__ import annotations
 
 import asyncio
+import json
 import zlib
 from collections.abc import AsyncIterator
-from typing import TypeVar
+from typing import Generic, Self, TypeVar
 
 import msgspec
 
@@ -26,13 +27,28 @@ _CONTENT_TYPE = "application/gzip"
 _PART_BYTES = 8 * 1024**2
 
 
+def rows_prefix(plan: str) -> str:
+    """The plan's decisions."""
+    return f"{plan}/rows-"
+
+
+def batch_prefix(plan: str, number: int) -> str:
+    """The orders of one batch."""
+    return f"{plan}/batch-{number:05d}-"
+
+
+def results_prefix(plan: str, number: int) -> str:
+    """What the tries of one batch recorded."""
+    return f"{plan}/results/batch-{number:05d}/"
+
+
 def part_name(prefix: str, number: int) -> str:
-    """``<prefix>-00000.jsonl.gz``."""
-    return f"{prefix}-{number:05d}{_SUFFIX}"
+    """``<prefix>00000.jsonl.gz``."""
+    return f"{prefix}{number:05d}{_SUFFIX}"
 
 
-class PartWriter:
-    """Writes rows to ``<prefix>-00000.jsonl.gz``, ``-00001`` … A prefix has one writer ever.
+class PartWriter(Generic[Row]):
+    """Writes rows to ``<prefix>00000.jsonl.gz``, ``<prefix>00001`` … A prefix has one writer ever.
 
     Use as a context manager; only a block that ends without an error closes it. It writes nothing for no rows.
 
@@ -44,21 +60,20 @@ class PartWriter:
         self._store = store
         self._prefix = prefix
         self._rows_per_part = rows_per_part
-        self._encoder = msgspec.json.Encoder()
         self.parts = 0
         self.rows = 0
         self._start_part()
 
-    async def __aenter__(self) -> PartWriter:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, kind: object, *_: object) -> None:
         if kind is None:
             await self.close()
 
-    async def add(self, row: Struct) -> None:
-        """Write one row; it is stored when its part is full or at :meth:`close`."""
-        self._keep(self._gzip.compress(self._encoder.encode(row) + b"\n"))
+    async def write(self, row: Row) -> None:
+        """Take one row; it is stored when its part is full or at :meth:`close`."""
+        self._keep(self._gzip.compress(_encode(row) + b"\n"))
         self.rows += 1
         self._in_part += 1
         if self._in_part >= self._rows_per_part or self._size >= _PART_BYTES:
@@ -117,7 +132,7 @@ async def _read_part(store: BlobStore, name: str, decoder: msgspec.json.Decoder[
         async for piece in store.stream(name):
             *lines, rest = (rest + gzip.decompress(piece)).split(b"\n")
             for line in lines:
-                yield decoder.decode(line)
+                yield _decode(decoder, line)
     except (zlib.error, msgspec.DecodeError) as error:
         raise CorruptStoreError(
             f"'{name}' in the work area is broken: {error}. Clear the run to do it anew."
@@ -129,22 +144,22 @@ async def _read_part(store: BlobStore, name: str, decoder: msgspec.json.Decoder[
 class ResultLog:
     """Records copy results in small parts, so that a killed worker loses at most the last few.
 
-    Parts are ``<prefix>/<token>-00000.jsonl.gz`` …; tries of one batch share the prefix, each with its own token.
+    Parts are ``<prefix><token>-00000.jsonl.gz`` …; tries of one batch share the prefix, each with its own token.
     A part is stored every ``rows`` results, ``seconds`` after the first result that waits, and on close. Results are
     stored on close also after an error: what was copied was copied.
     """
 
     def __init__(
-        self, store: BlobStore, prefix: str, token: str, clock: Clock, *, rows: int = 200, seconds: float = 10.0
+        self, store: BlobStore, prefix: str, token: str, clock: Clock, *, rows: int = 200, seconds: float = 2.0
     ) -> None:
-        self._writer = PartWriter(store, f"{prefix}/{token}", rows)
+        self._writer = PartWriter[CopyResult](store, f"{prefix}{token}-", rows)
         self._clock = clock
         self._seconds = seconds
         self._storing = asyncio.Lock()
         self._timer: asyncio.Task[None] | None = None
         self._error: DriveBackupError | None = None
 
-    async def __aenter__(self) -> ResultLog:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -159,7 +174,7 @@ class ResultLog:
         if self._timer is None or self._timer.done():
             self._timer = asyncio.create_task(self._store_later())
         async with self._storing:
-            await self._writer.add(result)
+            await self._writer.write(result)
 
     async def close(self) -> None:
         """Store what waits.
@@ -187,7 +202,7 @@ class ResultLog:
 
 
 async def read_results(store: BlobStore, prefix: str) -> dict[tuple[str, str], CopyResult]:
-    """All results under ``<prefix>/``, one for each file id and format.
+    """All results under ``<prefix>``, one for each file id and format.
 
     Of several, a copied one wins (its blob is there), among those an exact one, then the latest.
 
@@ -201,12 +216,29 @@ async def read_results(store: BlobStore, prefix: str) -> dict[tuple[str, str], C
 
 
 async def stream_results(store: BlobStore, prefix: str) -> AsyncIterator[CopyResult]:
-    """All results under ``<prefix>/`` as they were recorded, oldest part first, duplicates included."""
+    """All results under ``<prefix>`` as they were recorded, oldest part first, duplicates included."""
     decoder = msgspec.json.Decoder(CopyResult)
-    found = [info async for info in store.list(f"{prefix}/") if info.name.endswith(_SUFFIX)]
+    found = [info async for info in store.list(prefix) if info.name.endswith(_SUFFIX)]
     for info in sorted(found, key=_age):
         async for result in _read_part(store, info.name, decoder):
             yield result
+
+
+def _encode(row: Struct) -> bytes:
+    try:
+        return msgspec.json.encode(row)
+    except UnicodeEncodeError:
+        # A lone surrogate, which a name in Drive can hold; msgspec cannot write it.
+        return json.dumps(msgspec.to_builtins(row), ensure_ascii=True).encode()
+
+
+def _decode(decoder: msgspec.json.Decoder[Row], line: bytes) -> Row:
+    try:
+        return decoder.decode(line)
+    except msgspec.DecodeError:
+        if b"\\ud" not in line:
+            raise
+        return msgspec.convert(json.loads(line), decoder.type)
 
 
 def better(earlier: CopyResult | None, later: CopyResult) -> CopyResult:

@@ -79,7 +79,7 @@ def test_kinds(mime_type, kind):
 
 def test_the_name_of_a_batch_is_readable():
     task = SourceTask(source="user/ann@example.com", instant="i", run="r")
-    batch = BatchRef(task=task, plan="p", number=3, of=12, files=214, bytes=1_200_000_000)
+    batch = BatchRef(task=task, plan="p", number=3, of=12, parts=1, files=214, bytes=1_200_000_000)
     assert batch.label == "user/ann@example.com · batch 3 of 12 · 214 files · 1.2 GB"
     assert BatchRef.from_dict(batch.to_dict()) == batch
 

@@ -84,7 +84,7 @@ class _Rows:
 
     async def read(self) -> AsyncIterator[CatalogueRow]:
         """Row by row, in the order of the plan."""
-        async for row in read_parts(self._store, rows_prefix(self._plan.plan), PlanRow):
+        async for row in read_parts(self._store, rows_prefix(self._plan.plan), PlanRow, parts=self._plan.parts):
             results = self._results.get(row.item.id, [])
             contents = [*row.contents, *(each.content for each in results if each.content is not None)]
             missing = {content.blob for content in contents if not self._is_stored(content)}

@@ -1,0 +1,73 @@
+"""The first step of a backup: Drive's flat listing of one source, streamed into the run's work area."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+from include.drive_backup.blob.names import work_prefix
+from include.drive_backup.errors import SourceNotFoundError
+from include.drive_backup.model import Item, Listing, Source, SourceTask, format_instant
+from include.drive_backup.ports import BlobStore, Clock, Drive
+from include.drive_backup.work import PartWriter
+
+log = logging.getLogger(__name__)
+
+#: Items per part of the listing: some MB of JSON, so that memory stays bounded.
+PART_ROWS = 5_000
+
+
+async def list_source(drive: Drive, store: BlobStore, task: SourceTask, clock: Clock) -> Listing:
+    """List a source.
+
+    Each call writes to a place of its own, so a task that is cleared really looks again. Items that Drive gave twice
+    are written twice; the plan takes the newest.
+
+    :return: where the listing is; ``complete`` is false when Drive says that it did not search everything.
+    :raises SourceNotFoundError: the source does not exist, is in the trash, or may not be read.
+    """
+    source, started = Source.parse(task.source), clock.now()
+    work = work_prefix(source, task.run, secrets.token_hex(6))
+    # Before the listing: what changes while it is read is then after the token, and so is never missed.
+    token = await drive.change_token(source)
+    root = await _root(drive, source)
+    items = size = 0
+    complete = True
+    async with PartWriter[Item](store, listing_prefix(work), PART_ROWS) as writer:
+        async for page in drive.list_items(source):
+            complete = complete and not page.incomplete
+            for item in page.items:
+                await writer.write(item)
+                items += 1
+                size += item.size or 0
+    if not complete:
+        log.warning("%s: Drive says that its listing is incomplete; the snapshot will be partial", source)
+    log.info("%s: listed %d items", source, items)
+    return Listing(
+        task=task,
+        work=work,
+        parts=writer.parts,
+        items=items,
+        bytes=size,
+        root_id=root.id,
+        complete=complete,
+        change_token=token,
+        started=format_instant(started),
+        use=drive.use,
+    )
+
+
+def listing_prefix(work: str) -> str:
+    """Where the parts of a listing are."""
+    return f"{work}/listing-"
+
+
+async def _root(drive: Drive, source: Source) -> Item:
+    root = await drive.root(source)
+    if root.trashed:
+        raise SourceNotFoundError(
+            f"The folder '{root.name}' of {source} is in Drive's trash, so all that it holds counts as deleted. "
+            "Restore it in Drive, or take the source out of the job.",
+            reason="trashed",
+        )
+    return root

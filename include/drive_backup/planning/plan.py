@@ -1,0 +1,203 @@
+"""The second step of a backup: from listings to rows of the snapshot and batches of copies, in the work area.
+
+The listing is read twice: once for the tree, of which only a few fields per item are held, and once for the decisions,
+which are written as they are made. Held in memory are the tree, the index of what is stored, and the orders.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from include.drive_backup.listing import listing_prefix
+from include.drive_backup.model import (
+    BatchRef,
+    CopyOrder,
+    Item,
+    Listing,
+    PlanRef,
+    PlanRow,
+    Source,
+    human_bytes,
+    parse_instant,
+)
+from include.drive_backup.planning.decide import Place, Rules, created_later, decide
+from include.drive_backup.planning.exports import check_formats
+from include.drive_backup.planning.filters import PathFilter
+from include.drive_backup.planning.shards import Sized, make_batches, share_batches
+from include.drive_backup.planning.stored import load_stored
+from include.drive_backup.planning.tree import Node, Tree, build_tree
+from include.drive_backup.ports import BlobStore, Clock
+from include.drive_backup.work import PartWriter, batch_prefix, read_parts, rows_prefix
+
+log = logging.getLogger(__name__)
+
+PART_ROWS = 5_000
+
+
+async def plan_sources(
+    store: BlobStore,
+    listings: Sequence[Listing],
+    *,
+    export_formats: Mapping[str, Sequence[str]],
+    max_batches: int,
+    clock: Clock,
+    bases: Mapping[str, str | None] | None = None,
+) -> tuple[list[PlanRef], list[BatchRef]]:
+    """Plan all sources of a run, one after the other.
+
+    :param export_formats: native type, such as ``document``, to the extensions to export it as.
+    :param max_batches: of all sources together; exceeded only by sources that outnumber it, which get one each.
+    :param bases: per source, the snapshot that this one follows, for the manifest.
+    :raises ConfigError: a glob or an export format is wrong.
+    """
+    shares = share_batches([(each.items, each.bytes, each.task) for each in listings], max_batches)
+    plans, batches = [], []
+    for listing, share in zip(listings, shares, strict=True):
+        plan, its_batches = await plan_source(
+            store,
+            listing,
+            export_formats=export_formats,
+            max_batches=share,
+            clock=clock,
+            base=(bases or {}).get(listing.task.source),
+        )
+        plans.append(plan)
+        batches.extend(its_batches)
+    return plans, batches
+
+
+async def plan_source(
+    store: BlobStore,
+    listing: Listing,
+    *,
+    export_formats: Mapping[str, Sequence[str]],
+    max_batches: int,
+    clock: Clock,
+    base: str | None = None,
+) -> tuple[PlanRef, list[BatchRef]]:
+    """Decide on each item of one source; see :func:`plan_sources` for the parameters.
+
+    :return: where the rows are, and the batches, empty when nothing has to be copied. ``counts`` has the rows by
+        outcome (``copy``: to be copied), ``head_later`` and ``orphans`` among them, and what has no row as
+        ``left_out_trashed``, ``left_out_filtered``, ``left_out_created_later``.
+    """
+    check_formats(export_formats)
+    planner = _Planner(store, listing, export_formats, clock)
+    await planner.decide_all()
+    return await planner.finish(max_batches, base)
+
+
+class _Planner:
+    """One plan in the making."""
+
+    def __init__(
+        self, store: BlobStore, listing: Listing, export_formats: Mapping[str, Sequence[str]], clock: Clock
+    ) -> None:
+        task = listing.task
+        self._store = store
+        self._listing = listing
+        # A plan that is made again never mixes with what another try wrote.
+        self._plan = f"{listing.work}/plan-{secrets.token_hex(6)}"
+        self._filter = PathFilter(task.include, task.exclude)
+        self._rules = Rules(
+            source=Source.parse(task.source),
+            instant=parse_instant(task.instant),
+            now=clock.now(),
+            export_formats=export_formats,
+        )
+        self._counts: Counter[str] = Counter()
+        self._orders: list[Sized[CopyOrder]] = []
+        self._parts = 0
+
+    async def decide_all(self) -> None:
+        """Write a row for each wanted item, and collect the orders."""
+        nodes, places = await self._newest()
+        tree = build_tree(nodes, self._listing.root_id, subtree=self._rules.source.kind == "folder")
+        wanted = self._wanted(tree, nodes)
+        stored = await load_stored(self._store, self._rules.source)
+        async with PartWriter[PlanRow](self._store, rows_prefix(self._plan), PART_ROWS) as rows:
+            async for item in self._items(places, wanted):
+                place = Place(folders=tree.folders(item.id), segment=tree.segment(item.id))
+                decision = decide(item, place, stored, self._rules)
+                await rows.write(decision.row)
+                self._counts[decision.row.outcome or "copy"] += 1
+                self._counts["head_later"] += decision.row.fidelity == "head-later"
+                self._orders.extend(
+                    Sized(order, order.item.size or 0, f"{order.item.id} {order.format}") for order in decision.orders
+                )
+        self._parts = rows.parts
+
+    async def finish(self, max_batches: int, base: str | None) -> tuple[PlanRef, list[BatchRef]]:
+        """Write the batches."""
+        task = self._listing.task
+        sharded = make_batches(
+            self._orders, batch_files=task.batch_files, batch_bytes=task.batch_bytes, max_batches=max_batches
+        )
+        batches = [await self._write_batch(number, len(sharded), orders) for number, orders in enumerate(sharded, 1)]
+        plan = PlanRef(
+            listing=self._listing,
+            plan=self._plan,
+            parts=self._parts,
+            batches=len(batches),
+            base=base,
+            counts=+self._counts,
+            copy_files=sum(batch.files for batch in batches),
+            copy_bytes=sum(batch.bytes for batch in batches),
+        )
+        log.info(
+            "%s: %d content versions to copy (%s) in %d batches; %s",
+            task.source,
+            plan.copy_files,
+            human_bytes(plan.copy_bytes),
+            len(batches),
+            ", ".join(f"{outcome} {count}" for outcome, count in sorted(plan.counts.items())) or "the source is empty",
+        )
+        return plan, batches
+
+    async def _write_batch(self, number: int, of: int, orders: Sequence[CopyOrder]) -> BatchRef:
+        async with PartWriter[CopyOrder](self._store, batch_prefix(self._plan, number), PART_ROWS) as writer:
+            for order in orders:
+                await writer.write(order)
+        return BatchRef(
+            task=self._listing.task,
+            plan=self._plan,
+            number=number,
+            of=of,
+            parts=writer.parts,
+            files=len(orders),
+            bytes=sum(order.item.size or 0 for order in orders),
+        )
+
+    async def _newest(self) -> tuple[dict[str, Node], dict[str, int]]:
+        """The listing's items without their bulk, and the position in the listing at which the newest of each is."""
+        nodes: dict[str, Node] = {}
+        places: dict[str, int] = {}
+        position = 0
+        async for node in read_parts(self._store, listing_prefix(self._listing.work), Node, parts=self._listing.parts):
+            if node.id not in nodes or int(node.version or 0) >= int(nodes[node.id].version or 0):
+                nodes[node.id], places[node.id] = node, position
+            position += 1
+        return nodes, places
+
+    async def _items(self, places: Mapping[str, int], wanted: set[str]) -> AsyncIterator[Item]:
+        position = 0
+        async for item in read_parts(self._store, listing_prefix(self._listing.work), Item, parts=self._listing.parts):
+            if item.id in wanted and places[item.id] == position:
+                yield item
+            position += 1
+
+    def _wanted(self, tree: Tree, nodes: Mapping[str, Node]) -> set[str]:
+        """What the globs let through and what existed at the instant, with the folders above it; counts the rest."""
+        kept = self._filter.kept(tree)
+        wanted = tree.with_folders({ident for ident in kept if not created_later(nodes[ident].created, self._rules)})
+        counts = {
+            "left_out_trashed": tree.trashed,
+            "left_out_filtered": len(tree) - len(kept),
+            "left_out_created_later": len(kept) - len(wanted),
+            "orphans": tree.orphans,
+        }
+        self._counts.update(counts)
+        return wanted

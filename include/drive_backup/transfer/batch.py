@@ -1,0 +1,208 @@
+"""The third step of a backup: one batch from Drive to Blob, many files at once.
+
+A failing file is data: it is recorded, and the others go on. A failing credential, container or quota is not: it stops
+the batch at once. Either way what is finished stays recorded, and the next try copies only what is missing: it looks
+into Blob, so it may run on another worker after this one was killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from include.drive_backup.errors import StoppedError, TransientError
+from include.drive_backup.model import BatchRef, CopyOrder, CopyResult, human_bytes, parse_instant
+from include.drive_backup.pacing import Backoff
+from include.drive_backup.ports import BlobStore, Clock, Drive
+from include.drive_backup.transfer.budget import MemoryBudget
+from include.drive_backup.transfer.content import READS, ContentCopier
+from include.drive_backup.transfer.trouble import DriveHealth, failed, stops_the_batch
+from include.drive_backup.transfer.upload import memory_of
+from include.drive_backup.work import ResultLog, batch_prefix, read_parts, read_results, results_prefix
+
+log = logging.getLogger(__name__)
+
+Recorded = Mapping[tuple[str, str], CopyResult]
+Progress = Callable[[CopyResult], None]
+
+
+async def copy_batch(
+    drive: Drive,
+    store: BlobStore,
+    batch: BatchRef,
+    *,
+    clock: Clock,
+    in_flight: int,
+    memory_bytes: int,
+    resume: bool,
+    stop: asyncio.Event,
+    progress: Progress | None = None,
+    reads: Backoff = READS,
+) -> dict[str, Any]:
+    """Copy a batch.
+
+    :param in_flight: files at once.
+    :param memory_bytes: for the contents of all files in flight; a single file of some TB needs up to 220 MB.
+    :param resume: this is not the first try: look what is stored before anything is downloaded.
+    :param stop: set it to end the batch soon.
+    :param progress: called with each file's result.
+    :param reads: how often one file's bytes are read, and the waits between.
+    :return: counts and bytes.
+    :raises TransientError: some files could not be copied; the next try copies only these.
+    :raises StoppedError: ``stop`` was set.
+    :raises DriveBackupError: of a kind that concerns more than one file; what is finished is recorded.
+    """
+    prefix = batch_prefix(batch.plan, batch.number)
+    orders = [order async for order in read_parts(store, prefix, CopyOrder, parts=batch.parts)]
+    recorded = await _recorded(store, batch) if resume else {}
+    copier = ContentCopier(drive, store, clock=clock, instant=parse_instant(batch.task.instant), reads=reads)
+    log.info("%s%s", batch.label, ": looking for what is missing" if resume else "")
+    async with ResultLog(store, results_prefix(batch.plan, batch.number), secrets.token_hex(6), clock) as results:
+        run = _Run(copier, DriveHealth(drive), results, recorded, memory_bytes, resume=resume, progress=progress)
+        await run.all(orders, in_flight, stop)
+    return await _conclude(run, drive, store, batch, len(orders))
+
+
+async def _recorded(store: BlobStore, batch: BatchRef) -> Recorded:
+    """What earlier tries recorded.
+
+    That Drive refused a file is believed within one task, but not when a batch that was finished is run again: then
+    somebody may have given the right that was missing, and wants to see it work.
+    """
+    recorded = await read_results(store, results_prefix(batch.plan, batch.number))
+    if await store.head(_done_name(batch)) is None:
+        return recorded
+    return {key: result for key, result in recorded.items() if result.outcome == "copied"}
+
+
+async def _conclude(run: _Run, drive: Drive, store: BlobStore, batch: BatchRef, total: int) -> dict[str, Any]:
+    counts = run.counts
+    log.info(
+        "%s: %d copied, %d were stored already, %d unavailable, %d failed; %s downloaded",
+        batch.label,
+        counts["copied"],
+        counts["stored"],
+        counts["unavailable"],
+        counts["failed"],
+        human_bytes(run.downloaded),
+    )
+    if run.first_failure is not None:
+        raise TransientError(
+            f"{counts['failed']} of {total} files could not be copied, the first one because: "
+            f"{run.first_failure} The next try copies only what is missing.",
+            reason="filesFailed",
+        )
+    await store.put(_done_name(batch), b"{}", content_type="application/json")
+    return {
+        "source": batch.task.source,
+        "batch": batch.number,
+        "of": batch.of,
+        "files": total,
+        **{outcome: counts[outcome] for outcome in ("copied", "stored", "unavailable", "failed")},
+        "bytes": run.stored_bytes,
+        "downloaded": run.downloaded,
+        "use": drive.use.to_dict(),
+    }
+
+
+def _done_name(batch: BatchRef) -> str:
+    return f"{batch.plan}/done/batch-{batch.number:05d}.json"
+
+
+class _Run:
+    """One try of a batch."""
+
+    def __init__(
+        self,
+        copier: ContentCopier,
+        health: DriveHealth,
+        results: ResultLog,
+        recorded: Recorded,
+        memory_bytes: int,
+        *,
+        resume: bool,
+        progress: Progress | None,
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self.stored_bytes = 0
+        self.downloaded = 0
+        self.first_failure: str | None = None
+        self._copier = copier
+        self._health = health
+        self._results = results
+        self._recorded = recorded
+        self._memory = MemoryBudget(memory_bytes)
+        self._resume = resume
+        self._progress = progress
+
+    async def all(self, orders: list[CopyOrder], in_flight: int, stop: asyncio.Event) -> None:
+        """Carry out the orders; the first error that concerns more than one file ends them all."""
+        queue = iter(orders)
+        try:
+            async with asyncio.TaskGroup() as group:
+                watch = group.create_task(self._watch(stop, len(orders)))
+                workers = [group.create_task(self._work(queue)) for _ in range(max(1, min(in_flight, len(orders))))]
+                await asyncio.wait(workers)
+                watch.cancel()
+        except BaseExceptionGroup as group_error:
+            raise group_error.exceptions[0] from None
+
+    async def _watch(self, stop: asyncio.Event, total: int) -> None:
+        await stop.wait()
+        raise StoppedError(
+            f"The task was asked to stop when {self.counts.total()} of {total} files were finished. These are "
+            "recorded; the next try goes on from there."
+        )
+
+    async def _work(self, queue: Iterable[CopyOrder]) -> None:
+        for order in queue:
+            earlier = await self._earlier(order) if self._resume else None
+            result = earlier or await self._copy(order)
+            if result is not self._recorded.get((order.item.id, order.format)):
+                await self._results.add(result)
+            self._count(order, result, stored=earlier is not None)
+
+    async def _earlier(self, order: CopyOrder) -> CopyResult | None:
+        """What an earlier try made of an order, as far as it still holds."""
+        result = self._recorded.get((order.item.id, order.format))
+        if result is not None and result.outcome == "unavailable":
+            return result
+        if result is not None and result.content is not None and await self._copier.still_stored(result.content):
+            return result
+        # The worker may have been killed between storing and recording.
+        content = await self._copier.already_stored(order)
+        if content is None:
+            return None
+        return CopyResult(
+            item_id=order.item.id, format=order.format, outcome="copied", content=content, fidelity=order.fidelity
+        )
+
+    async def _copy(self, order: CopyOrder) -> CopyResult:
+        size = order.item.size if order.item.kind == "file" else None
+        async with self._memory.hold(memory_of(size)):
+            try:
+                result = await self._copier.copy(order)
+            except Exception as error:
+                if stops_the_batch(error):
+                    raise
+                await self._health.refused(order, error)
+                return failed(order, error)
+        self._health.served()
+        return result
+
+    def _count(self, order: CopyOrder, result: CopyResult, *, stored: bool) -> None:
+        outcome = "stored" if stored and result.content is not None else result.outcome
+        self.counts[outcome] += 1
+        self.downloaded += 0 if stored else result.downloaded
+        if result.content is not None:
+            self.stored_bytes += result.content.size
+        else:
+            log.warning("%s: %s (%s): %s", order.path, result.outcome, result.reason, result.message)
+        if result.outcome == "failed" and self.first_failure is None:
+            self.first_failure = result.message
+        if self._progress is not None:
+            self._progress(result)
