@@ -1,3 +1,3 @@
 """Servers for the contract tests."""
 
-from tests.support.cloud import azurite as azurite
+from tests.support.cloud import azurite  # noqa: F401
