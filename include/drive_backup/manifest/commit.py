@@ -30,8 +30,8 @@ from include.drive_backup.work import read_parts, read_results, results_prefix, 
 
 log = logging.getLogger(__name__)
 
-#: Why the plan left items out of the snapshot.
-LEFT_OUT = ("trashed", "filtered", "createdLater")
+#: The plan's counts of items that are no part of the snapshot begin with this.
+LEFT_OUT = "left_out_"
 #: A listing that begins later than this after its instant makes an ``as-of`` snapshot.
 PUNCTUAL = timedelta(hours=1)
 
@@ -142,7 +142,9 @@ def _facts(plan: PlanRef, tally: Tally, clock: Clock, software_version: str) -> 
         "counts": tally.counts,
         "bytes": tally.bytes,
         "fidelity": tally.fidelity,
-        "left_out": {why: plan.counts[why] for why in LEFT_OUT if why in plan.counts},
+        "left_out": {
+            key.removeprefix(LEFT_OUT): count for key, count in plan.counts.items() if key.startswith(LEFT_OUT)
+        },
         "reasons": tally.reasons,
         "digest": tally.digest,
         "change_token": listing.change_token,
