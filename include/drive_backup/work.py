@@ -1,30 +1,30 @@
-"""The files of a run's work area: gzipped JSON lines in small create-only parts. Safe to delete when no run is active.
+"""The work area of a run: gzip JSON lines in numbered, create-only parts.
 
-Results are recorded in parts of their own instead of one growing blob: create-only works in immutable containers too,
-and two writers never overwrite each other.
+Whatever one task leaves for another goes through here, so that no task needs local disk or more memory than one part,
+and a task that is tried again finds what the try before it recorded.
 """
 
 from __future__ import annotations
 
-import gzip
+import asyncio
+import json
 import zlib
 from collections.abc import AsyncIterator
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 import msgspec
 
-from include.drive_backup.errors import CorruptStoreError
+from include.drive_backup.errors import CorruptStoreError, DriveBackupError
 from include.drive_backup.model import CopyResult
-from include.drive_backup.ports import BlobStore, Clock
+from include.drive_backup.ports import BlobInfo, BlobStore, Clock
 
-JSON_LINES = "application/x-ndjson"
-#: Results that wait to be recorded, at most, and for how long, in seconds.
-GROUP = 200
-GROUP_SECONDS = 2.0
-_LEVEL = 3
+Row = TypeVar("Row", bound=msgspec.Struct)
 
-T = TypeVar("T")
+_SUFFIX = ".jsonl.gz"
+_GZIP = 16 + zlib.MAX_WBITS
+_CONTENT_TYPE = "application/gzip"
+#: Compressed bytes of one part, at most by about one row.
+_PART_BYTES = 8 * 1024**2
 
 
 def rows_prefix(plan: str) -> str:
@@ -42,164 +42,214 @@ def results_prefix(plan: str, number: int) -> str:
     return f"{plan}/results/batch-{number:05d}/"
 
 
-class PartWriter(Generic[T]):
-    """Writes structs into numbered parts ``<prefix>00000.jsonl.gz`` …; an async context manager.
+def part_name(prefix: str, number: int) -> str:
+    """``<prefix>00000.jsonl.gz``."""
+    return f"{prefix}{number:05d}{_SUFFIX}"
 
-    :param store: the container.
-    :param prefix: nobody else writes below it.
-    :param rows_per_part: bounds the memory.
+
+class PartWriter(Generic[Row]):
+    """Writes rows to ``<prefix>00000.jsonl.gz``, ``<prefix>00001`` … A prefix has one writer ever.
+
+    Use as a context manager; only a block that ends without an error closes it. It writes nothing for no rows.
+
+    :param prefix: begins with a token of the writer's own.
+    :param rows_per_part: a part has no more rows.
     """
 
-    def __init__(self, store: BlobStore, prefix: str, rows_per_part: int = 5_000) -> None:
-        self.parts = 0
+    def __init__(self, store: BlobStore, prefix: str, rows_per_part: int = 10_000) -> None:
         self._store = store
         self._prefix = prefix
-        self._limit = rows_per_part
-        self._lines: list[bytes] = []
+        self._rows_per_part = rows_per_part
+        self.parts = 0
+        self.rows = 0
+        self._start_part()
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: object, *_: object) -> None:
         if kind is None:
-            await self._flush()
+            await self.close()
 
-    async def write(self, row: T) -> None:
-        """Take a row; writes a part when there are enough."""
-        self._lines.append(encode_line(row))
-        if len(self._lines) >= self._limit:
-            await self._flush()
+    async def write(self, row: Row) -> None:
+        """Take one row; it is stored when its part is full or at :meth:`close`."""
+        self._keep(self._gzip.compress(_encode(row) + b"\n"))
+        self.rows += 1
+        self._in_part += 1
+        if self._in_part >= self._rows_per_part or self._size >= _PART_BYTES:
+            await self.flush()
 
-    async def _flush(self) -> None:
-        if not self._lines:
+    async def flush(self) -> None:
+        """Store what was added since the last part.
+
+        :raises CorruptStoreError: another writer uses the prefix.
+        """
+        if not self._in_part:
             return
-        await _store_part(self._store, part_name(self._prefix, self.parts), self._lines)
+        name = part_name(self._prefix, self.parts)
+        data = b"".join([*self._pieces, self._gzip.flush()])
+        # From here on a row belongs to the next part: another task may add while this one is stored.
         self.parts += 1
-        self._lines = []
+        self._start_part()
+        if not await self._store.put(name, data, content_type=_CONTENT_TYPE):
+            raise CorruptStoreError(f"'{name}' exists already: another task writes to the same work area. Run again.")
+
+    async def close(self) -> int:
+        """Store the rest.
+
+        :return: the number of parts.
+        """
+        await self.flush()
+        return self.parts
+
+    def _start_part(self) -> None:
+        self._gzip = zlib.compressobj(level=1, wbits=_GZIP)
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._in_part = 0
+
+    def _keep(self, piece: bytes) -> None:
+        if piece:
+            self._pieces.append(piece)
+            self._size += len(piece)
 
 
-async def read_parts(store: BlobStore, prefix: str, kind: type[T], *, parts: int | None = None) -> AsyncIterator[T]:
-    """The structs of all parts under a prefix, in order; one part in memory at a time.
+async def read_parts(store: BlobStore, prefix: str, row_type: type[Row], *, parts: int) -> AsyncIterator[Row]:
+    """The rows that a :class:`PartWriter` wrote, in order, with the memory of a few rows.
 
-    :param parts: how many parts the writer says that it wrote: with it, a part that is gone is an error and not
-        a shorter result.
-    :raises CorruptStoreError: a part cannot be read or is not there.
+    :param parts: how many parts there must be, as the writer said.
+    :raises CorruptStoreError: a part is missing or broken.
     """
-    decoder = msgspec.json.Decoder(kind)
-    if parts is None:
-        names = [info.name async for info in store.list(prefix)]
-    else:
-        names = [part_name(prefix, number) for number in range(parts)]
-    for name in names:
-        for line in unpack(name, await store.read(name)):
-            yield decode_line(decoder, line)
+    decoder = msgspec.json.Decoder(row_type)
+    for number in range(parts):
+        async for row in _read_part(store, part_name(prefix, number), decoder):
+            yield row
+
+
+async def _read_part(store: BlobStore, name: str, decoder: msgspec.json.Decoder[Row]) -> AsyncIterator[Row]:
+    gzip, rest = zlib.decompressobj(wbits=_GZIP), b""
+    try:
+        async for piece in store.stream(name):
+            *lines, rest = (rest + gzip.decompress(piece)).split(b"\n")
+            for line in lines:
+                yield _decode(decoder, line)
+    except (zlib.error, msgspec.DecodeError) as error:
+        raise CorruptStoreError(
+            f"'{name}' in the work area is broken: {error}. Clear the run to do it anew."
+        ) from error
+    if not gzip.eof or rest or gzip.unused_data:
+        raise CorruptStoreError(f"'{name}' in the work area is cut short. Clear the run to do it anew.")
 
 
 class ResultLog:
-    """Records results as they come, a group at a time: every 200 or 2 seconds, and at the end. An async context manager.
+    """Records copy results in small parts, so that a killed worker loses at most the last few.
 
-    :param store: the container.
-    :param prefix: of the batch's results; further tries write below it too.
-    :param token: this try's own, so that no two writers share a name.
+    Parts are ``<prefix><token>-00000.jsonl.gz`` …; tries of one batch share the prefix, each with its own token.
+    A part is stored every ``rows`` results, ``seconds`` after the first result that waits, and on close. Results are
+    stored on close also after an error: what was copied was copied.
     """
 
-    def __init__(self, store: BlobStore, prefix: str, token: str, clock: Clock) -> None:
-        self._store = store
+    def __init__(
+        self, store: BlobStore, prefix: str, token: str, clock: Clock, *, rows: int = 200, seconds: float = 2.0
+    ) -> None:
+        self._writer = PartWriter[CopyResult](store, f"{prefix}{token}-", rows)
         self._clock = clock
-        self._base = f"{prefix}{int(clock.now().timestamp() * 1000):015d}-{token}-"
-        self._lines: list[bytes] = []
-        self._parts = 0
-        self._since = clock.monotonic()
+        self._seconds = seconds
+        self._storing = asyncio.Lock()
+        self._timer: asyncio.Task[None] | None = None
+        self._error: DriveBackupError | None = None
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        # Also when the batch is stopped or fails: what is finished stays recorded.
-        await self._flush()
+        await self.close()
 
     async def add(self, result: CopyResult) -> None:
-        """Record a result, soon."""
-        self._lines.append(encode_line(result))
-        if len(self._lines) >= GROUP or self._clock.monotonic() - self._since >= GROUP_SECONDS:
-            await self._flush()
+        """Record a result.
 
-    async def _flush(self) -> None:
-        self._since = self._clock.monotonic()
-        if not self._lines:
-            return
-        # Taken before the write: other files finish while it is under way.
-        lines, self._lines = self._lines, []
-        name = part_name(self._base, self._parts)
-        self._parts += 1
-        await _store_part(self._store, name, lines)
+        :raises DriveBackupError: this or an earlier result could not be stored.
+        """
+        self._raise_late_error()
+        if self._timer is None or self._timer.done():
+            self._timer = asyncio.create_task(self._store_later())
+        async with self._storing:
+            await self._writer.write(result)
+
+    async def close(self) -> None:
+        """Store what waits.
+
+        :raises DriveBackupError: some results could not be stored.
+        """
+        if self._timer is not None:
+            self._timer.cancel()
+            await asyncio.gather(self._timer, return_exceptions=True)
+        self._raise_late_error()
+        async with self._storing:
+            await self._writer.flush()
+
+    async def _store_later(self) -> None:
+        await self._clock.sleep(self._seconds)
+        try:
+            async with self._storing:
+                await self._writer.flush()
+        except DriveBackupError as error:
+            self._error = error
+
+    def _raise_late_error(self) -> None:
+        if self._error is not None:
+            raise self._error
 
 
 async def read_results(store: BlobStore, prefix: str) -> dict[tuple[str, str], CopyResult]:
-    """What counts for each (item id, format): the latest word; but one that was copied stays copied, whatever came
-    later, and one that was copied as it was at the instant is not replaced by a later state.
+    """All results under ``<prefix>``, one for each file id and format.
+
+    Of several, a copied one wins (its blob is there), among those an exact one, then the latest.
+
+    :raises CorruptStoreError: a part is broken.
     """
     results: dict[tuple[str, str], CopyResult] = {}
-    async for result in read_parts(store, prefix, CopyResult):
-        key = result.item_id, result.format
-        earlier = results.get(key)
-        if earlier is None or _worth(result) >= _worth(earlier):
-            results[key] = result
+    async for result in stream_results(store, prefix):
+        key = (result.item_id, result.format)
+        results[key] = better(results.get(key), result)
     return results
 
 
-def _worth(result: CopyResult) -> tuple[bool, bool]:
+async def stream_results(store: BlobStore, prefix: str) -> AsyncIterator[CopyResult]:
+    """All results under ``<prefix>`` as they were recorded, oldest part first, duplicates included."""
+    decoder = msgspec.json.Decoder(CopyResult)
+    found = [info async for info in store.list(prefix) if info.name.endswith(_SUFFIX)]
+    for info in sorted(found, key=_age):
+        async for result in _read_part(store, info.name, decoder):
+            yield result
+
+
+def _encode(row: msgspec.Struct) -> bytes:
+    try:
+        return msgspec.json.encode(row)
+    except UnicodeEncodeError:
+        # A lone surrogate, which a name in Drive can hold; msgspec cannot write it.
+        return json.dumps(msgspec.to_builtins(row), ensure_ascii=True).encode()
+
+
+def _decode(decoder: msgspec.json.Decoder[Row], line: bytes) -> Row:
+    try:
+        return decoder.decode(line)
+    except msgspec.DecodeError:
+        if b"\\ud" not in line:
+            raise
+        return msgspec.convert(json.loads(line), decoder.type)
+
+
+def better(earlier: CopyResult | None, later: CopyResult) -> CopyResult:
+    """The result that counts, of two for the same order."""
+    return later if earlier is None or _rank(later) >= _rank(earlier) else earlier
+
+
+def _rank(result: CopyResult) -> tuple[bool, bool]:
     copied = result.outcome == "copied"
     return copied, copied and result.fidelity == "exact"
 
 
-def part_name(prefix: str, number: int) -> str:
-    """The blob of one part."""
-    return f"{prefix}{number:05d}.jsonl.gz"
-
-
-async def _store_part(store: BlobStore, name: str, lines: list[bytes]) -> None:
-    if not await store.put(name, pack(lines), content_type=JSON_LINES):
-        raise CorruptStoreError(f"{name} exists already, though its name was made for this task; clear the task.")
-
-
-def encode_line(row: Any) -> bytes:
-    """One line of JSON. A lone surrogate, which Drive's names can hold, is escaped as ``\\ud800``."""
-    try:
-        return msgspec.json.encode(row)
-    except (UnicodeEncodeError, msgspec.EncodeError):
-        import json  # noqa: PLC0415 - for the one name in a million
-
-        return json.dumps(msgspec.to_builtins(row), ensure_ascii=True).encode()
-
-
-def decode_line(decoder: msgspec.json.Decoder[T], line: bytes) -> T:
-    """The inverse of :func:`encode_line`."""
-    try:
-        return decoder.decode(line)
-    except msgspec.DecodeError as error:
-        if b"\\ud" not in line.lower():
-            raise CorruptStoreError(f"A line of the work area cannot be read ({error}); clear the run.") from error
-        import json  # noqa: PLC0415 - as above
-
-        return msgspec.convert(json.loads(line), decoder.type)
-
-
-def pack(lines: list[bytes]) -> bytes:
-    """Gzipped lines; without a time stamp, so that equal rows make equal bytes."""
-    return gzip.compress(b"\n".join(lines) + b"\n", _LEVEL, mtime=0)
-
-
-def unpack(name: str, data: bytes | None) -> list[bytes]:
-    """The inverse of :func:`pack`.
-
-    :raises CorruptStoreError: there is no such blob, or it is damaged.
-    """
-    if data is None:
-        raise CorruptStoreError(f"{name} is gone; clear the run from list_source on.")
-    try:
-        return gzip.decompress(data).splitlines()
-    except (OSError, EOFError, zlib.error) as error:
-        raise CorruptStoreError(f"{name} cannot be read ({error}); clear the run from list_source on.") from error
+def _age(info: BlobInfo) -> tuple[float, str]:
+    return (info.modified.timestamp() if info.modified else 0.0, info.name)
