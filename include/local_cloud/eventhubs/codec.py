@@ -129,7 +129,7 @@ def decode(data: bytes, position: int = 0) -> Decoded:
         return _decode(data, position)
     except CodecError:
         raise
-    except (IndexError, KeyError, struct.error, UnicodeDecodeError, TypeError, RecursionError) as error:
+    except (IndexError, KeyError, ValueError, struct.error, TypeError, RecursionError) as error:
         raise CodecError(f"There is no AMQP value at byte {position}.") from error
 
 
