@@ -116,6 +116,7 @@ class FakeDrive:
 
     @asynccontextmanager
     async def open_content(self, item: Item, export_mime_type: str | None) -> AsyncIterator[AsyncIterator[bytes]]:
+        await asyncio.sleep(0)
         self.reads[item.id] += 1
         self._use += ApiUse(calls=1, units=200)
         if self.before_read is not None:

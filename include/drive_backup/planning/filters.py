@@ -32,16 +32,13 @@ class PathFilter:
             return False
         return self._include is None or self._include.match_file(text)
 
-    def kept(self, tree: Tree, folder_ids: frozenset[str] | set[str]) -> set[str]:
-        """The wanted items of a tree. A folder that holds a wanted item is wanted too: a restore needs it.
-
-        :param folder_ids: which of the items are folders.
-        """
+    def kept(self, tree: Tree) -> set[str]:
+        """The wanted items of a tree. A folder that holds a wanted item is wanted too: a restore needs it."""
         if self._include is None and self._exclude is None:
             return set(tree)
-        wanted = {ident for ident in tree if self.keeps(tree.drive_path(ident), folder=ident in folder_ids)}
-        above = {folder for ident in wanted for folder in tree.above(ident)}
-        return wanted | (above & set(tree))
+        return tree.with_folders(
+            {ident for ident in tree if self.keeps(tree.drive_path(ident), folder=tree.is_folder(ident))}
+        )
 
 
 def _spec(globs: Sequence[str]) -> GitIgnoreSpec:

@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import Generic, NamedTuple, TypeVar
 
+from include.drive_backup.model import SourceTask
+
 Order = TypeVar("Order")
 
 #: What one file costs whatever its size, in bytes: request latencies and quota units, at a typical 5 MB/s per stream.
@@ -19,6 +21,9 @@ class Sized(NamedTuple, Generic[Order]):
     order: Order
     size: int
     key: str
+
+
+Load = tuple[int, int, SourceTask]
 
 
 class _Batch(Generic[Order]):
@@ -49,7 +54,7 @@ def make_batches(
     if not orders:
         return []
     total = sum(sized.size for sized in orders)
-    wanted = max(math.ceil(len(orders) / batch_files), math.ceil(total / batch_bytes), 1)
+    wanted = _wanted(len(orders), total, batch_files, batch_bytes)
     batches: list[_Batch[Order]] = [_Batch() for _ in range(min(wanted, max_batches, len(orders)))]
     queue = [(0, number) for number in range(len(batches))]
     for sized in sorted(orders, key=lambda sized: (-sized.size, sized.key)):
@@ -62,3 +67,18 @@ def make_batches(
         else:
             heapq.heapreplace(queue, (batch.take(sized), number))
     return [batch.orders for batch in batches]
+
+
+def share_batches(loads: Sequence[Load], max_batches: int) -> list[int]:
+    """How many batches each source may have, by what it would need if all of it had to be copied; at least one.
+
+    :param loads: of each source, items, bytes, and its task, which says how large a batch should be.
+    """
+    spare = max(0, max_batches - len(loads))
+    beyond = [_wanted(items, size, task.batch_files, task.batch_bytes) - 1 for items, size, task in loads]
+    total = sum(beyond)
+    return [1 + (spare * each // total if total else 0) for each in beyond]
+
+
+def _wanted(files: int, size: int, batch_files: int, batch_bytes: int) -> int:
+    return max(math.ceil(files / batch_files), math.ceil(size / batch_bytes), 1)

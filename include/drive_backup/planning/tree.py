@@ -62,6 +62,10 @@ class Tree:
     def __len__(self) -> int:
         return len(self._parent)
 
+    def is_folder(self, item_id: str) -> bool:
+        """Whether the item is a folder."""
+        return self._nodes[item_id].is_folder
+
     def segment(self, item_id: str) -> str:
         """The item's own encoded name, unique among its siblings."""
         return self._segment[item_id]
@@ -85,6 +89,10 @@ class Tree:
         while folder != self._root:
             yield folder
             folder = self._parent.get(folder, self._root)
+
+    def with_folders(self, ids: AbstractSet[str]) -> set[str]:
+        """Some items and all folders above them."""
+        return {*ids, *(folder for ident in ids for folder in self.above(ident) if folder in self._parent)}
 
     def _name(self, item_id: str) -> str:
         return ORPHANS if item_id == ORPHANS else self._nodes[item_id].name.replace("/", "%2F")

@@ -66,6 +66,15 @@ async def test_damaged_bytes_are_read_again_and_never_stored(damage):
     assert len(clock.slept) == 2
 
 
+async def test_waits_between_reads_grow():
+    drive, clock = FakeDrive(file("a.txt", BYTES)), FakeClock()
+    drive.bodies["f1"] = [cut] * 3
+    await copier(drive, MemoryBlobStore(), clock).copy(order_for(drive))
+    assert len(clock.slept) == 3
+    assert clock.slept == sorted(clock.slept)
+    assert clock.slept[2] > 2 * clock.slept[0]
+
+
 @pytest.mark.parametrize("known", ["md5Checksum", "sha256Checksum", "size"])
 async def test_each_single_thing_that_drive_knows_is_checked(known):
     drive, store = FakeDrive(file("a.txt", BYTES)), MemoryBlobStore()
