@@ -57,7 +57,7 @@ class AirflowSettings:
 
     @staticmethod
     def clean_env() -> dict[str, str]:
-        """This process's environment without what other Airflows and clouds have left in it."""
+        """The environment of this process without what other Airflows and clouds have left in it."""
         return {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW_", "AZURE_"))}
 
     def _airflow_env(self) -> dict[str, str]:

@@ -66,7 +66,7 @@ def _reasons(reasons: dict[str, Any]) -> RenderableType:
 
 def _events(events: list[Event]) -> RenderableType:
     counts = Counter(event["type"].removeprefix("dev.drivebackup.backup.") for event in events)
-    text = ", ".join(f"{count} × {name}" for name, count in counts.items()) or "none"
+    text = ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
     return Text(f"Events received from Event Hubs: {text}\n")
 
 

@@ -1,0 +1,28 @@
+"""The config file of a demo: the shipped one, with what a local cloud needs otherwise."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from include.drive_backup.settings import DEFAULT_PATH
+
+#: The local Drive's quota is as wide as this; Google's is 325,000 a minute, about 27 downloads a second.
+UNITS_PER_MINUTE = 30_000_000
+
+
+def write_config(path: Path, **job: Any) -> Path:
+    """Write a demo's config file.
+
+    :param job: settings of the default job that differ.
+    """
+    data = yaml.safe_load(DEFAULT_PATH.read_text(encoding="utf-8"))
+    data["limits"] = {**data["limits"], "units_per_minute": UNITS_PER_MINUTE, "retry_delay_seconds": 2}
+    # From today on: unpausing the DAG must not start a run for yesterday, of which a new sample Drive knows nothing.
+    data["jobs"]["default"] = {**data["jobs"]["default"], "start_date": datetime.now(UTC).date(), **job}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+    return path
