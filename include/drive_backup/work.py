@@ -6,7 +6,6 @@ and a task that is tried again finds what the try before it recorded.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import zlib
 from collections.abc import AsyncIterator
@@ -14,7 +13,7 @@ from typing import Generic, Self, TypeVar
 
 import msgspec
 
-from include.drive_backup.errors import CorruptStoreError, DriveBackupError
+from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.model import CopyResult
 from include.drive_backup.ports import BlobInfo, BlobStore, Clock
 
@@ -114,15 +113,22 @@ class PartWriter(Generic[Row]):
             self._size += len(piece)
 
 
-async def read_parts(store: BlobStore, prefix: str, row_type: type[Row], *, parts: int) -> AsyncIterator[Row]:
+async def read_parts(
+    store: BlobStore, prefix: str, row_type: type[Row], *, parts: int | None = None
+) -> AsyncIterator[Row]:
     """The rows that a :class:`PartWriter` wrote, in order, with the memory of a few rows.
 
-    :param parts: how many parts there must be, as the writer said.
+    :param parts: how many parts the writer says that it wrote. With it a part that is gone is an error, and not a
+        shorter result; without it, whatever is there is read.
     :raises CorruptStoreError: a part is missing or broken.
     """
     decoder = msgspec.json.Decoder(row_type)
-    for number in range(parts):
-        async for row in _read_part(store, part_name(prefix, number), decoder):
+    if parts is None:
+        names = [info.name async for info in store.list(prefix) if info.name.endswith(_SUFFIX)]
+    else:
+        names = [part_name(prefix, number) for number in range(parts)]
+    for name in names:
+        async for row in _read_part(store, name, decoder):
             yield row
 
 
@@ -145,8 +151,8 @@ class ResultLog:
     """Records copy results in small parts, so that a killed worker loses at most the last few.
 
     Parts are ``<prefix><token>-00000.jsonl.gz`` …; tries of one batch share the prefix, each with its own token.
-    A part is stored every ``rows`` results, ``seconds`` after the first result that waits, and on close. Results are
-    stored on close also after an error: what was copied was copied.
+    A part is stored with every ``rows`` results, with the first result ``seconds`` after the last part, and on close,
+    also after an error: what was copied was copied. Results that get lost cost a look into Blob, not a download.
     """
 
     def __init__(
@@ -155,50 +161,20 @@ class ResultLog:
         self._writer = PartWriter[CopyResult](store, f"{prefix}{token}-", rows)
         self._clock = clock
         self._seconds = seconds
-        self._storing = asyncio.Lock()
-        self._timer: asyncio.Task[None] | None = None
-        self._error: DriveBackupError | None = None
+        self._stored = clock.monotonic()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.close()
+        await self._writer.close()
 
     async def add(self, result: CopyResult) -> None:
-        """Record a result.
-
-        :raises DriveBackupError: this or an earlier result could not be stored.
-        """
-        self._raise_late_error()
-        if self._timer is None or self._timer.done():
-            self._timer = asyncio.create_task(self._store_later())
-        async with self._storing:
-            await self._writer.write(result)
-
-    async def close(self) -> None:
-        """Store what waits.
-
-        :raises DriveBackupError: some results could not be stored.
-        """
-        if self._timer is not None:
-            self._timer.cancel()
-            await asyncio.gather(self._timer, return_exceptions=True)
-        self._raise_late_error()
-        async with self._storing:
+        """Record a result."""
+        await self._writer.write(result)
+        if self._clock.monotonic() - self._stored >= self._seconds:
+            self._stored = self._clock.monotonic()
             await self._writer.flush()
-
-    async def _store_later(self) -> None:
-        await self._clock.sleep(self._seconds)
-        try:
-            async with self._storing:
-                await self._writer.flush()
-        except DriveBackupError as error:
-            self._error = error
-
-    def _raise_late_error(self) -> None:
-        if self._error is not None:
-            raise self._error
 
 
 async def read_results(store: BlobStore, prefix: str) -> dict[tuple[str, str], CopyResult]:
