@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from drive_backup_airflow.facts import failed_tasks
 from include.drive_backup.clock import SystemClock
-from include.drive_backup.events.emitter import BLOB_LIMIT, Delivery, Emitter
+from include.drive_backup.events.emitter import Delivery, Emitter
 from include.drive_backup.events.envelope import Event, Fact, make_event
 from include.drive_backup.events.spool import LocalSpool
 
@@ -20,12 +20,21 @@ if TYPE_CHECKING:
     from include.drive_backup.events.sink import EventSink
     from include.drive_backup.ports import BlobStore
 
+#: Seconds for looking up the Blob connection and making its client.
+OPEN_LIMIT = 3.0
+
 log = logging.getLogger(__name__)
 
 
 def spool() -> LocalSpool:
     """The folder of last resort, ``$AIRFLOW_HOME/drive_backup_outbox``."""
     return LocalSpool(Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "drive_backup_outbox")
+
+
+def event_of(fact: Fact) -> Event:
+    """The event of a fact, now. ``DRIVE_BACKUP_EVENT_ORIGIN`` names this Airflow when several share a hub."""
+    origin = os.environ.get("DRIVE_BACKUP_EVENT_ORIGIN") or "/airflow"
+    return make_event(fact, when=SystemClock().now(), origin=origin)
 
 
 @asynccontextmanager
@@ -51,7 +60,7 @@ async def emit_facts(
     """
     if event_hubs_conn_id is None:
         return None
-    return await emit(_events(facts), event_hubs_conn_id, blob_conn_id, container)
+    return await emit([event_of(fact) for fact in facts], event_hubs_conn_id, blob_conn_id, container)
 
 
 async def emit(events: Sequence[Event], event_hubs_conn_id: str, blob_conn_id: str, container: str) -> Delivery:
@@ -79,11 +88,6 @@ async def emit_for_task_states(
     )
 
 
-def _events(facts: Sequence[Fact]) -> list[Event]:
-    now = SystemClock().now()
-    return [make_event(fact, when=now) for fact in facts]
-
-
 def _sink(conn_id: str) -> EventSink:
     from drive_backup_airflow.hooks.eventhub import AzureEventHubsHook  # noqa: PLC0415 - costs 0.3 s
 
@@ -94,10 +98,12 @@ def _sink(conn_id: str) -> EventSink:
 
 
 async def _open_store(stack: AsyncExitStack, conn_id: str, container: str) -> BlobStore | None:
-    from drive_backup_airflow.wiring import open_store  # noqa: PLC0415 - costs a second
+    # Both imports cost a second, which must not count against the limit.
+    import drive_backup_airflow.hooks.blob  # noqa: F401, PLC0415
+    from drive_backup_airflow.wiring import open_store  # noqa: PLC0415
 
     try:
-        async with asyncio.timeout(BLOB_LIMIT):
+        async with asyncio.timeout(OPEN_LIMIT):
             return await stack.enter_async_context(open_store(conn_id, container))
     except Exception as error:  # noqa: BLE001 - the disk is the next place
         log.warning("The outbox in Blob cannot be used: %s", str(error) or "it did not answer in time")

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseNotifier
 
-from drive_backup_airflow.events import emit, spool
+from drive_backup_airflow.events import emit, event_of, spool
 from drive_backup_airflow.facts import fact_of
-from include.drive_backup.clock import SystemClock
 from include.drive_backup.events.emitter import last_resort
-from include.drive_backup.events.envelope import Event, Kind, Severity, make_event
+from include.drive_backup.events.envelope import Event, Kind, Severity
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from include.drive_backup.settings import Config
 
 #: Seconds for one callback in all. Airflow kills a task whose callbacks take 20 s (`task_success_overtime`).
-LIMIT = 10.0
+LIMIT = 12.0
 
 #: What ends badly for good, and is worth a person's attention.
 ALERTS = ("task.failed", "run.failed")
@@ -96,7 +95,7 @@ class DriveBackupNotifier(BaseNotifier):
             f"notifier {index} ({each.get('class')})": partial(_call, each, context)
             for index, each in enumerate(self.notifiers, start=1)
         }
-        event = make_event(fact_of(self.event, context, self.severity), when=SystemClock().now())
+        event = event_of(fact_of(self.event, context, self.severity))
         if self.event_hubs_conn_id is not None:
             jobs["event"] = partial(self._send, event, self.event_hubs_conn_id)
         unfinished = run_all(jobs, LIMIT)

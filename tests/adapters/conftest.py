@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.cloud import event_hub, eventhubs_server, keyvault_server, shared_eventhubs
+from tests.support.cloud import (
+    azurite,
+    azurite_container,
+    event_hub,
+    eventhubs_server,
+    keyvault_server,
+    shared_eventhubs,
+)
 
-__all__ = ["event_hub", "eventhubs_server", "keyvault_server", "shared_eventhubs"]
+__all__ = ["azurite", "azurite_container", "event_hub", "eventhubs_server", "keyvault_server", "shared_eventhubs"]
 
 
 @pytest.fixture(autouse=True)
