@@ -79,12 +79,12 @@ async def _hash(call: Call, shown: Found, mask: fields.Mask) -> None:
 
 def _wanted(call: Call, ident: str, entry: Entry) -> bool:
     params, item = call.params, call.state.items.get(ident)
-    if entry.removed and not params.get("includeRemoved", True):
-        return False
+    if entry.removed:
+        return bool(params.get("includeRemoved", True))
     in_drive = item is not None and item.drive_id is not None
     if in_drive and not entry.drive and not (call.all_drives and params.get("includeItemsFromAllDrives")):
         return False
-    if params.get("restrictToMyDrive") and not entry.removed:
+    if params.get("restrictToMyDrive"):
         return item is not None and _in_my_drive(call, item)
     return True
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any
 
-from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp import web
 
 from include.local_cloud.drive.content import Content
 from include.local_cloud.drive.context import Call, Service, handles
@@ -14,6 +14,7 @@ from include.local_cloud.drive.discovery import methods
 from include.local_cloud.drive.errors import ApiError, bad_request, invalid
 from include.local_cloud.drive.files import answer_file
 from include.local_cloud.drive.model import Item
+from include.local_cloud.drive.multipart import split
 from include.local_cloud.drive.revisions import parse_object, read_object
 from include.local_cloud.drive.sessions import Session
 from include.local_cloud.drive.writing import check_create, check_update, create_file, update_file
@@ -67,30 +68,25 @@ async def _take(service: Service, session: Session, chunks: AsyncIterator[bytes]
         service.stats.bytes_in += len(chunk)
         if limit is not None and session.received > limit:
             service.sessions.end(session)
-            raise ApiError(413, "uploadTooLarge", "Request is too large: use a resumable upload above 5 MB.")
+            raise _too_large()
 
 
 async def _multipart(call: Call, item: Item | None) -> web.Response:
-    try:
-        reader = MultipartReader(call.request.headers, call.request.content)
-        first = await reader.next()
-        if not isinstance(first, BodyPartReader):
-            raise bad_request("Malformed multipart body.")
-        metadata = parse_object(bytes(await first.read()))
-        second = await reader.next()
-    except (ValueError, AssertionError) as error:
-        raise bad_request("Malformed multipart body.") from error
-    if not isinstance(second, BodyPartReader):
-        raise bad_request("Malformed multipart body.")
-    session = _session(call, item, metadata, second.headers.get("Content-Type", "").partition(";")[0] or None)
-    await _take(call.service, session, _chunks(second), SIMPLE_LIMIT)
+    body = await call.request.read()
+    parts = split(call.request.headers.get("Content-Type", ""), body)
+    if len(parts) != 2:
+        raise bad_request("A multipart upload has two parts: metadata and content.")
+    (_, metadata), (media_type, data) = parts
+    if len(data) > SIMPLE_LIMIT:
+        raise _too_large()
+    session = _session(call, item, parse_object(metadata), media_type or None)
+    session.write(data)
+    call.service.stats.bytes_in += len(data)
     return await _complete(call, session)
 
 
-async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
-    while chunk := await part.read_chunk(CHUNK):
-        # httplib2 and google-api-python-client may send base64 parts; `decode` undoes a transfer encoding.
-        yield bytes(part.decode(chunk))
+def _too_large() -> ApiError:
+    return ApiError(413, "uploadTooLarge", "Request is too large: use a resumable upload above 5 MB.")
 
 
 async def _start(call: Call, item: Item | None) -> web.Response:

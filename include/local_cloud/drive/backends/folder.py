@@ -123,7 +123,6 @@ class FolderBackend:
             self.state.add(fresh, log=log)
             return
         if _visible(item) == _visible(fresh):
-            # A folder's mtime moves with everything inside; that alone is no change of the folder.
             return
         with self.state.editing(item):
             item.name, item.parents, item.modified = fresh.name, fresh.parents, fresh.modified
@@ -140,8 +139,9 @@ class FolderBackend:
             mime_type=_type(path, found),
             parents=[self.known[above].id if above else self._home],
             owner=OWNER,
-            created=min(found.modified, known.first_seen),
-            modified=found.modified,
+            created=known.created,
+            # A folder's mtime moves with everything inside; Drive's modifiedTime does not.
+            modified=known.created if found.kind == "folder" else found.modified,
             by=OWNER,
             version=known.version,
             listable=found.readable,
@@ -162,13 +162,12 @@ def _type(path: str, found: Found) -> str:
 
 
 def _new(found: Found, now: int) -> Known:
-    return Known("1" + secrets.token_urlsafe(24), found, None, first_seen=now)
+    return Known("1" + secrets.token_urlsafe(24), found, None, created=min(found.modified, now))
 
 
 def _visible(item: Item) -> tuple[object, ...]:
     head = item.revisions[-1].id if item.revisions else None
-    modified = item.modified if item.mime_type != FOLDER else None
-    return (item.name, item.parents, item.mime_type, head, modified, item.target, item.listable, item.downloadable)
+    return (item.name, item.parents, item.mime_type, head, item.modified, item.target, item.listable, item.downloadable)
 
 
 def folder_state(root: Path, database: Path) -> DriveState:

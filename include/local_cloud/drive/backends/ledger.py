@@ -15,7 +15,7 @@ from include.local_cloud.drive.changelog import ChangeLog, Entry
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS items (
     path BLOB PRIMARY KEY, id TEXT, kind TEXT, device INT, inode INT, size INT, mtime_ns INT,
-    readable INT, target BLOB, first_seen INT, version INT);
+    readable INT, target BLOB, created INT, version INT);
 CREATE TABLE IF NOT EXISTS changes (id TEXT PRIMARY KEY, position INT, time INT, removed INT);
 CREATE TABLE IF NOT EXISTS digests (
     device INT, inode INT, size INT, mtime_ns INT, algorithm TEXT, value TEXT,
@@ -26,19 +26,17 @@ Key = tuple[int, int, int, int]
 
 @dataclass(slots=True, init=False)
 class Known:
-    """A path that has an id. ``first_seen`` is in milliseconds since 1970."""
+    """A path that has an id. ``created`` is its createdTime in ms since 1970: fixed when it is first seen."""
 
     id: str
     found: Found
-    first_seen: int
+    created: int
     version: int
 
-    def __init__(
-        self, ident: str, found: Found, before: Known | None, *, first_seen: int = 0, version: int = 1
-    ) -> None:
+    def __init__(self, ident: str, found: Found, before: Known | None, *, created: int = 0, version: int = 1) -> None:
         self.id = ident
         self.found = found
-        self.first_seen = before.first_seen if before else first_seen
+        self.created = before.created if before else created
         self.version = before.version if before else version
 
 
@@ -69,10 +67,10 @@ class Ledger:
                     kind, device, inode, size, mtime, bool(readable), None if target is None else os.fsdecode(target)
                 ),
                 None,
-                first_seen=first_seen,
+                created=created,
                 version=version,
             )
-            for path, ident, kind, device, inode, size, mtime, readable, target, first_seen, version in (
+            for path, ident, kind, device, inode, size, mtime, readable, target, created, version in (
                 self._connection.execute("SELECT * FROM items")
             )
         }
@@ -113,6 +111,6 @@ def _row(path: str, known: Known) -> tuple[object, ...]:
         found.mtime_ns,
         found.readable,
         target,
-        known.first_seen,
+        known.created,
         known.version,
     )
