@@ -1,95 +1,179 @@
-"""What a person is told at the end of a run, and whether the run may call itself good. Pure."""
+"""The last step of a backup: what a person wants to read about a run, and whether the run counts as good. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from include.drive_backup.errors import SnapshotIncompleteError
-from include.drive_backup.model import PlanRef, human_bytes
+from include.drive_backup.model import Listing, PlanRef, human_bytes, parse_instant
 
-_WORDS = {
-    "copied": "copied in this run",
-    "unchanged": "stored by an earlier run",
-    "known": "same bytes stored already for another file",
-    "metadata": "without content (folders, shortcuts)",
-    "unavailable": "Drive does not give them",
-    "failed": "failed",
-}
-_LEFT_OUT = {
-    "trashed": "in the trash",
-    "filtered": "left out by the filters",
-    "created_later": "created after the instant",
-}
+Summary = Mapping[str, Any]
+
+_SAVED = ("copied", "unchanged", "known")
+_EXAMPLES = 3
 
 
-def readable(plans: Iterable[Mapping[str, Any]], summaries: Iterable[Mapping[str, Any]]) -> str:
-    """The report of a run.
+def readable(plans: Iterable[Mapping[str, Any]], summaries: Iterable[Summary]) -> str:
+    """The report as text, one block per source.
 
-    :param plans: dicts of ``PlanRef``.
+    :param plans: dicts of :class:`~include.drive_backup.model.PlanRef`.
     :param summaries: what the commits returned.
     """
-    lines = [line for summary in summaries for line in _snapshot(summary)]
-    for each in plans:
-        plan: PlanRef = PlanRef.from_dict(dict(each))
-        if plan.listing.task.dry_run:
-            lines += _dry_run(plan)
-    return "\n".join(lines or ["Nothing was planned and nothing was committed."])
+    plan_refs, done = _plans(plans), list(summaries)
+    missing = _without_snapshot(plan_refs, done)
+    blocks = [_committed(summary) for summary in done]
+    blocks += [_dry_run(plan) for plan in plan_refs if plan.listing.task.dry_run]
+    blocks += [[f"{_title(plan.listing)}: NOT COMMITTED, nothing of this run can be restored"] for plan in missing]
+    return "\n\n".join("\n".join(block) for block in blocks) or "Nothing was planned."
 
 
 def verdict(
-    plans: Iterable[Mapping[str, Any]], summaries: Sequence[Mapping[str, Any]], *, fail_on_unavailable: bool = False
+    plans: Iterable[Mapping[str, Any]], summaries: Iterable[Summary], *, fail_on_unavailable: bool = False
 ) -> None:
-    """Is this run good?
+    """Raise when the run saved less than everything.
 
-    :raises SnapshotIncompleteError: a snapshot is partial or missing; or, where that is asked for, Drive refused items.
+    :param fail_on_unavailable: items that Drive refuses for good count, too.
+    :raises SnapshotIncompleteError: names each source and what is missing.
     """
-    committed = {summary["source"]: summary for summary in summaries}
-    bad = []
-    for each in plans:
-        task = PlanRef.from_dict(dict(each)).listing.task
-        if not task.dry_run and task.source not in committed:
-            bad.append(f"{task.source} has no snapshot")
-    for source, summary in committed.items():
-        if not summary["listing_complete"]:
-            bad.append(f"Drive's listing of {source} was incomplete")
-        if failed := summary["counts"].get("failed"):
-            bad.append(f"{failed} items of {source} failed")
-        refused = summary["counts"].get("unavailable", 0)
-        if fail_on_unavailable and refused:
-            bad.append(f"Drive refused {refused} items of {source}")
-    if bad:
+    done = list(summaries)
+    problems = [problem for summary in done for problem in _problems(summary, fail_on_unavailable)]
+    problems += [f"{plan.listing.task.source} was not committed" for plan in _without_snapshot(_plans(plans), done)]
+    if problems:
         raise SnapshotIncompleteError(
-            f"The backup is not complete: {'; '.join(bad)}. What is stored is good; mend the cause and clear the failed "
-            "tasks, or let the next run complete it."
+            f"The backup is not complete: {'; '.join(problems)}. What could be saved is saved. The report above and "
+            "the manifests name the items; run the backup again once their cause is gone."
         )
 
 
-def _snapshot(summary: Mapping[str, Any]) -> list[str]:
-    total = human_bytes(sum(summary["bytes"].values()))
-    lines = [f"{summary['source']} as of {summary['instant']}: {summary['status']}, {summary['items']} items, {total}"]
-    for outcome, words in _WORDS.items():
-        if count := summary["counts"].get(outcome):
-            size = summary["bytes"].get(outcome)
-            lines.append(f"  {count:>9,} {words}" + (f", {human_bytes(size)}" if size else ""))
-    for why, count in summary.get("left_out", {}).items():
-        lines.append(f"  {count:>9,} not in the snapshot: {_LEFT_OUT.get(why, why)}")
-    if later := summary["fidelity"].get("head-later"):
-        lines.append(f"  {later:>9,} are newer than the instant: Drive no longer had them as they were")
-    for reason, detail in summary.get("reasons", {}).items():
-        examples = ", ".join(detail.get("examples", ()))
-        lines.append(f"  {detail['count']:>9,} {reason}, e.g. {examples}")
+def _plans(plans: Iterable[Mapping[str, Any]]) -> list[PlanRef]:
+    return [PlanRef.from_dict(dict(plan)) for plan in plans]
+
+
+def _without_snapshot(plans: Sequence[PlanRef], summaries: Sequence[Summary]) -> list[PlanRef]:
+    committed = {summary["source"] for summary in summaries}
+    tasks = ((plan, plan.listing.task) for plan in plans)
+    return [plan for plan, task in tasks if not task.dry_run and task.source not in committed]
+
+
+def _problems(summary: Summary, fail_on_unavailable: bool) -> Iterator[str]:  # noqa: FBT001 - handed through
+    source, counts = summary["source"], summary["counts"]
+    if counts.get("failed"):
+        yield f"{_number(counts['failed'])} items of {source} could not be copied"
     if not summary["listing_complete"]:
-        lines.append("  Drive said that its listing is incomplete; nothing is taken for deleted.")
-    if not summary["created"]:
-        lines.append("  Nothing differs from the snapshot of this instant, so nothing was stored.")
-    return [*lines, f"  {summary['manifest']}"]
+        yield f"Drive did not list all of {source}"
+    elif summary["status"] != "complete" and not counts.get("failed"):
+        yield f"the snapshot of {source} is partial"
+    if fail_on_unavailable and counts.get("unavailable"):
+        yield f"Drive does not give {_number(counts['unavailable'])} items of {source}"
+
+
+def _committed(summary: Summary) -> list[str]:
+    instant = _moment(parse_instant(summary["instant"]))
+    lines = [f"{summary['source']} as of {instant}: {summary['status'].upper()}, {_number(summary['items'])} items"]
+    lines += _line("snapshot", _snapshot(summary))
+    lines += _line("saved", _saved(summary))
+    lines += _line("no content", _counted(summary["counts"], {"metadata": "folders, shortcuts and the like"}))
+    lines += _reasons(summary)
+    lines += _line("left out", _left_out(summary["left_out"]))
+    lines += _line("changed after", _later(summary["fidelity"]))
+    if not summary["listing_complete"]:
+        lines += _line("listing", "INCOMPLETE by Drive's own word; what is missing here is not deleted")
+    lines += _line("listing cost", _spent(summary["api"]))
+    lines += _line("took", _took(summary))
+    return lines
 
 
 def _dry_run(plan: PlanRef) -> list[str]:
-    task = plan.listing.task
+    counts = {name.removeprefix("left_out_"): count for name, count in plan.counts.items()}
     return [
-        f"Dry run of {task.source} as of {task.instant}: {plan.copy_files:,} content versions "
-        f"({human_bytes(plan.copy_bytes)}) would be copied in {plan.batches} batches; nothing was copied.",
-        *(f"  {count:>9,} {what}" for what, count in sorted(plan.counts.items())),
+        f"{_title(plan.listing)}: DRY RUN, nothing was copied",
+        *_line(
+            "would copy",
+            f"{_number(plan.copy_files)} content versions, {human_bytes(plan.copy_bytes)}, in {plan.batches} batches",
+        ),
+        *_line("plan", ", ".join(f"{_number(count)} {name}" for name, count in sorted(counts.items()))),
     ]
+
+
+def _title(listing: Listing) -> str:
+    return f"{listing.task.source} as of {_moment(parse_instant(listing.task.instant))}"
+
+
+def _line(label: str, text: str) -> list[str]:
+    return [f"  {label:<13} {text}"] if text else []
+
+
+def _snapshot(summary: Summary) -> str:
+    if not summary["created"]:
+        return f"{summary['manifest']} (was there already and says the same; nothing was stored)"
+    base = f", follows {summary['base']}" if summary["base"] else ""
+    return f"{summary['manifest']} ({summary['kind']}{base})"
+
+
+def _saved(summary: Summary) -> str:
+    counts, sizes = summary["counts"], summary["bytes"]
+    parts = [
+        f"{_number(counts[outcome])} {outcome} ({human_bytes(sizes.get(outcome, 0))})"
+        for outcome in _SAVED
+        if counts.get(outcome)
+    ]
+    return ", ".join(parts) or "no file contents"
+
+
+def _counted(counts: Mapping[str, int], names: Mapping[str, str]) -> str:
+    return ", ".join(f"{_number(counts[key])} {name}" for key, name in names.items() if counts.get(key))
+
+
+def _left_out(counts: Mapping[str, int]) -> str:
+    names = {
+        "trashed": "in the trash",
+        "filtered": "by the include and exclude globs",
+        "created_later": "created after the instant",
+    }
+    return _counted(counts, names)
+
+
+def _later(fidelity: Mapping[str, int]) -> str:
+    count = fidelity.get("head-later")
+    return (
+        f"{_number(count)} items; Drive no longer gives the state of the instant, so the later one is kept"
+        if count
+        else ""
+    )
+
+
+def _reasons(summary: Summary) -> list[str]:
+    """One line per reason, the most frequent first."""
+    lines = []
+    for reason, found in sorted(summary["reasons"].items(), key=lambda pair: (-pair[1]["count"], pair[0])):
+        count, examples = found["count"], found.get("examples", ())[:_EXAMPLES]
+        more = " …" if count > len(examples) else ""
+        lines += _line("NOT SAVED", f"{_number(count)} for {reason}: {', '.join(examples)}{more}")
+    return lines
+
+
+def _spent(api: Mapping[str, int]) -> str:
+    return f"{_number(api.get('calls', 0))} calls, {_number(api.get('units', 0))} quota units" if api else ""
+
+
+def _took(summary: Summary) -> str:
+    seconds = (parse_instant(summary["ended"]) - parse_instant(summary["started"])).total_seconds()
+    copied = summary["bytes"].get("copied", 0)
+    rate = f", {human_bytes(copied / seconds)}/s of new content" if copied and seconds > 0 else ""
+    return f"{_duration(seconds)} from listing to commit{rate}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(max(0.0, seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _moment(moment: datetime) -> str:
+    return moment.isoformat(sep=" ", timespec="milliseconds").replace("+00:00", " UTC").replace(".000 ", " ")
+
+
+def _number(count: int) -> str:
+    return f"{count:,}"
