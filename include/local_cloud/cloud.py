@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
@@ -13,8 +14,10 @@ from typing import Any, NamedTuple, Self
 from azure.core.credentials import AccessToken
 from azure.keyvault.secrets import SecretClient
 
-from include.local_cloud.process import Service, free_port, module, start
+from include.local_cloud.process import Service, ServiceError, free_port, module, running, start
+from include.local_cloud.ready import port_taken
 
+HOST = "127.0.0.1"
 HUB = "drive-backup"
 SUBJECT = "ann@example.com"
 SCOPE = "https://www.googleapis.com/auth/drive.readonly"
@@ -63,6 +66,7 @@ class LocalCloud:
 
         :raises ServiceError: with a sentence, when one cannot be started; then none is left running.
         """
+        self._check()
         try:
             self._start("keyvault", *self._vault_command())
             token_key = self.services["keyvault"].info["token_key"]
@@ -142,6 +146,20 @@ class LocalCloud:
                 name = f"{CONNECTIONS_PREFIX}-{ident}".replace("_", "-")
                 client.set_secret(name, json.dumps(connection), content_type="application/json")
 
+    def _check(self) -> None:
+        """What can be known before anything is started."""
+        others = [str(other.pid) for other in running(self.state)]
+        if others:
+            raise ServiceError(
+                f"The local cloud runs already with the state folder {self.state} (processes {', '.join(others)}). "
+                "Stop it first, or use another folder."
+            )
+        for name, port in self._ports._asdict().items():
+            try:
+                socket.create_server((HOST, port)).close()
+            except OSError as error:
+                raise ServiceError(port_taken(error, f"The local cloud's {name} service", HOST, port)) from error
+
     def _start(self, name: str, *arguments: str) -> None:
         state = self.state / name
         command = module(f"include.local_cloud.{name}", *arguments, "--state", str(state))
@@ -158,7 +176,7 @@ class LocalCloud:
 
     def _drive_command(self) -> tuple[str, ...]:
         root = ("--root", str(self._root.resolve())) if self._root else ()
-        return "--port", str(self._ports.drive), "--host", "127.0.0.1", "--backend", self._backend, *root
+        return "--port", str(self._ports.drive), "--host", HOST, "--backend", self._backend, *root
 
 
 class _LocalIdentity:

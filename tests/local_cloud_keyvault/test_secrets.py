@@ -158,7 +158,8 @@ async def main():
     async with DefaultAzureCredential() as credential:
         async with SecretClient(os.environ["VAULT"], credential, verify_challenge_resource=False) as client:
             await client.set_secret("s", "x")
-            print((await client.get_secret("s")).value, [each.name async for each in client.list_properties_of_secrets()])
+            value = (await client.get_secret("s")).value
+            print(value, [each.name async for each in client.list_properties_of_secrets()])
 
 asyncio.run(main())
 """
