@@ -28,10 +28,10 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import DAG, CronDataIntervalTimetable
-from drive_backup_airflow.notifier import DriveBackupNotifier
+from airflow.sdk import DAG, CronDataIntervalTimetable, XComArg
 
-from drive_backup_airflow.operators.commit_snapshot import CommitSnapshotOperator
+from drive_backup_airflow.notifier import DriveBackupNotifier
+from drive_backup_airflow.operators.commit_snapshot import SNAPSHOTS, CommitSnapshotOperator
 from drive_backup_airflow.operators.config_problem import ConfigProblemOperator
 from drive_backup_airflow.operators.copy_batch import DriveToBlobBatchOperator
 from drive_backup_airflow.operators.list_source import ListDriveSourceOperator
@@ -117,6 +117,7 @@ def backup_dag(name: str, config: Config, job: Job) -> DAG:
             max_batches=limits.max_batches,
             trigger_rule="all_done_min_one_success",
         )
+        plans = XComArg(plan, key=PLANS)
         copy = DriveToBlobBatchOperator.partial(
             task_id="copy_batch",
             pool=POOL,
@@ -130,13 +131,14 @@ def backup_dag(name: str, config: Config, job: Job) -> DAG:
         ).expand(batch=plan.output)
         commit = CommitSnapshotOperator.partial(
             task_id="commit_snapshot",
+            outlets=[SNAPSHOTS],
             trigger_rule="all_done",
-            plans=plan.output[PLANS],
+            plans=plans,
             map_index_template="{{ task.listing['task']['source'] }}",
         ).expand(listing=listing.output)
         report = ReportOperator(
             task_id="report",
-            plans=plan.output[PLANS],
+            plans=plans,
             summaries=commit.output,
             fail_on_unavailable=job.fail_on_unavailable,
             trigger_rule="all_done",

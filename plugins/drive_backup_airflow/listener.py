@@ -17,8 +17,10 @@ log = logging.getLogger(__name__)
 
 
 @hookimpl
-def on_starting(component: Any) -> None:  # noqa: ARG001 - the name is Airflow's
-    """Called in every process that has the database, before it works."""
+def on_starting(component: Any) -> None:
+    """Called in every process of Airflow before it works; tasks have no database, jobs (the scheduler …) have."""
+    if type(component).__module__ != "airflow.jobs.job":
+        return
     from airflow.models.pool import Pool  # noqa: PLC0415 - the plugin is loaded in processes that must not import it
     from sqlalchemy.exc import IntegrityError  # noqa: PLC0415 - as above
 

@@ -30,6 +30,8 @@ SNAPSHOTS = AssetAlias("drive_backup_snapshots")
 class CommitSnapshotOperator(DriveBackupOperator):
     """Runs whatever the batches did; files that are missing make the snapshot ``partial``.
 
+    Give it :data:`SNAPSHOTS` as an outlet: the asset events carry counts and bytes.
+
     :param listing: a dict of :class:`~include.drive_backup.model.Listing`; says which source.
     :param plans: dicts of :class:`~include.drive_backup.model.PlanRef`, of all sources.
     """
@@ -38,7 +40,7 @@ class CommitSnapshotOperator(DriveBackupOperator):
     operator_extra_links = (ManifestLink(), ContainerLink())
 
     def __init__(self, *, listing: dict[str, Any], plans: Iterable[dict[str, Any]] | None, **kwargs: Any) -> None:
-        super().__init__(outlets=[SNAPSHOTS], **kwargs)
+        super().__init__(**kwargs)
         self.listing = listing
         self.plans = plans
 

@@ -35,7 +35,7 @@ class PlanBatchesOperator(DriveBackupOperator):
     def __init__(
         self,
         *,
-        listings: Iterable[dict[str, Any]],
+        listings: Any,
         export_formats: Mapping[str, Iterable[str]],
         max_batches: int = 200,
         **kwargs: Any,

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
-
-from include.drive_backup.report import readable, verdict
 
 from drive_backup_airflow.events import emit_for_task_states
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from include.drive_backup.errors import SnapshotIncompleteError
+from include.drive_backup.report import readable, verdict
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -29,8 +27,8 @@ class ReportOperator(DriveBackupOperator):
     def __init__(
         self,
         *,
-        plans: Iterable[dict[str, Any]] | None,
-        summaries: Iterable[dict[str, Any]] | None,
+        plans: Any,
+        summaries: Any,
         fail_on_unavailable: bool = False,
         **kwargs: Any,
     ) -> None:
