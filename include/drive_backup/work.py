@@ -72,7 +72,7 @@ class PartWriter(Generic[Row]):
 
     async def write(self, row: Row) -> None:
         """Take one row; it is stored when its part is full or at :meth:`close`."""
-        self._keep(self._gzip.compress(_encode(row) + b"\n"))
+        self._keep(self._gzip.compress(encode_row(row) + b"\n"))
         self.rows += 1
         self._in_part += 1
         if self._in_part >= self._rows_per_part or self._size >= _PART_BYTES:
@@ -138,7 +138,7 @@ async def _read_part(store: BlobStore, name: str, decoder: msgspec.json.Decoder[
         async for piece in store.stream(name):
             *lines, rest = (rest + gzip.decompress(piece)).split(b"\n")
             for line in lines:
-                yield _decode(decoder, line)
+                yield decode_row(decoder, line)
     except (zlib.error, msgspec.DecodeError) as error:
         raise CorruptStoreError(
             f"'{name}' in the work area is broken: {error}. Clear the run to do it anew."
@@ -200,7 +200,8 @@ async def stream_results(store: BlobStore, prefix: str) -> AsyncIterator[CopyRes
             yield result
 
 
-def _encode(row: msgspec.Struct) -> bytes:
+def encode_row(row: msgspec.Struct) -> bytes:
+    """One line of JSON, without its end."""
     try:
         return msgspec.json.encode(row)
     except UnicodeEncodeError:
@@ -208,7 +209,8 @@ def _encode(row: msgspec.Struct) -> bytes:
         return json.dumps(msgspec.to_builtins(row), ensure_ascii=True).encode()
 
 
-def _decode(decoder: msgspec.json.Decoder[Row], line: bytes) -> Row:
+def decode_row(decoder: msgspec.json.Decoder[Row], line: bytes) -> Row:
+    """The inverse of :func:`encode_row`."""
     try:
         return decoder.decode(line)
     except msgspec.DecodeError:

@@ -7,61 +7,85 @@ import io
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.manifest import Manifest, Part
-from include.drive_backup.manifest.schema import CatalogueRow, to_arrow
+from include.drive_backup.manifest.schema import SCHEMA, CatalogueRow, record
 from include.drive_backup.ports import BlobStore
 
-#: Rows per part and row group: some 10 to 50 MB in memory.
-PART_ROWS = 20_000
+#: Rows in memory at once, some 20 MB with their resources.
+GROUP_ROWS = 5_000
+#: A part ends with the row group that reaches either.
+PART_ROWS = 50_000
+PART_BYTES = 32 * 1024**2
 PARQUET = "application/vnd.apache.parquet"
-
-
-class CatalogueWriter:
-    """Collects rows and turns them into parts. Parts are kept by hash, so an equal part is not written twice.
-
-    :param store: the container.
-    :param name: the snapshot's place.
-    """
-
-    def __init__(self, store: BlobStore, name: SnapshotName) -> None:
-        self._store = store
-        self._name = name
-        self._rows: list[CatalogueRow] = []
-        self.parts: list[Part] = []
-
-    async def write(self, row: CatalogueRow) -> None:
-        """Take a row; writes a part when there are enough."""
-        self._rows.append(row)
-        if len(self._rows) >= PART_ROWS:
-            await self._flush()
-
-    async def close(self) -> None:
-        """Write the rest. A catalogue has at least one part, if an empty one."""
-        if self._rows or not self.parts:
-            await self._flush()
-
-    async def _flush(self) -> None:
-        buffer = io.BytesIO()
-        pq.write_table(to_arrow(self._rows), buffer, compression="zstd")
-        data = buffer.getvalue()
-        blob = self._name.part(len(self.parts))
-        if not await self._store.put(blob, data, content_type=PARQUET):
-            raise NameTakenError(blob)
-        digest = hashlib.sha256(data).hexdigest()
-        self.parts.append(Part(blob=blob, rows=len(self._rows), bytes=len(data), sha256=digest))
-        self._rows = []
 
 
 class NameTakenError(Exception):
     """Somebody else is writing this generation; take the next one."""
 
 
-async def read_rows(store: BlobStore, manifest: Manifest, columns: list[str] | None = None) -> AsyncIterator[Any]:
-    """The rows of a snapshot as dicts, part by part, each part checked against the manifest.
+class CatalogueWriter:
+    """Turns rows into parts, create-only. A catalogue has at least one part, if an empty one.
+
+    :param name: the snapshot's place.
+    """
+
+    def __init__(self, store: BlobStore, name: SnapshotName) -> None:
+        self._store = store
+        self._name = name
+        self._group: list[dict[str, object]] = []
+        self.parts: list[Part] = []
+        self._start_part()
+
+    async def write(self, row: CatalogueRow) -> None:
+        """Take a row; writes a part when there are enough.
+
+        :raises NameTakenError: the part exists already.
+        """
+        self._group.append(record(row))
+        if len(self._group) >= GROUP_ROWS:
+            self._end_group()
+        if self._rows >= PART_ROWS or self._buffer.tell() >= PART_BYTES:
+            await self._end_part()
+
+    async def close(self) -> None:
+        """Write the rest.
+
+        :raises NameTakenError: the part exists already.
+        """
+        self._end_group()
+        if self._rows or not self.parts:
+            await self._end_part()
+
+    def _start_part(self) -> None:
+        self._buffer = io.BytesIO()
+        self._parquet = pq.ParquetWriter(self._buffer, SCHEMA, compression="zstd")
+        self._rows = 0
+
+    def _end_group(self) -> None:
+        if self._group:
+            self._parquet.write_table(pa.Table.from_pylist(self._group, schema=SCHEMA))
+            self._rows += len(self._group)
+            self._group = []
+
+    async def _end_part(self) -> None:
+        self._parquet.close()
+        data, blob = self._buffer.getvalue(), self._name.part(len(self.parts))
+        if not await self._store.put(blob, data, content_type=PARQUET):
+            raise NameTakenError(blob)
+        digest = hashlib.sha256(data).hexdigest()
+        self.parts.append(Part(blob=blob, rows=self._rows, bytes=len(data), sha256=digest))
+        self._start_part()
+
+
+async def read_rows(
+    store: BlobStore, manifest: Manifest, columns: list[str] | None = None
+) -> AsyncIterator[dict[str, Any]]:
+    """The rows of a snapshot as dicts, each part checked against the manifest before its first row.
 
     :param columns: only these; None for all.
     :raises CorruptStoreError: a part is missing or is not what was written.
@@ -73,5 +97,6 @@ async def read_rows(store: BlobStore, manifest: Manifest, columns: list[str] | N
                 f"{part.blob} is {'missing' if data is None else 'not what was written'}. Use another snapshot of this "
                 "source; run the backup again to make a new one."
             )
-        for row in pq.read_table(io.BytesIO(data), columns=columns).to_pylist():
-            yield row
+        for batch in pq.ParquetFile(io.BytesIO(data)).iter_batches(GROUP_ROWS, columns=columns):
+            for row in batch.to_pylist():
+                yield row

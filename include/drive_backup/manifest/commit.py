@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -9,10 +10,9 @@ from typing import Any
 
 import msgspec
 
-from include.drive_backup.blob.metadata import stored_file
 from include.drive_backup.blob.names import SnapshotName, content_prefix
 from include.drive_backup.manifest.catalogue import CatalogueWriter, NameTakenError
-from include.drive_backup.manifest.manifest import Kind, Manifest
+from include.drive_backup.manifest.manifest import Kind, Manifest, Status
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.manifest.schema import CatalogueRow, merge
 from include.drive_backup.manifest.tally import Tally
@@ -26,7 +26,7 @@ from include.drive_backup.model import (
     parse_instant,
 )
 from include.drive_backup.ports import BlobStore, Clock
-from include.drive_backup.work import read_parts, read_results, results_prefix, rows_prefix
+from include.drive_backup.work import decode_row, encode_row, read_parts, read_results, results_prefix, rows_prefix
 
 log = logging.getLogger(__name__)
 
@@ -46,96 +46,128 @@ async def commit_snapshot(store: BlobStore, plan: PlanRef, clock: Clock, softwar
     source, instant = Source.parse(plan.listing.task.source), plan.listing.task.instant
     repository = SnapshotRepository(store)
     rows = _Rows(store, plan, await _results(store, plan), await _stored(store, source))
-    tally = Tally()
-    async for row in rows.read():
-        tally.add(row)
-    existing = await repository.generations(source, instant)
-    for name in reversed(existing):
-        manifest = await repository.read(name)
-        if manifest is not None:
-            if manifest.digest == tally.digest and manifest.listing_complete == plan.listing.complete:
-                log.info("%s as of %s is committed already, with the same content: nothing is stored.", source, instant)
-                return _summary(manifest, created=False)
-            break
-    generation = existing[-1].generation + 1 if existing else 1
-    while True:
-        name = SnapshotName(source=source, instant=instant, generation=generation)
-        manifest = await _write(store, name, rows, _facts(plan, tally, clock, software_version))
-        if manifest is not None:
-            log.info("Committed %s: %s, %d items.", name.manifest, manifest.status, manifest.items)
-            return _summary(manifest, created=True)
-        generation += 1
+    tries = await repository.generations(source, instant)
+    same = await _same(repository, tries, rows, plan)
+    if same is not None:
+        log.info("%s as of %s is committed already, with the same content: nothing is stored.", source, instant)
+        return _summary(same, created=False)
+    name = SnapshotName(source=source, instant=instant, generation=tries[-1].generation + 1 if tries else 1)
+    while (manifest := await _write(store, name, rows, clock, software_version)) is None:
+        name = msgspec.structs.replace(name, generation=name.generation + 1)
+    log.info("Committed %s: %s, %d items.", name.manifest, manifest.status, manifest.items)
+    return _summary(manifest, created=True)
 
 
 class _Rows:
     """The snapshot's rows, as often as they are wanted: streamed from the work area, never all in memory."""
 
-    def __init__(
-        self,
-        store: BlobStore,
-        plan: PlanRef,
-        results: dict[str, list[CopyResult]],
-        stored: dict[str, StoredContent],
-    ) -> None:
+    def __init__(self, store: BlobStore, plan: PlanRef, results: _Results, stored: set[bytes]) -> None:
+        self.plan = plan
         self._store = store
-        self._plan = plan
         self._results = results
         self._stored = stored
 
-    async def read(self) -> AsyncIterator[CatalogueRow]:
-        """Row by row, in the order of the plan."""
-        async for row in read_parts(self._store, rows_prefix(self._plan.plan), PlanRow, parts=self._plan.parts):
-            results = self._results.get(row.item.id, [])
+    async def read(self, tally: Tally) -> AsyncIterator[CatalogueRow]:
+        """Row by row, in the order of the plan.
+
+        :param tally: is fed with each.
+        """
+        async for row in read_parts(self._store, rows_prefix(self.plan.plan), PlanRow, parts=self.plan.parts):
+            results = self._results.of(row.item.id)
             contents = [*row.contents, *(each.content for each in results if each.content is not None)]
-            missing = {content.blob for content in contents if not self._is_stored(content)}
-            yield merge(row, results, missing)
-
-    def _is_stored(self, content: StoredContent) -> bool:
-        found = self._stored.get(content.blob)
-        return found is not None and (found.size, found.md5) == (content.size, content.md5)
+            missing = {content.blob for content in contents if _fingerprint(content) not in self._stored}
+            merged = merge(row, results, missing)
+            tally.add(merged)
+            yield merged
 
 
-async def _results(store: BlobStore, plan: PlanRef) -> dict[str, list[CopyResult]]:
-    """What the batches did, by item."""
-    results: dict[str, list[CopyResult]] = {}
+class _Results:
+    """What the batches did, by item; encoded, because a first run may have a million of them."""
+
+    def __init__(self) -> None:
+        self._packed: dict[str, tuple[bytes, ...]] = {}
+        self._decoder = msgspec.json.Decoder(CopyResult)
+
+    def add(self, result: CopyResult) -> None:
+        """Take the result that counts for one item and format."""
+        self._packed[result.item_id] = (*self._packed.get(result.item_id, ()), encode_row(result))
+
+    def of(self, item_id: str) -> list[CopyResult]:
+        """The results of an item, one per format."""
+        return [decode_row(self._decoder, packed) for packed in self._packed.get(item_id, ())]
+
+
+async def _results(store: BlobStore, plan: PlanRef) -> _Results:
+    results = _Results()
     for number in range(1, plan.batches + 1):
         for result in (await read_results(store, results_prefix(plan.plan, number))).values():
-            results.setdefault(result.item_id, []).append(result)
+            results.add(result)
     return results
 
 
-async def _stored(store: BlobStore, source: Source) -> dict[str, StoredContent]:
+async def _stored(store: BlobStore, source: Source) -> set[bytes]:
     """What really is in the container of this source now: no manifest may refer to anything else."""
-    stored = {}
-    async for info in store.list(content_prefix(source), metadata=True):
-        found = stored_file(info)
-        if found is not None:
-            stored[info.name] = found.content
-    return stored
+    return {_fingerprint_of(info.name, info.size, info.md5) async for info in store.list(content_prefix(source))}
 
 
-async def _write(store: BlobStore, name: SnapshotName, rows: _Rows, facts: dict[str, Any]) -> Manifest | None:
+def _fingerprint(content: StoredContent) -> bytes:
+    return _fingerprint_of(content.blob, content.size, content.md5)
+
+
+def _fingerprint_of(blob: str, size: int, md5: str | None) -> bytes:
+    """16 bytes for a name, a length and a Content-MD5: a million of them take 100 MB less than the names."""
+    return hashlib.blake2b(f"{blob}\0{size}\0{md5}".encode(), digest_size=16).digest()
+
+
+async def _same(
+    repository: SnapshotRepository, tries: list[SnapshotName], rows: _Rows, plan: PlanRef
+) -> Manifest | None:
+    """The snapshot of this instant in which a reader would see what this one would hold.
+
+    Compared is the newest generation of the same status: of the complete ones readers take that, and a partial one
+    that says nothing new is not worth another.
+    """
+    if not tries:
+        return None
+    tally = Tally()
+    async for _ in rows.read(tally):
+        pass
+    for name in reversed(tries):
+        manifest = await repository.try_read(name)
+        if manifest is not None and manifest.status == _status(plan, tally):
+            same = (manifest.digest, manifest.listing_complete) == (tally.digest, plan.listing.complete)
+            return manifest if same else None
+    return None
+
+
+async def _write(
+    store: BlobStore, name: SnapshotName, rows: _Rows, clock: Clock, software_version: str
+) -> Manifest | None:
     """Write catalogue and manifest; None when somebody else has this generation."""
-    writer = CatalogueWriter(store, name)
+    writer, tally = CatalogueWriter(store, name), Tally()
     try:
-        async for row in rows.read():
+        async for row in rows.read(tally):
             await writer.write(row)
         await writer.close()
     except NameTakenError:
         return None
+    facts = _facts(rows.plan, tally, clock, software_version)
     manifest = Manifest(generation=name.generation, parts=tuple(writer.parts), **facts)
     created = await store.put(name.manifest, manifest.to_json(), content_type="application/json")
     return manifest if created else None
 
 
+def _status(plan: PlanRef, tally: Tally) -> Status:
+    return "complete" if plan.listing.complete and not tally.counts.get("failed") else "partial"
+
+
 def _facts(plan: PlanRef, tally: Tally, clock: Clock, software_version: str) -> dict[str, Any]:
     listing, task = plan.listing, plan.listing.task
-    complete = listing.complete and not tally.counts.get("failed")
     return {
         "source": task.source,
         "instant": task.instant,
         "kind": _kind(plan),
-        "status": "complete" if complete else "partial",
+        "status": _status(plan, tally),
         "base": plan.base,
         "listing_complete": listing.complete,
         "items": tally.items,

@@ -24,9 +24,10 @@ class Part(Struct, frozen=True):
 
 
 class Reason(Struct, frozen=True):
-    """Why items are not saved: how many, and some of their paths."""
+    """Why items are not saved: how many, what was said of the first, and some of their paths."""
 
     count: int = 0
+    message: str | None = None
     examples: tuple[str, ...] = ()
 
 

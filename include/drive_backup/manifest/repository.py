@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import msgspec
 
 from include.drive_backup.blob.names import FORMAT_VERSION, SnapshotName, parse_snapshot, snapshots_prefix
@@ -9,6 +11,8 @@ from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore
+
+log = logging.getLogger(__name__)
 
 
 class SnapshotRepository:
@@ -54,6 +58,8 @@ class SnapshotRepository:
             raise CorruptStoreError(
                 f"{name.manifest} has format version {manifest.format_version}; update Drive Backup to read it."
             )
+        if manifest.name != name:
+            raise CorruptStoreError(f"{name.manifest} speaks of {manifest.name.manifest}; use another snapshot.")
         return manifest
 
     async def latest(self, source: Source, not_after: str, *, complete_only: bool = True) -> Manifest | None:
@@ -70,10 +76,21 @@ class SnapshotRepository:
         return None
 
     async def base_for(self, source: Source, instant: str) -> str | None:
-        """The manifest of the latest complete snapshot of an earlier instant: what a new snapshot follows."""
+        """The manifest of the latest complete snapshot of an earlier instant: what a new snapshot follows.
+
+        One that cannot be read is passed over: it must not keep the next backup from being made.
+        """
         for name in reversed(await self.names(source)):
             if name.instant < instant:
-                manifest = await self.read(name)
+                manifest = await self.try_read(name)
                 if manifest is not None and manifest.status == "complete":
                     return name.manifest
         return None
+
+    async def try_read(self, name: SnapshotName) -> Manifest | None:
+        """The manifest, or None when there is none that can be read; a damaged one is logged."""
+        try:
+            return await self.read(name)
+        except CorruptStoreError as error:
+            log.warning("%s", error)
+            return None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence, Set  # noqa: PYI025 - the abstract one
+
 import msgspec
 import pyarrow as pa
 
@@ -63,57 +66,69 @@ class CatalogueRow(Struct, frozen=True):
         return sum(content.size for content in self.contents)
 
 
-def merge(row: PlanRow, results: list[CopyResult], missing: set[str]) -> CatalogueRow:
+def merge(row: PlanRow, results: Sequence[CopyResult], missing: Set[str]) -> CatalogueRow:
     """What became of an item: the plan's word, and what its batch did.
 
     :param results: of this item's copies, one per format.
     :param missing: blobs that are not in the container as they should be.
     """
-    good = [result.content for result in results if result.content is not None]
-    contents = (*row.contents, *good)
-    item = row.item
-    for result in results:
-        if result.resource is not None:
-            item = Item.from_resource(result.resource)
-    fidelity = next((r.fidelity for r in results if r.fidelity != "exact"), row.fidelity)
-    outcome, reason, message = _outcome(row, results, [c.blob for c in contents if c.blob in missing])
-    contents = tuple(content for content in contents if content.blob not in missing)
-    if outcome in ("unavailable", "failed") and not contents:
-        fidelity = "unavailable"
+    contents = (*row.contents, *(result.content for result in results if result.content is not None))
+    kept = tuple(content for content in contents if content.blob not in missing)
+    outcome, reason, message = _outcome(row, results, kept, [each.blob for each in contents if each.blob in missing])
+    fidelity = next((result.fidelity for result in results if result.fidelity != "exact"), row.fidelity)
     return CatalogueRow(
-        item=item, path=row.path, outcome=outcome, fidelity=fidelity, reason=reason, message=message, contents=contents
+        item=_as_copied(row.item, results),
+        path=row.path,
+        outcome=outcome,
+        fidelity="unavailable" if outcome in ("unavailable", "failed") and not kept else fidelity,
+        reason=reason,
+        message=message,
+        contents=kept,
     )
 
 
-def _outcome(row: PlanRow, results: list[CopyResult], missing: list[str]) -> tuple[Outcome, str | None, str | None]:
+def _as_copied(item: Item, results: Sequence[CopyResult]) -> Item:
+    """The item whose bytes were copied: one that changed meanwhile has another size, checksum and time.
+
+    Name and place stay those of the listing, on which all paths were built.
+    """
+    newer = next((result.resource for result in results if result.resource is not None), None)
+    if newer is None:
+        return item
+    placed = {"name": item.name, "parents": item.parents, "trashed": item.trashed}
+    return msgspec.structs.replace(Item.from_resource(newer), **placed)
+
+
+def _outcome(
+    row: PlanRow, results: Sequence[CopyResult], kept: Sequence[StoredContent], missing: Sequence[str]
+) -> tuple[Outcome, str | None, str | None]:
     if missing:
         return "failed", "blobMissing", f"{missing[0]} is not in the container as it was written; run the backup again."
-    bad = [result for result in results if result.outcome != "copied"]
-    for result in sorted(bad, key=lambda each: each.outcome):  # failed before unavailable
-        return result.outcome, result.reason, result.message
+    for result in results:
+        if result.outcome == "failed":
+            return "failed", result.reason, result.message
     if len(results) < row.copies:
-        return "failed", "notCopied", "Its batch did not get to it; clear the batch's task, or run the backup again."
+        return "failed", "notCopied", "Its batch did not finish; clear the batch's task, or run the backup again."
     if row.copies:
-        return "copied", None, None
+        refused = next((result for result in results if result.outcome == "unavailable"), None)
+        # Of several export formats one may be refused (too large); what there is can be restored.
+        outcome: Outcome = "copied" if kept else "unavailable"
+        return (outcome, refused.reason, refused.message) if refused else (outcome, None, None)
     if row.outcome is None:
         raise ValueError(f"The plan decided nothing for {row.item.id}.")
     return row.outcome, row.reason, row.message
 
 
-def to_arrow(rows: list[CatalogueRow]) -> pa.Table:
-    """Rows as a table of :data:`SCHEMA`."""
-    return pa.Table.from_pylist([_record(row) for row in rows], schema=SCHEMA)
-
-
-def _record(row: CatalogueRow) -> dict[str, object]:
+def record(row: CatalogueRow) -> dict[str, object]:
+    """A row as the values of :data:`SCHEMA`."""
     item = row.item
     owners = item.resource.get("owners") or [{}]
     return {
         "item_id": item.id,
         "path": row.path,
-        "name": _text(item.name),
+        "name": text(item.name),
         "kind": item.kind,
-        "mime_type": item.mime_type,
+        "mime_type": text(item.mime_type),
         "size": item.size,
         "created": item.created,
         "modified": item.modified,
@@ -126,13 +141,14 @@ def _record(row: CatalogueRow) -> dict[str, object]:
         "outcome": row.outcome,
         "fidelity": row.fidelity,
         "reason": row.reason,
-        "message": row.message,
+        "message": None if row.message is None else text(row.message),
         "contents": [msgspec.to_builtins(content) for content in row.contents],
         "resource": _json(item),
     }
 
 
-def _text(name: str) -> str:
+def text(name: str) -> str:
+    """Text that UTF-8 can hold."""
     # Parquet holds UTF-8; a lone surrogate, which JSON can carry, is not. The resource column keeps it as \\ud800.
     return name.encode("utf-8", "replace").decode("utf-8")
 
@@ -140,7 +156,6 @@ def _text(name: str) -> str:
 def _json(item: Item) -> str:
     try:
         return msgspec.json.encode(item.resource).decode()
-    except (UnicodeEncodeError, msgspec.EncodeError):
-        import json  # noqa: PLC0415 - escapes lone surrogates, which msgspec refuses
-
+    except UnicodeEncodeError:
+        # msgspec refuses lone surrogates; escaped, they are JSON.
         return json.dumps(item.resource, ensure_ascii=True)

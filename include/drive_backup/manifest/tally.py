@@ -7,14 +7,14 @@ import hashlib
 import msgspec
 
 from include.drive_backup.manifest.manifest import Reason
-from include.drive_backup.manifest.schema import CatalogueRow
+from include.drive_backup.manifest.schema import CatalogueRow, text
 
 EXAMPLES = 5
 _STORED = ("copied", "unchanged", "known")
 
 
 class Tally:
-    """Feed it every row, in the order of the catalogue."""
+    """Feed it every row."""
 
     def __init__(self) -> None:
         self.items = 0
@@ -33,8 +33,11 @@ class Tally:
         if row.outcome in ("unavailable", "failed"):
             key = row.reason or row.outcome
             known = self.reasons.get(key, Reason())
-            examples = (*known.examples, row.path)[:EXAMPLES]
-            self.reasons[key] = Reason(count=known.count + 1, examples=examples)
+            self.reasons[key] = Reason(
+                count=known.count + 1,
+                message=known.message or (None if row.message is None else text(row.message)),
+                examples=(*known.examples, row.path)[:EXAMPLES],
+            )
         self._digest = (self._digest + _row_digest(row)) % (1 << 256)
 
     @property
@@ -49,8 +52,8 @@ def _row_digest(row: CatalogueRow) -> int:
         item.id,
         row.path,
         item.name.encode("utf-8", "surrogatepass").hex(),
-        item.parents,
-        item.mime_type,
+        sorted(item.parents),
+        text(item.mime_type),
         item.modified,
         item.size,
         "stored" if row.outcome in _STORED else row.outcome,
