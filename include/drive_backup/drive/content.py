@@ -15,6 +15,7 @@ from urllib.parse import quote
 import aiohttp
 
 from include.drive_backup.drive.client import GET_UNITS, DriveClient
+from include.drive_backup.drive.endings import Ending
 from include.drive_backup.drive.errors import UnexpectedAnswerError, operation_error
 from include.drive_backup.errors import (
     BrokenBodyError,
@@ -217,10 +218,12 @@ async def _whole(response: aiohttp.ClientResponse, client: DriveClient, item: It
 
     :raises BrokenBodyError: when it ends before its end, or is an empty export of a format that is never empty.
     """
-    count = 0
+    count, ending = 0, Ending()
     try:
         async for piece in response.content.iter_any():
             count += len(piece)
+            if mime_type is not None:
+                ending.see(piece)
             yield piece
     except (aiohttp.ClientError, TimeoutError, OSError) as broken:
         raise BrokenBodyError(
@@ -230,6 +233,8 @@ async def _whole(response: aiohttp.ClientResponse, client: DriveClient, item: It
         client.received(count)
     if count == 0 and mime_type is not None and not mime_type.startswith("text/"):
         raise BrokenBodyError(f"The export of '{item.name}' came empty.", reason="emptyExport")
+    if ending.is_missing():
+        raise BrokenBodyError(f"The export of '{item.name}' has no end: it was cut on its way.", reason="cutBody")
 
 
 async def _nothing() -> Body:

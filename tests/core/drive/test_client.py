@@ -60,6 +60,7 @@ async def test_a_call_carries_token_gzip_rule_mask_and_all_drives(drive: GoogleD
         refusal(500, "internalError"),
         refusal(503, "backendError"),
         raw(b"<html>502</html>", "text/html", 502),
+        raw(b"<html>unusual traffic</html>", "text/html", 403),
         raw(b'{"id": "f1", "na', "application/json"),
         raw(b"[]", "application/json"),
         cut(b'{"id"', 100, "application/json"),
@@ -183,14 +184,14 @@ async def test_the_token_does_not_follow_a_redirect_to_a_foreign_host(
     drive: GoogleDrive, server: ScriptedServer
 ) -> None:
     # 127.0.0.1 is the host of api_endpoint; localhost is the same server under a foreign name.
-    foreign = server.url.replace("127.0.0.1", "localhost") + "/signed/a%2Fb?sig=x%2By%3D"
+    foreign = server.url.replace("127.0.0.1", "localhost") + "/signed/a%2fb?sig=x%2By%3D&k=%7Ev"
     server.on(FILE, redirect(foreign))
     server.on("/signed/a/b", raw(b"bytes"))
 
     assert await content(drive, Item.from_resource(ITEM)) == b"bytes"
     assert "Authorization" in server.requests[0].headers
     assert "Authorization" not in server.requests[1].headers
-    assert server.requests[1].raw_path == "/signed/a%2Fb?sig=x%2By%3D"
+    assert server.requests[1].raw_path == "/signed/a%2fb?sig=x%2By%3D&k=%7Ev"
 
 
 async def test_a_relative_redirect_keeps_the_token(drive: GoogleDrive, server: ScriptedServer) -> None:
@@ -199,6 +200,19 @@ async def test_a_relative_redirect_keeps_the_token(drive: GoogleDrive, server: S
 
     assert await content(drive, Item.from_resource(ITEM)) == b"bytes"
     assert server.requests[1].headers["Authorization"] == "Bearer t0"
+
+
+async def test_a_redirect_gives_its_connection_back(
+    server: ScriptedServer, clock: FakeClock, tokens: FakeTokens
+) -> None:
+    server.on(FILE, raw(b"moved " * 1_000_000, status=302, Location="/elsewhere"))
+    server.on("/elsewhere", raw(b"bytes"))
+    settings = DriveSettings(connections=1)
+    async with GoogleDrive(
+        tokens, limiter=QuotaLimiter(clock), clock=clock, api_endpoint=server.url, settings=settings
+    ) as drive:
+        async with asyncio.timeout(5):
+            assert await content(drive, Item.from_resource(ITEM)) == b"bytes"
 
 
 async def test_redirects_in_a_circle_end(drive: GoogleDrive, server: ScriptedServer) -> None:

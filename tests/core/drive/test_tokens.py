@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -37,6 +38,7 @@ class Credential:
     def refresh(self, request: object) -> None:
         self.threads.add(threading.get_ident())
         self.refreshes += 1
+        time.sleep(0.02)  # so that the other callers come meanwhile
         if self.fail:
             raise self.fail
         self.token = f"token-{self.refreshes}"
