@@ -112,7 +112,9 @@ class World:
             self.start_component(component)
         api = self.api
         self._wait(api.healthy, timeout, "Airflow")
-        self._wait(lambda: api.has_dag(DAG_ID), timeout, f"The DAG {DAG_ID}")
+        self._wait(lambda: api.has_dag(DAG_ID) or bool(api.import_errors()), timeout, f"The DAG {DAG_ID}")
+        if not api.has_dag(DAG_ID):
+            raise DemoError("Airflow cannot read the DAG:\n" + "\n".join(api.import_errors()))
 
     def start_component(self, name: str) -> None:
         """Start one of Airflow's processes."""

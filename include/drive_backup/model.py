@@ -40,8 +40,8 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of the model: frozen, by keyword, defaults left out of the JSON."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain builtins, fit for XCom."""
-        result: dict[str, Any] = msgspec.to_builtins(self)
+        """Plain JSON values, fit for XCom (which would turn a tuple into text)."""
+        result: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return result
 
     @classmethod

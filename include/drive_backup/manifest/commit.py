@@ -196,7 +196,7 @@ def _kind(plan: PlanRef) -> Kind:
 
 
 def _summary(manifest: Manifest, *, created: bool) -> dict[str, Any]:
-    facts: dict[str, Any] = msgspec.to_builtins(manifest)
+    facts: dict[str, Any] = msgspec.json.decode(manifest.to_json())
     for key in ("parts", "digest", "change_token"):
         facts.pop(key)
     return {**facts, "manifest": manifest.name.manifest, "created": created}
