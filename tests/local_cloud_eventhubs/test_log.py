@@ -55,7 +55,9 @@ def test_wherever_the_file_was_cut_whole_batches_are_there_and_nothing_else(tmp_
         path = tmp_path / "cut.log"
         path.write_bytes(data[:size])
         log = PartitionLog(path)
-        assert messages(log) == kept[sum(end <= size for end in ends)], size
+        whole_batches = sum(end <= size for end in ends)
+        assert messages(log) == kept[whole_batches], size
+        assert path.stat().st_size == ([0, *ends])[whole_batches]
         log.append([b"after"], 5)
         log.close()
         log = PartitionLog(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -122,6 +123,8 @@ def test_a_second_start_sees_what_runs_and_a_stale_pid_file_is_no_obstacle(tmp_p
     assert running(tmp_path) == []
     again = start("x", script(WAITS), state=tmp_path)
     again.stop()
+    (tmp_path / "x.pid.json").write_text(json.dumps({"name": "x", "pid": os.getpid(), "created": 1.0, "url": ""}))
+    assert running(tmp_path) == []  # that number was given to another process since
 
 
 def test_a_service_ends_with_its_parent_however_that_ends(tmp_path):
