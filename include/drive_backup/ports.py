@@ -111,7 +111,8 @@ class BlobStore(Protocol):
     ) -> bool:
         """Create a blob in one request; its Content-MD5 is checked in transit and stored.
 
-        :return: true when this call created it, false when the name was taken (what is there is left as it is).
+        :return: true when this call created it, false when the name was taken (what is there is left as it is). When
+            the HTTP client sends a PUT twice by itself, false may speak of our own blob: compare with :meth:`head`.
         """
 
     async def stage_block(self, name: str, index: int, data: bytes, *, upload_key: str) -> None:

@@ -6,6 +6,7 @@ and a task that is tried again finds what the try before it recorded.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from collections.abc import AsyncIterator
@@ -90,7 +91,7 @@ class PartWriter(Generic[Row]):
         # From here on a row belongs to the next part: another task may add while this one is stored.
         self.parts += 1
         self._start_part()
-        if not await self._store.put(name, data, content_type=_CONTENT_TYPE):
+        if not await put_once(self._store, name, data, content_type=_CONTENT_TYPE):
             raise CorruptStoreError(f"'{name}' exists already: another task writes to the same work area. Run again.")
 
     async def close(self) -> int:
@@ -111,6 +112,21 @@ class PartWriter(Generic[Row]):
         if piece:
             self._pieces.append(piece)
             self._size += len(piece)
+
+
+async def put_once(store: BlobStore, name: str, data: bytes, *, content_type: str) -> bool:
+    """Create a blob, or find that it is there with the same bytes.
+
+    HTTP clients and proxies send a PUT again by themselves when a connection breaks; the second one then finds what
+    the first one made, and only the bytes tell it from somebody else's.
+
+    :return: false when the name is taken by other bytes.
+    """
+    if await store.put(name, data, content_type=content_type):
+        return True
+    found = await store.head(name)
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    return found is not None and (found.size, found.md5) == (len(data), md5)
 
 
 async def read_parts(

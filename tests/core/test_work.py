@@ -83,6 +83,7 @@ async def test_a_damaged_part_is_an_error(damage):
 async def test_two_writers_of_one_prefix_notice():
     store = MemoryBlobStore()
     await written(store, [item(1)])
+    await written(store, [item(1)])
     with pytest.raises(CorruptStoreError, match="another task"):
         await written(store, [item(2)])
 

@@ -15,6 +15,7 @@ from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.manifest import Manifest, Part
 from include.drive_backup.manifest.schema import SCHEMA, CatalogueRow, record
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.work import put_once
 
 #: Rows in memory at once, some 20 MB with their resources.
 GROUP_ROWS = 5_000
@@ -75,7 +76,7 @@ class CatalogueWriter:
     async def _end_part(self) -> None:
         self._parquet.close()
         data, blob = self._buffer.getvalue(), self._name.part(len(self.parts))
-        if not await self._store.put(blob, data, content_type=PARQUET):
+        if not await put_once(self._store, blob, data, content_type=PARQUET):
             raise NameTakenError(blob)
         digest = hashlib.sha256(data).hexdigest()
         self.parts.append(Part(blob=blob, rows=self._rows, bytes=len(data), sha256=digest))

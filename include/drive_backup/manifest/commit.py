@@ -26,7 +26,15 @@ from include.drive_backup.model import (
     parse_instant,
 )
 from include.drive_backup.ports import BlobStore, Clock
-from include.drive_backup.work import decode_row, encode_row, read_parts, read_results, results_prefix, rows_prefix
+from include.drive_backup.work import (
+    decode_row,
+    encode_row,
+    put_once,
+    read_parts,
+    read_results,
+    results_prefix,
+    rows_prefix,
+)
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +161,7 @@ async def _write(
         return None
     facts = _facts(rows.plan, tally, clock, software_version)
     manifest = Manifest(generation=name.generation, parts=tuple(writer.parts), **facts)
-    created = await store.put(name.manifest, manifest.to_json(), content_type="application/json")
+    created = await put_once(store, name.manifest, manifest.to_json(), content_type="application/json")
     return manifest if created else None
 
 

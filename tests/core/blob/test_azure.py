@@ -1,0 +1,236 @@
+"""The real adapter when the service, or the way to it, misbehaves."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+import pytest
+from azure.storage.blob.aio import ContainerClient
+
+from include.drive_backup.blob.azure import AzureBlobStore
+from include.drive_backup.blob.calls import CallSettings
+from include.drive_backup.errors import (
+    BrokenBodyError,
+    ConfigError,
+    ContainerMissingError,
+    CorruptStoreError,
+    CredentialsError,
+    PermanentError,
+    ServiceUnavailableError,
+    TransientError,
+)
+from include.drive_backup.pacing import Backoff
+from tests.core.blob.scripted_blob import HANG_UP, answer, scripted_store
+from tests.support.fake_clock import FakeClock
+
+DATA = b"hello"
+MD5 = hashlib.md5(DATA).digest()
+MD5_TEXT = base64.b64encode(MD5).decode()
+FOUND = {"Content_MD5": MD5_TEXT, "Content_Length": "5", "x_ms_blob_type": "BlockBlob", "ETag": '"1"'}
+TAKEN = answer(409, "BlobAlreadyExists")
+# aiohttp by itself sends PUT, GET and HEAD once more when a connection breaks, so it takes two to be noticed.
+BROKEN = (HANG_UP, HANG_UP)
+FAILURES = [*((answer(*said),) for said in ((500, "InternalError"), (503, "ServerBusy"), (429,), (408,))), BROKEN]
+
+
+def found(**changes):
+    """What HEAD says of our blob."""
+    return answer(200, **(FOUND | changes))
+
+
+async def put(store):
+    return await store.put("a", DATA, metadata={"name": "é"})
+
+
+async def commit(store):
+    return await store.commit_blocks("a", 1, upload_key="k", md5=MD5, metadata={"name": "é"})
+
+
+WRITES = pytest.mark.parametrize("write", [put, commit])
+
+
+async def test_a_create_is_one_request_with_checksum_and_condition():
+    async with scripted_store(FakeClock(), answer(201, Content_MD5=MD5_TEXT)) as (store, service):
+        assert await put(store)
+    (asked,) = service.asked
+    assert (asked.method, asked.path, asked.body) == ("PUT", "/account/backup/a", DATA)
+    assert asked.headers["Content-MD5"] == MD5_TEXT
+    assert asked.headers["If-None-Match"] == "*"
+    assert asked.headers["x-ms-meta-name"] == "%C3%A9"
+
+
+async def test_a_commit_stores_the_checksum_of_the_whole():
+    async with scripted_store(FakeClock(), answer(201), answer(201)) as (store, service):
+        await store.stage_block("a", 0, DATA, upload_key="k")
+        assert await commit(store)
+    staged, committed = service.asked
+    assert staged.headers["Content-MD5"] == MD5_TEXT
+    assert staged.query["blockid"].encode() in committed.body
+    assert committed.headers["x-ms-blob-content-md5"] == MD5_TEXT
+    assert committed.headers["If-None-Match"] == "*"
+
+
+@WRITES
+@pytest.mark.parametrize("taken", [TAKEN, answer(412, "ConditionNotMet")])
+async def test_a_name_in_use_is_said_at_once_and_not_looked_into(write, taken):
+    async with scripted_store(FakeClock(), taken) as (store, _):
+        assert await write(store) is False
+
+
+@WRITES
+@pytest.mark.parametrize("failure", FAILURES)
+async def test_a_write_whose_answer_was_lost_finds_itself(write, failure):
+    async with scripted_store(FakeClock(), *failure, TAKEN, found(x_ms_meta_name="%C3%A9")) as (store, _):
+        assert await write(store) is True
+
+
+@WRITES
+@pytest.mark.parametrize("other", [{"Content_MD5": base64.b64encode(b"x" * 16).decode()}, {"x_ms_meta_name": "other"}])
+async def test_a_write_whose_answer_was_lost_does_not_take_another_blob_for_its_own(write, other):
+    there = found(**({"x_ms_meta_name": "%C3%A9"} | other))
+    async with scripted_store(FakeClock(), *BROKEN, TAKEN, there) as (store, _):
+        assert await write(store) is False
+
+
+@WRITES
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (409, "BlobImmutableDueToPolicy"),
+        (409, "BlobImmutableDueToLegalHold"),
+        (409, "BlobArchived"),
+        (409, "LeaseAlreadyPresent"),
+        (409, "SnapshotsPresent"),
+        (412, "LeaseIdMissing"),
+        (400, "MetadataTooLarge"),
+        (413, "RequestBodyTooLarge"),
+    ],
+)
+async def test_no_other_conflict_is_taken_for_a_name_in_use(write, status, code):
+    async with scripted_store(FakeClock(), answer(status, code)) as (store, _):
+        with pytest.raises(PermanentError) as caught:
+            await write(store)
+    assert caught.value.reason == code
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+async def test_what_passes_is_tried_again(failure):
+    clock = FakeClock()
+    async with scripted_store(clock, *failure, *failure, found()) as (store, _):
+        assert (await store.head("a")).size == 5
+    assert len(clock.slept) == 2
+    assert 0.5 <= clock.slept[0] < clock.slept[1] * 2
+
+
+async def test_the_service_may_say_how_long_to_wait():
+    clock = FakeClock()
+    async with scripted_store(clock, answer(503, "ServerBusy", Retry_After="17"), found()) as (store, _):
+        await store.head("a")
+    assert clock.slept == [17.0]
+
+
+async def test_what_does_not_pass_ends_as_a_transient_error():
+    clock = FakeClock()
+    async with scripted_store(clock, *[answer(503, "ServerBusy")] * 6) as (store, _):
+        with pytest.raises(ServiceUnavailableError) as caught:
+            await store.head("a")
+    assert (caught.value.service, caught.value.reason) == ("blob", "ServerBusy")
+    assert sum(clock.slept) < 60
+
+
+async def test_a_container_that_is_being_deleted_is_waited_for():
+    async with scripted_store(FakeClock(), answer(409, "ContainerBeingDeleted"), answer(201)) as (store, _):
+        assert await store.put("a", DATA)
+
+
+async def test_bytes_that_arrived_broken_are_sent_again():
+    async with scripted_store(FakeClock(), answer(400, "Md5Mismatch"), answer(201)) as (store, service):
+        await store.stage_block("a", 0, DATA, upload_key="k")
+    assert [asked.body for asked in service.asked] == [DATA, DATA]
+
+
+async def test_blocks_that_are_gone_are_reported_at_once():
+    clock = FakeClock()
+    async with scripted_store(clock, answer(400, "InvalidBlockList")) as (store, _):
+        with pytest.raises(BrokenBodyError):
+            await commit(store)
+    assert clock.slept == []
+
+
+async def test_a_service_that_took_other_bytes_is_not_believed():
+    wrong = base64.b64encode(b"x" * 16).decode()
+    script = answer(201, Content_MD5=wrong), TAKEN, found(Content_MD5=wrong)
+    async with scripted_store(FakeClock(), *script) as (store, _):
+        assert await store.put("a", DATA) is False
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "what_to_do"),
+    [
+        (403, "AuthenticationFailed", "clock"),
+        (403, "AuthorizationFailure", "firewall"),
+        (403, "AuthorizationPermissionMismatch", "Storage Blob Data Contributor"),
+        (403, "KeyBasedAuthenticationNotPermitted", "managed identity"),
+        (401, "NoAuthenticationInformation", "Set a key"),
+        (403, None, "credential"),
+    ],
+)
+async def test_a_refusal_says_what_to_do(status, code, what_to_do):
+    async with scripted_store(FakeClock(), answer(status, code)) as (store, _):
+        with pytest.raises(CredentialsError, match=what_to_do):
+            await store.ensure_container(create=True)
+
+
+async def test_a_missing_container_is_not_a_missing_blob():
+    async with scripted_store(FakeClock(), answer(404, "ContainerNotFound")) as (store, _):
+        with pytest.raises(ContainerMissingError):
+            await store.head("a")
+
+
+async def test_a_404_of_some_other_server_is_not_a_missing_blob():
+    async with scripted_store(FakeClock(), answer(404)) as (store, _):
+        with pytest.raises(ConfigError, match="Blob endpoint"):
+            await store.head("a")
+
+
+async def test_a_body_that_is_cut_is_read_again():
+    part = {"Content_Range": "bytes 0-4/5", "ETag": '"1"', "Content_MD5": MD5_TEXT, "x_ms_blob_content_md5": MD5_TEXT}
+    cut = answer(206, body=b"hel", Cut="5", **part)
+    async with scripted_store(FakeClock(), cut, answer(206, body=DATA, **part)) as (store, _):
+        assert await store.read("a") == DATA
+
+
+async def test_bytes_that_never_fit_their_checksum_are_a_damaged_blob():
+    part = {"Content_Range": "bytes 0-4/5", "ETag": '"1"', "x_ms_blob_content_md5": MD5_TEXT}
+    async with scripted_store(FakeClock(), answer(206, body=b"jello", **part)) as (store, _):
+        with pytest.raises(CorruptStoreError):
+            await store.read("a")
+
+
+async def test_a_listing_goes_on_where_a_page_failed():
+    def page(name, marker):
+        return answer(
+            200,
+            body=f"<?xml version='1.0'?><EnumerationResults><Blobs><Blob><Name>{name}</Name><Properties>"
+            f"<BlobType>BlockBlob</BlobType><Content-Length>5</Content-Length><Content-MD5>{MD5_TEXT}</Content-MD5></Properties></Blob></Blobs>"
+            f"<NextMarker>{marker}</NextMarker></EnumerationResults>".encode(),
+            Content_Type="application/xml",
+        )
+
+    script = page("a", "m1"), answer(500, "InternalError"), page("b", "m2"), *BROKEN, page("c", "")
+    async with scripted_store(FakeClock(), *script) as (store, service):
+        assert [(info.name, info.md5) async for info in store.list("")] == [(name, MD5.hex()) for name in "abc"]
+    assert [asked.query.get("marker") for asked in service.asked] == [None, "m1", "m1", "m2", "m2", "m2"]
+    assert service.asked[0].query["maxresults"] == "5000"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/account", "https://no-such-account.invalid"])
+async def test_a_service_that_cannot_be_reached_is_down_and_secrets_stay_secret(url):
+    settings = CallSettings(backoff=Backoff(attempts=2))
+    async with ContainerClient(f"{url}/backup?sig=SECRET", "backup", credential="sig=SECRET2") as client:
+        store = AzureBlobStore(client, FakeClock(), settings)
+        with pytest.raises(TransientError, match="no connection") as caught:
+            await store.ensure_container(create=True)
+    assert "SECRET" not in str(caught.value)
+    assert "SECRET" not in store.url
