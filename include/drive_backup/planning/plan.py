@@ -1,7 +1,8 @@
 """The second step of a backup: from listings to rows of the snapshot and batches of copies, in the work area.
 
 The listing is read twice: once for the tree, of which only a few fields per item are held, and once for the decisions,
-which are written as they are made. Held in memory are the tree, the index of what is stored, and the orders.
+which are written as they are made. Orders are written down, too, and dealt out to the batches in a second pass: only
+the sizes of all of them are held, with the tree and the index of what is stored.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 
 from include.drive_backup.listing import listing_prefix
 from include.drive_backup.model import (
@@ -109,8 +111,9 @@ class _Planner:
             export_formats=export_formats,
         )
         self._counts: Counter[str] = Counter()
-        self._orders: list[Sized[CopyOrder]] = []
-        self._parts = 0
+        self._orders: list[Sized[int]] = []
+        self._orders_prefix = f"{self._plan}/orders-"
+        self._parts = self._order_parts = 0
 
     async def decide_all(self) -> None:
         """Write a row for each wanted item, and collect the orders."""
@@ -118,17 +121,20 @@ class _Planner:
         tree = build_tree(nodes, self._listing.root_id, subtree=self._rules.source.kind == "folder")
         wanted = self._wanted(tree, nodes)
         stored = await load_stored(self._store, self._rules.source)
-        async with PartWriter[PlanRow](self._store, rows_prefix(self._plan), PART_ROWS) as rows:
+        async with (
+            PartWriter[PlanRow](self._store, rows_prefix(self._plan), PART_ROWS) as rows,
+            PartWriter[CopyOrder](self._store, self._orders_prefix, PART_ROWS) as orders,
+        ):
             async for item in self._items(places, wanted):
                 place = Place(folders=tree.folders(item.id), segment=tree.segment(item.id))
                 decision = decide(item, place, stored, self._rules)
                 await rows.write(decision.row)
                 self._counts[decision.row.outcome or "copy"] += 1
                 self._counts["head_later"] += decision.row.fidelity == "head-later"
-                self._orders.extend(
-                    Sized(order, order.item.size or 0, f"{order.item.id} {order.format}") for order in decision.orders
-                )
-        self._parts = rows.parts
+                for order in decision.orders:
+                    self._orders.append(Sized(len(self._orders), _size(order), f"{order.item.id} {order.format}"))
+                    await orders.write(order)
+        self._parts, self._order_parts = rows.parts, orders.parts
 
     async def finish(self, max_batches: int, base: str | None) -> tuple[PlanRef, list[BatchRef]]:
         """Write the batches."""
@@ -136,14 +142,26 @@ class _Planner:
         sharded = make_batches(
             self._orders, batch_files=task.batch_files, batch_bytes=task.batch_bytes, max_batches=max_batches
         )
-        batches = [await self._write_batch(number, len(sharded), orders) for number, orders in enumerate(sharded, 1)]
+        parts = await self._deal(sharded)
+        batches = [
+            BatchRef(
+                task=task,
+                plan=self._plan,
+                number=number,
+                of=len(sharded),
+                parts=parts[number - 1],
+                files=len(orders),
+                bytes=sum(self._orders[order].size for order in orders),
+            )
+            for number, orders in enumerate(sharded, 1)
+        ]
         plan = PlanRef(
             listing=self._listing,
             plan=self._plan,
             parts=self._parts,
             batches=len(batches),
             base=base,
-            counts=+self._counts,
+            counts=dict(+self._counts),
             copy_files=sum(batch.files for batch in batches),
             copy_bytes=sum(batch.bytes for batch in batches),
         )
@@ -157,19 +175,21 @@ class _Planner:
         )
         return plan, batches
 
-    async def _write_batch(self, number: int, of: int, orders: Sequence[CopyOrder]) -> BatchRef:
-        async with PartWriter[CopyOrder](self._store, batch_prefix(self._plan, number), PART_ROWS) as writer:
-            for order in orders:
-                await writer.write(order)
-        return BatchRef(
-            task=self._listing.task,
-            plan=self._plan,
-            number=number,
-            of=of,
-            parts=writer.parts,
-            files=len(orders),
-            bytes=sum(order.item.size or 0 for order in orders),
-        )
+    async def _deal(self, sharded: Sequence[Sequence[int]]) -> list[int]:
+        """Write each order into its batch; the number of parts of each batch."""
+        batch_of = {order: number for number, orders in enumerate(sharded, 1) for order in orders}
+        async with AsyncExitStack() as stack:
+            writers = [
+                await stack.enter_async_context(
+                    PartWriter[CopyOrder](self._store, batch_prefix(self._plan, number), PART_ROWS)
+                )
+                for number in range(1, len(sharded) + 1)
+            ]
+            position = 0
+            async for order in read_parts(self._store, self._orders_prefix, CopyOrder, parts=self._order_parts):
+                await writers[batch_of[position] - 1].write(order)
+                position += 1
+        return [writer.parts for writer in writers]
 
     async def _newest(self) -> tuple[dict[str, Node], dict[str, int]]:
         """The listing's items without their bulk, and the position in the listing at which the newest of each is."""
@@ -201,3 +221,8 @@ class _Planner:
         }
         self._counts.update(counts)
         return wanted
+
+
+def _size(order: CopyOrder) -> int:
+    """What a batch is charged for an order: of a native Drive tells a size that is near that of its export."""
+    return order.item.size or 0

@@ -40,7 +40,7 @@ class _Batch(Generic[Order]):
 def make_batches(
     orders: Sequence[Sized[Order]], *, batch_files: int, batch_bytes: int, max_batches: int
 ) -> list[list[Order]]:
-    """Spread orders over batches, largest first.
+    """Spread orders over batches.
 
     Each order goes to the cheapest batch. When that one has no room, a further batch is opened; once there are
     ``max_batches``, batches grow instead. A file larger than ``batch_bytes`` has a batch of its own while there are

@@ -58,6 +58,8 @@ async def copy_batch(
     """
     prefix = batch_prefix(batch.plan, batch.number)
     orders = [order async for order in read_parts(store, prefix, CopyOrder, parts=batch.parts)]
+    # Largest first: a large file that begins last would keep the task waiting for itself alone.
+    orders.sort(key=lambda order: (-(order.item.size or 0), order.item.id, order.format))
     recorded = await _recorded(store, batch) if resume else {}
     copier = ContentCopier(drive, store, clock=clock, instant=parse_instant(batch.task.instant), reads=reads)
     log.info("%s%s", batch.label, ": looking for what is missing" if resume else "")

@@ -68,6 +68,13 @@ async def test_all_files_of_a_batch_are_copied_and_recorded():
     assert len(await results_of(store, batch)) == len(seen) == 21
 
 
+async def test_the_largest_file_comes_first():
+    drive, store = FakeDrive(*(file(f"{n}", bytes(n), id=f"f{n}") for n in range(1, 9))), MemoryBlobStore()
+    _, run = await planned(drive, store)
+    await run(resume=False, in_flight=1)
+    assert list(drive.reads) == [f"f{n}" for n in range(8, 0, -1)]
+
+
 async def test_no_more_files_at_once_than_allowed():
     drive, store = FakeDrive(*files(30), piece=1), MemoryBlobStore()
     _, run = await planned(drive, store)
