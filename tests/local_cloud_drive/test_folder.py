@@ -227,3 +227,14 @@ def test_an_unreadable_folder_and_file_do_not_break_the_listing(serve, disk, eve
     folder = listed(server, everything)["deep"]["id"]
     seen = server.client(ANN).files().get(fileId=folder, fields="capabilities/canListChildren").execute()
     assert seen == {"capabilities": {"canListChildren": False}}
+
+
+def test_checksums_are_not_computed_again_after_a_restart(serve, disk, everything, monkeypatch):
+    first = serve()
+    before = listed(first, everything)
+    assert listed(first, everything) == before
+    first.run(first.server.stop())
+    from include.local_cloud.drive.backends.folder import DiskContent
+
+    monkeypatch.setattr(DiskContent, "read", lambda *_: pytest.fail("the file was read again"))
+    assert listed(serve(), everything) == before

@@ -15,11 +15,11 @@ from include.local_cloud.drive import ANN, BOB
 def fetch(drive):
     """A plain GET of one file's bytes: (status, headers, body)."""
 
-    def get(file_id, email=ANN, scopes=(), query="", **headers):
+    def get(file_id, email=ANN, scopes=(), query="", timeout=10, **headers):
         headers["Authorization"] = f"Bearer {drive.server.token(email, *scopes)}"
         url = f"{drive.url}/drive/v3/files/{file_id}?alt=media{query}"
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
+            with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout) as answer:
                 return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -154,3 +154,22 @@ def test_shared_drive_bytes_need_supports_all_drives(drive, fetch):
     item = drive.named("team.bin").id
     assert fetch(item)[0] == 404
     assert fetch(item, query="&supportsAllDrives=true")[0] == 200
+
+
+def test_a_body_can_stall(drive, fetch):
+    item = drive.named("several megabytes.zip").id
+    drive.faults({"kind": "stall", "files": [item], "at": 1_000_000, "seconds": 30})
+    with pytest.raises(TimeoutError):
+        fetch(item, timeout=1)
+
+
+def test_a_cut_ends_a_connection_that_would_be_kept_alive(drive):
+    item = drive.named("several megabytes.zip").id
+    drive.faults({"kind": "cut", "files": [item], "at": 2_000_000, "count": 1})
+    connection = http.client.HTTPConnection(drive.url.removeprefix("http://"), timeout=10)
+    headers = {"Authorization": f"Bearer {drive.server.token(ANN)}"}
+    connection.request("GET", f"/drive/v3/files/{item}?alt=media", headers=headers)
+    with pytest.raises(http.client.IncompleteRead) as caught:
+        connection.getresponse().read()
+    assert len(caught.value.partial) == 2_000_000
+    connection.close()

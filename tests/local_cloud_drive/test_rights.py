@@ -294,3 +294,20 @@ def test_a_wrong_fault_is_refused_instead_of_ignored(drive, body):
         drive.admin("faults", body)
     with caught.value as error:
         assert error.code == 400
+
+
+def test_a_call_can_hang_and_then_fail(drive, ann):
+    import time
+
+    drive.faults({"kind": "hang", "seconds": 0.5, "count": 1})
+    start = time.monotonic()
+    with pytest.raises(HttpError, match="503"):
+        ann.files().list().execute()
+    assert time.monotonic() - start >= 0.5
+
+
+def test_the_token_endpoint_can_be_down(drive, account):
+    credentials = service_account.Credentials.from_service_account_file(account, scopes=[READONLY]).with_subject(ANN)
+    drive.faults({"kind": "error", "routes": ["token"], "status": 400, "reason": "invalid_grant", "message": "no"})
+    with pytest.raises(google.auth.exceptions.RefreshError, match="invalid_grant"):
+        credentials.refresh(google.auth.transport.requests.Request())

@@ -23,12 +23,13 @@ from include.local_cloud.drive.formats import EXTENSIONS
 
 # A grey pixel; JPEG has no form that is worth writing by hand.
 _JPEG = base64.b64decode(
-    "/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAP//////////////////////////////////////////////////////////////////////////////////"
-    "////wgALCAABAAEBAREA/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAAgBAQABPxA="
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAP//////////////////////////////////////////////////////////////////////////////////"
+    "////wAALCAABAAEBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAAP/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AP//Z"
 )
 _PDF_PAGE = (
     b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R "
-    b"/Resources << /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>"
+    b"/Resources << /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica "
+    b"/Encoding /WinAnsiEncoding >> >> >> >>"
 )
 _EPUB_CONTAINER = (
     '<?xml version="1.0"?><container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
@@ -119,11 +120,11 @@ def _script(title: str, lines: list[str]) -> bytes:
 
 
 def _pdf(lines: list[str], moment: int, noise: bytes) -> bytes:
-    """One page; the text in Latin-1, the padding as an object that nothing refers to."""
+    """One page; the text in Windows-1252, the padding as an object that nothing refers to."""
 
     def line(text: str) -> bytes:
         safe = text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
-        return b"(" + safe.encode("latin-1", "replace") + b") Tj T*"
+        return b"(" + safe.encode("cp1252", "replace") + b") Tj T*"
 
     drawing = b"BT /F1 12 Tf 14 TL 50 780 Td " + b" ".join(map(line, lines)) + b" ET"
     created = f"{datetime.fromtimestamp(moment / 1000, UTC):%Y%m%d%H%M%S}"
@@ -157,13 +158,20 @@ def _epub(title: str, lines: list[str], mime_type: str, moment: int) -> dict[str
         '<metadata xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:identifier id="id">local</dc:identifier>'
         f"<dc:title>{escape(title)}</dc:title><dc:language>en</dc:language>"
         f'<meta property="dcterms:modified">{to_text(moment)[:19]}Z</meta></metadata><manifest>'
-        '<item id="t" href="text.xhtml" media-type="application/xhtml+xml" properties="nav"/></manifest>'
+        '<item id="t" href="text.xhtml" media-type="application/xhtml+xml"/>'
+        '<item id="n" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/></manifest>'
         '<spine><itemref idref="t"/></spine></package>'
+    )
+    contents = (
+        '<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops"><head><title>Contents'
+        '</title></head><body><nav epub:type="toc"><ol><li><a href="text.xhtml">'
+        f"{escape(title)}</a></li></ol></nav></body></html>"
     )
     return {
         "mimetype": mime_type,
         "META-INF/container.xml": _EPUB_CONTAINER,
         "book.opf": package,
+        "nav.xhtml": contents,
         "text.xhtml": _html(title, lines),
     }
 

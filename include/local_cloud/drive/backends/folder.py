@@ -77,6 +77,7 @@ class FolderBackend:
         """Look again."""
         async with self._lock:
             found = await asyncio.to_thread(scan, self.root)
+            self.ledger.flush()
             self.update(found)
 
     async def check(self, item: Item) -> None:

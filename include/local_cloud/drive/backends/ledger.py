@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS digests (
     PRIMARY KEY (device, inode, size, mtime_ns, algorithm)) WITHOUT ROWID;
 """
 Key = tuple[int, int, int, int]
+GROUP = 1_000
 
 
 @dataclass(slots=True, init=False)
@@ -51,6 +52,7 @@ class Ledger:
         self._connection.executescript(_SCHEMA)
         rows = self._connection.execute("SELECT device, inode, size, mtime_ns, algorithm, value FROM digests")
         self._digests: dict[Key, dict[str, str]] = {}
+        self._unwritten: list[tuple[object, ...]] = []
         for *key, algorithm, value in rows:
             self._digests.setdefault((key[0], key[1], key[2], key[3]), {})[algorithm] = value
 
@@ -89,13 +91,23 @@ class Ledger:
         return self._digests.get(key, {})
 
     def remember(self, key: Key, digests: dict[str, str]) -> None:
-        """Keep checksums."""
-        with self._lock, self._connection:
+        """Keep checksums. They are written in groups: a lost one is only computed again."""
+        with self._lock:
             self._digests[key] = dict(digests)
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO digests VALUES (?,?,?,?,?,?)",
-                [(*key, algorithm, value) for algorithm, value in digests.items()],
-            )
+            self._unwritten += [(*key, algorithm, value) for algorithm, value in digests.items()]
+            if len(self._unwritten) >= GROUP:
+                self._write()
+
+    def flush(self) -> None:
+        """Write what is not written yet."""
+        with self._lock:
+            self._write()
+
+    def _write(self) -> None:
+        if self._unwritten:
+            with self._connection:
+                self._connection.executemany("INSERT OR REPLACE INTO digests VALUES (?,?,?,?,?,?)", self._unwritten)
+            self._unwritten.clear()
 
 
 def _row(path: str, known: Known) -> tuple[object, ...]:
