@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow.providers.microsoft.azure.hooks.wasb import WasbAsyncHook
 from azure.storage.blob.aio import BlobServiceClient
 
 from drive_backup_airflow.vault import ExplainedConnections
 from include.drive_backup.blob.azure import AzureBlobStore
+from include.drive_backup.blob.calls import CallSettings
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import ConfigError
+from include.drive_backup.pacing import Backoff
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+#: What Azure allows (REST reference, "Naming and referencing containers, blobs, and metadata").
+_CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*")
+_PREFIX = "extra__wasb__"
 
 
 class DriveBackupBlobHook(ExplainedConnections, WasbAsyncHook):
     """Turns a connection of type ``wasb`` into a container.
 
-    Key, connection string, SAS, service principal, managed identity: the provider's hook decides, in its order. Further
-    keys of the extra go to the SDK's client.
+    Key, connection string, SAS, service principal, managed identity: the provider's hook decides, in its order. Of the
+    extra's further keys, ``retry_total``, ``initial_backoff``, ``connection_timeout`` and ``read_timeout`` (seconds)
+    set how often and how long we try; all others go to the SDK's client.
 
     :param blob_conn_id: the connection.
     :param container: the container's name.
@@ -33,22 +47,88 @@ class DriveBackupBlobHook(ExplainedConnections, WasbAsyncHook):
         """Open the container; closes client and credential at the end. Nothing is sent yet.
 
         :raises SecretMissingError: the connection is defined nowhere.
-        :raises ConfigError: the connection's fields make no client.
+        :raises ConfigError: the connection's fields make no client, or lead to another account than they say.
         """
+        if not _CONTAINER.fullmatch(self.container):
+            raise ConfigError(
+                f"'{self.container}' is no name for a Blob container. Use 3 to 63 lower-case letters, digits and "
+                "single dashes, e.g. drive-backup."
+            )
         # The provider looks the connection up by itself, without an explanation when that fails.
-        await self.aget_connection(self.conn_id)
+        connection = await self.aget_connection(self.conn_id)
+        extra = _extra(connection)
+        if not extra.get("connection_string"):
+            _check_host(connection, extra)
+        settings = _settings(connection, extra)
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(await self._client())
-            credential = client.credential
-            if hasattr(credential, "close"):
-                stack.push_async_callback(credential.close)
-            yield AzureBlobStore(client.get_container_client(self.container), SystemClock())
+            if hasattr(client.credential, "close"):
+                stack.push_async_callback(client.credential.close)
+            yield AzureBlobStore(client.get_container_client(self.container), SystemClock(), settings)
 
     async def _client(self) -> BlobServiceClient:
         try:
-            return await self.get_async_conn()
+            client = await self.get_async_conn()
         except (ValueError, TypeError, AttributeError) as error:
             raise ConfigError(
-                f"The Airflow connection '{self.conn_id}' makes no Blob client: {error}. Check its connection string, "
+                f"The Airflow connection '{self.conn_id}' makes no Blob client: {error} Check its connection string, "
                 "or its host (https://<account>.blob.core.windows.net), login and key."
             ) from error
+        if client.credential is None and "?" not in client.url:
+            await client.close()
+            raise ConfigError(
+                f"The connection string of the Airflow connection '{self.conn_id}' has neither AccountKey nor "
+                "SharedAccessSignature. Copy the whole string from the storage account's page 'Access keys'."
+            )
+        return client
+
+
+def _extra(connection: Connection) -> dict[str, Any]:
+    try:
+        extra = json.loads(connection.extra or "{}")
+    except ValueError as error:
+        raise ConfigError(
+            f"The extra of connection '{connection.conn_id}' is no JSON ({error}). Correct it."
+        ) from error
+    return {key.removeprefix(_PREFIX): value for key, value in extra.items()}
+
+
+def _check_host(connection: Connection, extra: dict[str, Any]) -> None:
+    """Refuse hosts that the provider's ``parse_blob_account_url`` silently turns into another account's."""
+    host = connection.host or ""
+    if str(extra.get("sas_token") or "").startswith("https"):
+        return
+    if not host and not connection.login:
+        raise ConfigError(
+            f"The Airflow connection '{connection.conn_id}' names no storage account. Set its login to the account's "
+            "name, its host to https://<account>.blob.core.windows.net, or a connection_string in its extra."
+        )
+    name = urlsplit(host if "//" in host else f"//{host}").netloc
+    if host and ("." not in name or len(name.partition(".")[0]) > 24):
+        raise ConfigError(
+            f"The Airflow connection '{connection.conn_id}' has the host '{host}', which Airflow's Azure provider "
+            "takes for something else, because it has no dot or its first part more than 24 characters. Put a "
+            "connection_string with a BlobEndpoint into its extra instead."
+        )
+
+
+def _settings(connection: Connection, extra: dict[str, Any]) -> CallSettings:
+    usual = CallSettings()
+
+    def number(key: str, default: float) -> float:
+        try:
+            return max(0.0, float(extra.get(key, default)))
+        except (TypeError, ValueError):
+            raise ConfigError(
+                f"'{key}' in the extra of connection '{connection.conn_id}' is {extra[key]!r}; write a number."
+            ) from None
+
+    return CallSettings(
+        backoff=Backoff(
+            attempts=1 + int(number("retry_total", usual.backoff.attempts - 1)),
+            first=number("initial_backoff", usual.backoff.first),
+            cap=usual.backoff.cap,
+        ),
+        connection_timeout=number("connection_timeout", usual.connection_timeout),
+        read_timeout=number("read_timeout", usual.read_timeout),
+    )

@@ -1,0 +1,158 @@
+"""From an Airflow connection to an open container: every way to authenticate, and a sentence for each mistake."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from azure.core.credentials import AzureSasCredential
+from azure.identity.aio import ClientSecretCredential, DefaultAzureCredential
+
+from drive_backup_airflow.hooks.blob import DriveBackupBlobHook
+from include.drive_backup.errors import (
+    ConfigError,
+    ContainerMissingError,
+    CredentialsError,
+    SecretMissingError,
+    ServiceUnavailableError,
+)
+
+KEY = "c2VjcmV0" * 4
+AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+
+@pytest.fixture
+def connect(monkeypatch):
+    """Define the connection and make the hook."""
+
+    def connect(container="drive-backup", **fields):
+        monkeypatch.setenv("AIRFLOW_CONN_BLOB_TEST", json.dumps({"conn_type": "wasb", **fields}))
+        return DriveBackupBlobHook("blob_test", container)
+
+    return connect
+
+
+def endpoint_of(azurite):
+    return dict(part.split("=", 1) for part in azurite.split(";") if part)["BlobEndpoint"]
+
+
+@pytest.mark.integration
+async def test_a_connection_string_opens_the_container(connect, azurite, azurite_container):
+    hook = connect(azurite_container, extra={"connection_string": azurite})
+    async with hook.store() as store:
+        await store.ensure_container(create=False)
+        assert await store.put("a", b"x")
+        assert await store.read("a") == b"x"
+        assert (store.account, store.container) == ("devstoreaccount1", azurite_container)
+        assert store.url == f"{endpoint_of(azurite)}/{azurite_container}"
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("field", ["password", "shared_access_key", "account_key"])
+async def test_an_account_key_opens_the_container(connect, azurite, azurite_container, field):
+    fields = {"password": AZURITE_KEY} if field == "password" else {"extra": {field: AZURITE_KEY}}
+    async with connect(
+        azurite_container, host=endpoint_of(azurite), login="devstoreaccount1", **fields
+    ).store() as store:
+        assert await store.put("a", b"x")
+
+
+@pytest.mark.integration
+async def test_a_wrong_key_is_a_credentials_error(connect, azurite, azurite_container):
+    hook = connect(azurite_container, host=endpoint_of(azurite), login="devstoreaccount1", password=KEY)
+    async with hook.store() as store:
+        with pytest.raises(CredentialsError):
+            await store.ensure_container(create=True)
+
+
+@pytest.mark.integration
+async def test_a_container_that_is_not_there_says_so(connect, azurite):
+    async with connect("no-such-container", extra={"connection_string": azurite}).store() as store:
+        with pytest.raises(ContainerMissingError, match="no-such-container"):
+            await store.ensure_container(create=False)
+
+
+HOST = "https://account.blob.core.windows.net"
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"extra": {"sas_token": "sv=1&sig=SECRET"}}, AzureSasCredential),
+        ({"password": "app secret", "extra": {"tenant_id": "contoso"}}, ClientSecretCredential),
+        ({"extra": {}}, DefaultAzureCredential),
+        ({"extra": {"managed_identity_client_id": "1"}}, DefaultAzureCredential),
+    ],
+)
+async def test_the_credential_is_of_the_kind_that_the_fields_say_and_is_closed(connect, monkeypatch, fields, kind):
+    closed = []
+    if hasattr(kind, "close"):
+        monkeypatch.setattr(kind, "close", lambda self: _note(closed, self))
+    hook = connect(host=HOST, login="account", **fields)
+    async with hook.store() as store:
+        credential = store._container.credential
+        assert isinstance(credential, kind)
+        assert store.url == f"{HOST}/drive-backup"
+    assert not hasattr(kind, "close") or credential in closed
+
+
+async def _note(closed, credential):
+    closed.append(credential)
+
+
+async def test_the_login_alone_names_the_account(connect):
+    async with connect(login="account", password=KEY).store() as store:
+        assert store.url == f"{HOST}/drive-backup"
+
+
+async def test_a_whole_sas_url_is_taken_and_its_signature_kept_out_of_sight(connect):
+    async with connect(extra={"sas_token": f"{HOST}/?sv=1&sig=SECRET"}).store() as store:
+        assert store.url == f"{HOST}/drive-backup"
+
+
+async def test_a_connection_that_is_nowhere_is_a_missing_secret():
+    with pytest.raises(SecretMissingError, match="blob_nowhere"):
+        async with DriveBackupBlobHook("blob_nowhere", "drive-backup").store():
+            pass
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ({"extra": {"connection_string": "nonsense"}}, "connection string"),
+        ({"extra": {"connection_string": "AccountName=a"}}, "connection string"),
+        ({}, "names no storage account"),
+        ({"host": "http://azurite:10000/devstoreaccount1", "login": "a", "password": KEY}, "no dot"),
+        ({"host": "localhost", "login": "a", "password": KEY}, "no dot"),
+        ({"host": "https://account-with-a-long-name-secondary.blob.core.windows.net", "password": KEY}, "24"),
+        ({"login": "account", "extra": "{"}, "no JSON"),
+        ({"login": "account", "password": KEY, "extra": {"retry_total": "many"}}, "write a number"),
+    ],
+)
+async def test_a_wrong_field_is_a_sentence(connect, fields, what):
+    with pytest.raises(ConfigError, match=what):
+        async with connect(**fields).store():
+            pass
+
+
+@pytest.mark.parametrize("name", ["ab", "Upper", "a--b", "-a-", "a_b", "x" * 64, "a/b"])
+async def test_a_name_that_no_container_has_is_refused(connect, name):
+    with pytest.raises(ConfigError, match="no name for a Blob container"):
+        async with connect(name, login="account", password=KEY).store():
+            pass
+
+
+async def test_a_key_that_is_no_key_is_a_credentials_error(connect):
+    extra = {"retry_total": 0, "initial_backoff": 0}
+    hook = connect(host="http://127.0.0.1:9/account", login="account", password="not base64!", extra=extra)
+    async with hook.store() as store:
+        with pytest.raises(CredentialsError, match="Check the key"):
+            await store.head("a")
+
+
+async def test_the_connection_says_how_long_to_try(connect):
+    extra = {"retry_total": 1, "initial_backoff": 0.01, "connection_timeout": 1, "read_timeout": 1}
+    hook = connect(host="http://127.0.0.1:9/account", login="account", password=KEY, extra=extra)
+    async with hook.store() as store:
+        with pytest.raises(ServiceUnavailableError, match="no connection"):
+            await store.head("a")
