@@ -43,7 +43,8 @@ def test_every_connection_is_one_that_its_client_takes(environment):
         Connection(conn_id="events", conn_type=events["conn_type"], extra=json.dumps(events["extra"]))
     )
     hub = EventHubProducerClient.from_connection_string(settings.connection_string)
-    assert (hub.eventhub_name, hub.fully_qualified_namespace) == ("drive-backup", "eventhubs")
+    assert "Endpoint=sb://eventhubs;" in settings.connection_string
+    assert hub.eventhub_name == "drive-backup"
     assert made["drive_backup_google"]["extra"]["api_endpoint"] == "http://drive:8090"
 
 
