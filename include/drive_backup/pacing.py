@@ -124,8 +124,9 @@ class QuotaLimiter:
         burst: float = 2.0,
     ) -> None:
         self._clock = clock
-        self._units = _Meter(units_per_minute / 60, burst) if units_per_minute else None
-        self._queries = _Meter(queries_per_minute / 60, burst) if queries_per_minute else None
+        # The burst comes out of the minute's budget, so that no minute gets more, not even the first.
+        self._units = _Meter(units_per_minute / (60 + burst), burst) if units_per_minute else None
+        self._queries = _Meter(queries_per_minute / (60 + burst), burst) if queries_per_minute else None
         self._pace = 1.0
         self._changed = float("-inf")
         self._paused_until = float("-inf")

@@ -15,6 +15,7 @@ import msgspec
 from yarl import URL
 
 from include.drive_backup.drive.errors import UnexpectedAnswerError, error_from
+from include.drive_backup.drive.hosts import may_have_token, proxy_for
 from include.drive_backup.drive.tokens import Tokens
 from include.drive_backup.errors import DriveBackupError, RateLimitError, ServiceUnavailableError
 from include.drive_backup.model import ApiUse
@@ -30,7 +31,6 @@ GET_UNITS = 5
 LIST_UNITS = 100
 DOWNLOAD_UNITS = 200
 
-_GOOGLE = (".google.com", ".googleapis.com", ".googleusercontent.com")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 8
 #: google-auth renews twice for one request (``google.auth.transport.DEFAULT_MAX_REFRESH_ATTEMPTS``). Once more: the
@@ -97,7 +97,6 @@ class DriveClient:
             cookie_jar=aiohttp.DummyCookieJar(),
             read_bufsize=512 * 1024,
             max_field_size=32 * 1024,
-            trust_env=True,
         )
         return self
 
@@ -219,9 +218,11 @@ class DriveClient:
             raise RuntimeError("use DriveClient as an async context manager")
         for _ in range(_MAX_REDIRECTS):
             allowed = headers
-            if self._may_have_token(url):
+            if may_have_token(url, self._base):
                 allowed = {**headers, **self._tokens.headers, "Authorization": f"Bearer {token}"}
-            response = await self._session.request(method, url, headers=allowed, allow_redirects=False)
+            response = await self._session.request(
+                method, url, headers=allowed, allow_redirects=False, proxy=proxy_for(url)
+            )
             location = response.headers.get("Location")
             if response.status not in _REDIRECTS or not location:
                 return response
@@ -229,13 +230,6 @@ class DriveClient:
             # Signed URLs must arrive as they were given: no re-quoting.
             url = response.url.join(URL(location, encoded=location.isascii()))
         raise aiohttp.TooManyRedirects(response.request_info, response.history)
-
-    def _may_have_token(self, url: URL) -> bool:
-        """Google's hosts over https, and the host of ``api_endpoint`` by its own scheme or better."""
-        host = url.host or ""
-        if host == self._base.host:
-            return url.scheme in {self._base.scheme, "https"}
-        return url.scheme == "https" and (f".{host}").endswith(_GOOGLE)
 
 
 def _headers(encoding: str, resource_keys: str | None) -> dict[str, str]:

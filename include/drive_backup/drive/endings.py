@@ -25,13 +25,15 @@ class Ending:
 
     def __init__(self) -> None:
         self._head = b""
-        self._tail = b""
+        self._tail = bytearray()
 
     def see(self, piece: bytes) -> None:
         """Take note of the next piece."""
         if len(self._head) < _HEAD:
             self._head = (self._head + piece)[:_HEAD]
-        self._tail = (self._tail + piece)[-_TAIL:]
+        self._tail += piece
+        if len(self._tail) > 4 * _TAIL:  # rarely, so that small pieces stay cheap
+            del self._tail[:-_TAIL]
 
     def is_missing(self) -> bool:
         """Whether the body began as a format that we know and does not end as it."""

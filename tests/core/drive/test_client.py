@@ -6,9 +6,11 @@ import asyncio
 import logging
 
 import pytest
+from yarl import URL
 
-from include.drive_backup.drive.client import DriveClient, DriveSettings
+from include.drive_backup.drive.client import DriveSettings
 from include.drive_backup.drive.errors import UnexpectedAnswerError
+from include.drive_backup.drive.hosts import may_have_token
 from include.drive_backup.drive.source import GoogleDrive
 from include.drive_backup.errors import (
     CredentialsError,
@@ -222,6 +224,30 @@ async def test_redirects_in_a_circle_end(drive: GoogleDrive, server: ScriptedSer
         await content(drive, Item.from_resource(ITEM))
 
 
+async def test_a_proxy_of_the_environment_is_used(
+    monkeypatch: pytest.MonkeyPatch, server: ScriptedServer, clock: FakeClock, tokens: FakeTokens
+) -> None:
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.setenv("no_proxy", "direct.example.com")
+    server.on(FILE, ok(ITEM))
+    async with GoogleDrive(
+        tokens, limiter=QuotaLimiter(clock), clock=clock, api_endpoint="http://drive.example.com"
+    ) as drive:
+        assert (await drive.get_item("f1")).id == "f1"
+    assert server.requests[0].host == "drive.example.com"
+
+    async with GoogleDrive(
+        tokens,
+        limiter=QuotaLimiter(clock),
+        clock=clock,
+        api_endpoint="http://direct.example.com:9",
+        settings=DriveSettings(attempts=1),
+    ) as drive:
+        with pytest.raises(ServiceUnavailableError):
+            await drive.get_item("f1")
+    assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize(
     ("url", "allowed"),
     [
@@ -237,20 +263,12 @@ async def test_redirects_in_a_circle_end(drive: GoogleDrive, server: ScriptedSer
         ("https://cdn.example.com/x", False),
     ],
 )
-def test_who_may_have_the_token(url: str, allowed: bool, clock: FakeClock, tokens: FakeTokens) -> None:
-    from yarl import URL
-
-    client = DriveClient(
-        tokens, limiter=QuotaLimiter(clock), clock=clock, api_endpoint="http://drive.example.com:8080/drive/v3/"
-    )
-    assert client._may_have_token(URL(url)) is allowed
+def test_who_may_have_the_token(url: str, allowed: bool) -> None:
+    assert may_have_token(URL(url), URL("http://drive.example.com:8080")) is allowed
 
 
-def test_over_https_the_token_never_goes_out_in_clear(clock: FakeClock, tokens: FakeTokens) -> None:
-    from yarl import URL
-
-    client = DriveClient(tokens, limiter=QuotaLimiter(clock), clock=clock)
-    assert not client._may_have_token(URL("http://www.googleapis.com/x"))
+def test_over_https_the_token_never_goes_out_in_clear() -> None:
+    assert not may_have_token(URL("http://www.googleapis.com/x"), URL("https://www.googleapis.com"))
 
 
 async def test_a_slow_download_of_any_length_is_not_cut_by_a_total_time_limit(
