@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from include.local_cloud.eventhubs.codec import CodecError, Described, Symbol, Timestamp, UInt, ULong
+from include.local_cloud.eventhubs.codec import CodecError, Symbol, Timestamp, UInt, ULong
 from include.local_cloud.eventhubs.frames import (
     ACCEPTED,
     AmqpError,
@@ -104,6 +104,7 @@ class IncomingLink(Link):
         self._credit = 0
         self._first: Transfer | None = None
         self._pieces: list[bytes] = []
+        self._size = 0
 
     def open(self) -> None:
         """Confirm and give credit."""
@@ -118,18 +119,21 @@ class IncomingLink(Link):
     def on_transfer(self, transfer: Transfer, payload: bytes) -> None:
         """Keep a piece; take the message when it is whole."""
         if transfer.aborted:
-            self._first, self._pieces = None, []
+            self._start_over()
             return
         self._first = self._first or transfer
-        self._pieces.append(payload)
+        self._size += len(payload)
+        if self._size <= MAX_MESSAGE:  # the rest of one that is too large is only counted
+            self._pieces.append(payload)
         if not transfer.more:
             self._complete(self._first, transfer)
 
     def _complete(self, first: Transfer, last: Transfer) -> None:
-        body, self._first, self._pieces = b"".join(self._pieces), None, []
+        body, size = b"".join(self._pieces), self._size
+        self._start_over()
         self._count += 1
         self._credit -= 1
-        error = self._take(first, body)
+        error = self._take(first, body, size)
         if not (first.settled or last.settled):
             state = rejected(error) if error else ACCEPTED
             self.session.send(
@@ -138,11 +142,14 @@ class IncomingLink(Link):
         if self._credit <= CREDIT // 2:
             self._grant()
 
-    def _take(self, first: Transfer, body: bytes) -> AmqpError | None:
-        if len(body) > MAX_MESSAGE:
+    def _start_over(self) -> None:
+        self._first, self._pieces, self._size = None, [], 0
+
+    def _take(self, first: Transfer, body: bytes, size: int) -> AmqpError | None:
+        if size > MAX_MESSAGE:
             return AmqpError(
                 "amqp:link:message-size-exceeded",
-                f"The received message (delivery-id:{first.delivery_id}, size:{len(body)} bytes) exceeds the limit "
+                f"The received message (delivery-id:{first.delivery_id}, size:{size} bytes) exceeds the limit "
                 f"({MAX_MESSAGE} bytes) currently allowed on the link.",
             )
         try:
@@ -178,7 +185,7 @@ class OutgoingLink(Link):
         """The peer gives credit."""
         seen = self._count if flow.delivery_count is None else int(flow.delivery_count)
         if flow.link_credit is not None:
-            self.credit = (seen + int(flow.link_credit) - self._count) & 0xFFFFFFFF
+            self.credit = max(0, distance(self._count, seen) + int(flow.link_credit))
         self.wake()
         if flow.drain:
             self._count, self.credit = self._count + self.credit, 0
@@ -277,13 +284,7 @@ class ConsumerLink(OutgoingLink):
         }
 
 
-def terminus_address(terminus: Any) -> str:
-    """The address of a source or target; empty when there is none."""
-    fields = terminus.value if isinstance(terminus, Described) else None
-    return str(fields[0]) if fields and fields[0] else ""
-
-
-def terminus_filters(source: Any) -> dict[Any, Any] | None:
-    """The filter set of a source (its eighth field)."""
-    fields = source.value if isinstance(source, Described) else []
-    return fields[7] if len(fields) > 7 else None
+def distance(start: int, end: int) -> int:
+    """How far ``end`` is beyond ``start``, for counters that wrap at 32 bits (RFC 1982); negative when it is behind."""
+    gap = (end - start) & 0xFFFFFFFF
+    return gap - (1 << 32) if gap >> 31 else gap

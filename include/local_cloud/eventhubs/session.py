@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
-from include.local_cloud.eventhubs.address import NODES, Address, parse_address
+from include.local_cloud.eventhubs.address import NODES, Address, parse_address, terminus_address, terminus_filters
 from include.local_cloud.eventhubs.auth import Authority, Claims
 from include.local_cloud.eventhubs.codec import UInt
 from include.local_cloud.eventhubs.frames import AmqpError, Attach, Begin, Detach, Flow, Transfer, frame
@@ -17,8 +17,7 @@ from include.local_cloud.eventhubs.links import (
     IncomingLink,
     Link,
     ReplyLink,
-    terminus_address,
-    terminus_filters,
+    distance,
 )
 from include.local_cloud.eventhubs.message import parse_request, unpack
 from include.local_cloud.eventhubs.nodes import find_hub, manage, put_token
@@ -120,7 +119,7 @@ class ServerSession:
     def on_flow(self, flow: Flow) -> None:
         """The peer tells its windows, and perhaps a link's credit."""
         seen = 0 if flow.next_incoming_id is None else int(flow.next_incoming_id)
-        self._window = (seen + int(flow.incoming_window) - self._next_outgoing) & 0xFFFFFFFF
+        self._window = max(0, distance(self._next_outgoing, seen) + int(flow.incoming_window))
         if flow.handle is None:
             self.wake()
             if flow.echo:
