@@ -1,0 +1,191 @@
+"""One local cloud and one Airflow for all tests of this folder, started like the demo's, stopped whatever happens."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from azure.keyvault.secrets import SecretClient
+from azure.storage.blob import ContainerClient
+
+from include.demo.config import write_config
+from include.demo.drive import admin, open_quota
+from include.demo.events import read_events
+from include.demo.world import DAG_ID, World, free_port
+from include.drive_backup.blob.names import parse_snapshot
+
+CONTAINER = "drive-backup"
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.integration)
+
+
+class Backups:
+    """What the tests do with the world, and what they look at."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.api = world.api
+        self.drive = world.cloud.urls["drive"]
+        self.container = ContainerClient.from_connection_string(world.cloud.blob_connection_string, CONTAINER)
+
+    def admin(self, path, body=None):
+        return admin(self.drive, path, body)
+
+    def clear_faults(self):
+        requests.delete(f"{self.drive}/_admin/faults", timeout=10).raise_for_status()
+
+    def downloads(self):
+        """How often each file's bytes were asked for, by file id."""
+        return self.admin("stats")["downloads"]
+
+    def create(self, name, **edit):
+        return self.admin("edit", {"action": "create", "name": name, **edit})
+
+    def clear(self, run_id):
+        """Clear all of a run's tasks, as the button in the UI does."""
+        body = {"dag_run_id": run_id, "dry_run": False, "only_failed": False, "reset_dag_runs": True}
+        self.api.call("POST", f"/dags/{DAG_ID}/clearTaskInstances", json=body)
+
+    def events(self, run_id, kind, timeout=20):
+        """Events of a run that a real consumer receives, of one kind."""
+
+        def of(events):
+            return [
+                event
+                for event in events
+                if event["data"]["run_id"] == run_id and event["type"] == f"dev.drivebackup.backup.{kind}"
+            ]
+
+        cloud = self.world.cloud
+        return of(read_events(cloud.events_connection_string, cloud.hub, lambda found: bool(of(found)), timeout))
+
+    def trigger(self, **conf):
+        return self.api.trigger(DAG_ID, conf)
+
+    def wait(self, run_id, timeout=240, dag_id=DAG_ID):
+        return self.api.wait_run(dag_id, run_id, timeout)["state"]
+
+    def run(self, **conf):
+        run_id = self.trigger(**conf)
+        return run_id, self.wait(run_id)
+
+    def task(self, run_id, task_id, map_index=None, dag_id=DAG_ID):
+        found = [task for task in self.api.tasks(dag_id, run_id) if task["task_id"] == task_id]
+        return next((t for t in found if map_index is None or t["map_index"] == map_index), None)
+
+    def wait_task(self, run_id, task_id, states, timeout=120):
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            task = self.task(run_id, task_id)
+            if task and task["state"] in states:
+                return task
+            time.sleep(0.2)
+        raise AssertionError(f"{task_id} did not become {states}: {self.api.tasks(DAG_ID, run_id)}")
+
+    def summary(self, run_id, map_index=0):
+        return self.api.xcom(DAG_ID, run_id, "commit_snapshot", map_index=map_index)
+
+    def lines(self, run_id, task_id, attempt=1, map_index=-1, dag_id=DAG_ID):
+        """What a person reads in a task's log: the messages, and whether there is a traceback."""
+        log = self.api.log(dag_id, run_id, task_id, attempt, map_index)
+        return [f"{line['event']} {line.get('exit_code', '')}".strip() for line in log], [
+            line for line in log if line.get("error_detail")
+        ]
+
+    def blobs(self, prefix):
+        return {blob.name: blob for blob in self.container.list_blobs(name_starts_with=prefix)}
+
+    def read(self, name):
+        return self.container.download_blob(name).readall()
+
+    def snapshots(self, source):
+        return [
+            name
+            for blob in self.blobs(f"snapshots/{source}/")
+            if (name := parse_snapshot(blob)) is not None and blob == name.manifest
+        ]
+
+    def put_secret(self, name, value):
+        """Write a secret into the vault with the real client; None deletes it."""
+        env = self.world.cloud.env
+        state = self.world.folder / "cloud" / "keyvault"
+        with SecretClient(
+            self.world.cloud.urls["keyvault"],
+            _Identity(env),
+            verify_challenge_resource=False,
+            connection_verify=str(state / "ca-bundle.pem"),
+        ) as client:
+            if value is None:
+                client.begin_delete_secret(name).wait()
+            else:
+                client.set_secret(name, json.dumps(value))
+
+    def get_secret(self, name):
+        env = self.world.cloud.env
+        state = self.world.folder / "cloud" / "keyvault"
+        with SecretClient(
+            self.world.cloud.urls["keyvault"],
+            _Identity(env),
+            verify_challenge_resource=False,
+            connection_verify=str(state / "ca-bundle.pem"),
+        ) as client:
+            return json.loads(client.get_secret(name).value)
+
+
+class _Identity:
+    def __init__(self, env):
+        self.env = env
+
+    def get_token(self, *scopes, **_):
+        from azure.core.credentials import AccessToken
+
+        answer = requests.get(
+            self.env["IDENTITY_ENDPOINT"],
+            params={"api-version": "2019-08-01", "resource": scopes[0].removesuffix("/.default")},
+            headers={"X-IDENTITY-HEADER": self.env["IDENTITY_HEADER"]},
+            timeout=10,
+        ).json()
+        return AccessToken(answer["access_token"], int(answer["expires_on"]))
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    # From early on, so that days of the past can be backfilled; paused until a test triggers.
+    config = write_config(folder / "drive_backup.yaml", start_date="2026-01-01", limits={"task_retries": 2})
+    made = World(folder, free_port(), config=config)
+    try:
+        made.start_cloud(timeout=600)
+        open_quota(made.cloud.urls["drive"])
+        made.start_airflow()
+        made.api.unpause(DAG_ID)
+        yield made
+    finally:
+        made.stop()
+        for name in ("cloud", "airflow"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def first_run(world):
+    """The scheduled run that unpausing starts, and after it a manual run over everything."""
+    backups = Backups(world)
+    deadline = time.monotonic() + 120
+    while not backups.api.runs(DAG_ID) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    for run in backups.api.runs(DAG_ID):
+        backups.wait(run["dag_run_id"])
+    return backups.run()
+
+
+@pytest.fixture
+def backups(world, first_run):
+    made = Backups(world)
+    yield made
+    made.clear_faults()
