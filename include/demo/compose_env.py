@@ -1,45 +1,43 @@
-"""``make env``: write ``.env`` for docker compose from ``.env.example``, with fresh secrets."""
+"""``make env``: write ``.env`` for docker compose, from ``.env.example`` with a fresh secret for each empty value."""
 
 from __future__ import annotations
 
 import base64
-import re
+import os
 import secrets
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from include.demo.airflow import ROOT
 
-MAKE: dict[str, Callable[[], str]] = {
-    "token": lambda: secrets.token_urlsafe(24),
-    "long-token": lambda: secrets.token_urlsafe(64),
-    "base64": lambda: base64.b64encode(secrets.token_bytes(64)).decode(),
-    "fernet": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-}
+
+def fresh(name: str) -> str:
+    """A new secret; Airflow wants its Fernet key as 32 bytes in URL-safe base64."""
+    if "FERNET" in name:
+        return base64.urlsafe_b64encode(os.urandom(32)).decode()
+    return secrets.token_urlsafe(64)
 
 
 def fill(example: str) -> str:
-    """The example with a secret behind every ``# generate: <kind>``."""
-    return re.sub(
-        r"^# generate: (\S+)\n(\w+)=$",
-        lambda found: f"{found[2]}={MAKE[found[1]]()}",
-        example,
-        flags=re.MULTILINE,
-    )
+    """The example's lines, with secrets where the value is empty."""
+    lines = []
+    for line in example.splitlines():
+        name, equals, value = line.partition("=")
+        is_empty = equals and not value.strip() and not line.lstrip().startswith("#")
+        lines.append(f"{name}={fresh(name)}" if is_empty else line)
+    return "\n".join(lines) + "\n"
 
 
-def write(folder: Path = ROOT) -> str:
-    """Write ``.env`` and say so. An old one is kept, because its secrets open what is stored."""
-    target = folder / ".env"
-    try:
-        with target.open("x", encoding="utf-8") as file:
-            target.chmod(0o600)
-            file.write(fill((folder / ".env.example").read_text(encoding="utf-8")))
-    except FileExistsError:
-        return ".env is there already and stays as it is: its secrets open what is stored. Delete it to have a new one."
-    return ".env is written. Next: docker compose up --build"
+def main(target: Path = ROOT / ".env") -> int:
+    """Write the file; an existing one is kept, as its secrets may be in use."""
+    if target.exists():
+        sys.stdout.write(f"{target.name} exists and is kept. Remove it first if you want new secrets.\n")
+        return 0
+    target.touch(mode=0o600)
+    target.write_text(fill((ROOT / ".env.example").read_text()))
+    sys.stdout.write(f"Wrote {target.name} with fresh secrets. Keep it out of version control.\n")
+    return 0
 
 
 if __name__ == "__main__":
-    sys.stdout.write(write() + "\n")
+    sys.exit(main())

@@ -21,8 +21,13 @@ def write_config(path: Path, *, limits: dict[str, Any] | None = None, **job: Any
     :param job: settings of the default job that differ.
     """
     data = yaml.safe_load(DEFAULT_PATH.read_text(encoding="utf-8"))
-    data["limits"] = {**data["limits"], "units_per_minute": UNITS_PER_MINUTE, "retry_delay_seconds": 2, **(limits or {})}
-    # From today on: unpausing the DAG must not start a run for yesterday, of which a new sample Drive knows nothing.
+    data["limits"] = {
+        **data["limits"],
+        "units_per_minute": UNITS_PER_MINUTE,
+        "retry_delay_seconds": 2,
+        **(limits or {}),
+    }
+    # From today on: unpausing the DAG must not start a run for yesterday, of which a new sample knows nothing.
     data["jobs"]["default"] = {**data["jobs"]["default"], "start_date": datetime.now(UTC).date(), **job}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The backup through real Airflow: what is stored, what a second run does, what params do, how the past is backfilled."""
+"""The backup through real Airflow: what is stored, what a second run does, what params do, how days are backfilled."""
 
 import io
 import zipfile

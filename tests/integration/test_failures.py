@@ -1,4 +1,4 @@
-"""Bad days through real Airflow: killed tasks, quota gone, hub, vault and Blob down, bad input. What is said, what is kept."""
+"""Bad days through real Airflow: killed tasks, quota gone, hub and Blob down, bad input. What is said and kept."""
 
 import os
 import signal

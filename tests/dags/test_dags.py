@@ -1,0 +1,49 @@
+"""Policy for every DAG of ours: who owns it, what it says when it fails, how it is tried again."""
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+
+from include.demo.airflow import ROOT
+
+
+@pytest.fixture(scope="module")
+def dags():
+    bag = DagBag(dag_folder=str(ROOT / "dags"), bundle_name="dags-folder")
+    assert bag.import_errors == {}
+    assert bag.dags
+    return bag.dags
+
+
+def test_every_dag_opens_with_its_runbook_and_has_owner_and_tags(dags):
+    for dag in dags.values():
+        assert len(dag.doc_md) > 500, dag.dag_id
+        assert "fails" in dag.doc_md
+        assert "drive-backup" in dag.tags
+        assert all(task.owner == "drive-backup" for task in dag.tasks)
+
+
+def test_nothing_is_caught_up_and_one_run_is_active_at_a_time(dags):
+    for dag in dags.values():
+        assert dag.catchup is False
+        assert dag.max_active_runs == 1
+        assert dag.dagrun_timeout is not None
+
+
+def test_every_task_ends_is_retried_by_class_and_alerts(dags):
+    for dag in dags.values():
+        for task in dag.tasks:
+            assert task.execution_timeout is not None, task.task_id
+            assert task.retry_policy is not None, task.task_id
+            assert task.on_failure_callback, task.task_id
+            assert task.retry_exponential_backoff == 2
+        assert dag.on_failure_callback
+
+
+def test_tasks_that_spend_quota_wait_for_the_pool(dags):
+    dag = dags["google_drive_backup"]
+    assert {task.task_id for task in dag.tasks if task.pool == "drive_backup"} == {"list_source", "copy_batch"}
+
+
+def test_a_run_covers_the_day_before_it(dags):
+    """CronTriggerTimetable, which "@daily" would be, has empty intervals; a run's instant is the end of its own."""
+    assert type(dags["google_drive_backup"].timetable).__name__ == "CronDataIntervalTimetable"
