@@ -1,4 +1,4 @@
-"""``make env``: write ``.env`` for docker compose, from ``.env.example`` with a fresh secret for each empty value."""
+"""``make env``: write ``.env`` for docker compose, from ``.env.example`` with fresh secrets."""
 
 from __future__ import annotations
 
@@ -6,25 +6,30 @@ import base64
 import os
 import secrets
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from include.demo.airflow import ROOT
 
 
-def fresh(name: str) -> str:
-    """A new secret; Airflow wants its Fernet key as 32 bytes in URL-safe base64."""
-    if "FERNET" in name:
-        return base64.urlsafe_b64encode(os.urandom(32)).decode()
-    return secrets.token_urlsafe(64)
+MAKERS: dict[str, Callable[[], str]] = {
+    "token": lambda: secrets.token_urlsafe(24),
+    "long-token": lambda: secrets.token_urlsafe(64),
+    "base64": lambda: base64.b64encode(os.urandom(64)).decode(),
+    "fernet": lambda: base64.urlsafe_b64encode(os.urandom(32)).decode(),
+}
 
 
 def fill(example: str) -> str:
-    """The example's lines, with secrets where the value is empty."""
-    lines = []
+    """The example's lines; a value below ``# generate: <kind>`` is made."""
+    lines: list[str] = []
+    kind = ""
     for line in example.splitlines():
-        name, equals, value = line.partition("=")
-        is_empty = equals and not value.strip() and not line.lstrip().startswith("#")
-        lines.append(f"{name}={fresh(name)}" if is_empty else line)
+        name, equals, _ = line.partition("=")
+        if kind and equals:
+            line = f"{name}={MAKERS[kind]()}"  # noqa: PLW2901 - the line as it is written
+        kind = line.partition("# generate:")[2].strip()
+        lines.append(line)
     return "\n".join(lines) + "\n"
 
 
