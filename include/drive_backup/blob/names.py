@@ -4,7 +4,6 @@
     snapshots/<kind>/<id>/<instant>[.<generation>]/items-00000.parquet, manifest.json
     work/<kind>/<id>/<run>/<token>/…
     locks/<kind>/<id>
-    outbox/<time>-<event id>.json
 
 docs/format.md describes the same for readers who do not have this software.
 """
@@ -29,7 +28,6 @@ from include.drive_backup.model import Item, Source, Struct, format_instant, par
 __all__ = [
     "MAX_SEGMENT",
     "ORPHANS",
-    "OUTBOX",
     "ContentName",
     "SnapshotName",
     "content_blob",
@@ -40,7 +38,6 @@ __all__ = [
     "encode_segment",
     "extension_of",
     "lock_name",
-    "outbox_name",
     "parse_content",
     "parse_snapshot",
     "sibling_segments",
@@ -50,7 +47,6 @@ __all__ = [
 ]
 
 FORMAT_VERSION = 1
-OUTBOX = "outbox/"
 
 #: UTF-16 code units and segments; the service allows 1,024 and 254.
 MAX_NAME = 1000
@@ -119,11 +115,6 @@ def work_prefix(source: Source, run: str, token: str) -> str:
 def lock_name(source: Source) -> str:
     """The blob whose lease is the lock of a source."""
     return f"locks/{source_path(source)}"
-
-
-def outbox_name(moment: datetime, ident: str) -> str:
-    """An event that waits to be sent; sorts by time."""
-    return f"{OUTBOX}{format_instant(moment)}-{encode_segment(ident)}.json"
 
 
 def extension_of(name: str, content_format: str = "original") -> str:

@@ -68,13 +68,12 @@ def test_snapshot_names_parse_back():
         assert names.parse_snapshot(name.part(0)) == name
 
 
-def test_work_locks_and_outbox():
+def test_work_and_locks():
     assert names.work_prefix(ANN, "manual__2026-11-23T00:00:00+00:00", "t1") == (
         "work/user/ann@example.com/manual__2026-11-23T00:00:00+00:00/t1"
     )
     assert names.work_prefix(ANN, "a/../b.", "t") == "work/user/ann@example.com/a%2F..%2Fb%2E/t"
     assert names.lock_name(Source(kind="drive", id="0A/..")) == "locks/drive/0A%2F.%2E"
-    assert names.outbox_name(T, "run/1") == "outbox/20261123T101112.345Z-run%2F1.json"
 
 
 def test_a_source_with_an_odd_id_stays_inside_its_folder():
