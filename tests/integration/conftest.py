@@ -40,6 +40,13 @@ class Backups:
     def clear_faults(self):
         requests.delete(f"{self.drive}/_admin/faults", timeout=10).raise_for_status()
 
+    def vault_fault(self, fault):
+        """Break the vault, or mend it with None."""
+        verify = str(self.world.folder / "cloud" / "keyvault" / "ca-bundle.pem")
+        url = f"{self.world.cloud.urls['keyvault']}/_admin/faults"
+        verb = "DELETE" if fault is None else "POST"
+        requests.request(verb, url, json=fault, verify=verify, timeout=10).raise_for_status()
+
     def downloads(self):
         """How often each file's bytes were asked for, by file id."""
         return self.admin("stats")["downloads"]

@@ -9,6 +9,8 @@ import pytest
 from include.demo.world import DAG_ID, free_port
 from tests.support.check_backup import check_contents, read_snapshot
 
+pytestmark = pytest.mark.xdist_group("airflow")
+
 BLOB = "airflow-connections-drive-backup-blob"
 EVENTS = "airflow-connections-drive-backup-events"
 GOOGLE = "airflow-connections-drive-backup-google"
@@ -153,6 +155,18 @@ def test_blob_is_down_is_retried_and_said(backups, secret):
     assert not [line for line in tracebacks if "Task failed" in line["event"]]
     assert any(line.startswith("Task exited") and "Blob" in line for line in lines)
     backups.put_secret(BLOB, good)
+    assert backups.wait(run_id) == "success"
+
+
+def test_a_vault_that_is_down_is_said_and_retried(backups):
+    backups.vault_fault({"kind": "503"})
+    try:
+        run_id = backups.trigger()
+        task = backups.wait_task(run_id, "resolve_sources", ["up_for_retry"], timeout=180)
+        lines, _ = backups.lines(run_id, "resolve_sources", task["try_number"])
+        assert any(line.startswith("Task exited") and "vault" in line.lower() for line in lines)
+    finally:
+        backups.vault_fault(None)
     assert backups.wait(run_id) == "success"
 
 
