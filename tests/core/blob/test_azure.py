@@ -10,6 +10,7 @@ from azure.storage.blob.aio import ContainerClient
 
 from include.drive_backup.blob.azure import AzureBlobStore
 from include.drive_backup.blob.calls import CallSettings
+from include.drive_backup.blob.reading import RANGE
 from include.drive_backup.errors import (
     BrokenBodyError,
     ConfigError,
@@ -206,6 +207,14 @@ async def test_bytes_that_never_fit_their_checksum_are_a_damaged_blob():
     async with scripted_store(FakeClock(), answer(206, body=b"jello", **part)) as (store, _):
         with pytest.raises(CorruptStoreError):
             await store.read("a")
+
+
+async def test_a_blob_that_ends_before_its_length_is_damaged_even_without_a_checksum():
+    first = answer(206, body=bytes(RANGE), Content_Range=f"bytes 0-{RANGE - 1}/{RANGE + 5}", ETag='"1"')
+    async with scripted_store(FakeClock(), first, answer(404, "BlobNotFound")) as (store, service):
+        with pytest.raises(CorruptStoreError):
+            await store.read("a")
+    assert service.asked[1].headers["If-Match"] == '"1"'
 
 
 async def test_a_listing_goes_on_where_a_page_failed():

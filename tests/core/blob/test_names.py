@@ -52,6 +52,15 @@ def test_deep_and_long_paths_keep_their_top_and_stay_apart():
     assert one.startswith(f"content/user/ann@example.com/{long[0]}/{long[1]}/")
 
 
+def test_a_name_is_never_longer_than_allowed_and_never_shortened_without_need():
+    for number in range(100, 240):
+        folders = ("abc",) * number
+        name = names.content_blob(ANN, folders, "f", T, CONTENT)
+        whole = f"content/user/ann@example.com/{'abc/' * number}f/20261123T101112.345Z-{CONTENT}"
+        assert units(name) <= names.MAX_NAME
+        assert (name == whole) == (units(whole) <= names.MAX_NAME)
+
+
 def test_foreign_names_are_none_of_ours():
     for name in ("content/x", "content/user/a/b", "x/user/a/f/20261123T101112.345Z-0123456789abcdef", "content//a/b/c"):
         assert names.parse_content(name) is None
