@@ -171,7 +171,8 @@ class _Planner:
             plan.copy_files,
             human_bytes(plan.copy_bytes),
             len(batches),
-            ", ".join(f"{outcome} {count}" for outcome, count in sorted(plan.counts.items())) or "the source is empty",
+            ", ".join(f"{outcome.replace('_', ' ')} {count}" for outcome, count in sorted(plan.counts.items()))
+            or "the source is empty",
         )
         return plan, batches
 

@@ -161,6 +161,28 @@ def test_a_version_stored_after_the_instant_and_modified_before_is_the_one_of_th
         assert decision.orders == ()
 
 
+def test_a_version_from_after_the_instant_is_never_taken_for_the_one_of_the_instant():
+    between = one(file("x", b"after T", modifiedTime="2026-03-01T06:00:00.000Z"))
+    stored = stored_of(decide(between, PLACE, StoredIndex(), RULES), written="2026-03-01T07:00")
+    changed = one(file("x", b"later!", modifiedTime="2026-03-01T12:00:00.000Z"))
+    decision = decide(changed, PLACE, stored, RULES)
+    assert (decision.row.fidelity, len(decision.orders)) == ("head-later", 1)
+
+
+@pytest.mark.parametrize("known", ["md5", "sha256", "size", "id", "format"])
+def test_a_blob_of_the_right_name_that_is_another_content_does_not_count(known):
+    bare = {"sha256Checksum": None} if known == "md5" else {}
+    (order,) = decide(one(file("x.txt", b"abc", **bare)), PLACE, StoredIndex(), RULES).orders
+    other = {"md5": "0" * 32, "sha256": "0" * 64, "size": 4, "id": "other"}
+    wrong = replace(order.item, **{known: other[known]}) if known in other else order.item
+    index = StoredIndex()
+    index.add(blob_of(replace(order, item=wrong, format="pdf" if known == "format" else "original"), "2026-02-15"))
+    assert len(index) == 1
+    decision = decide(order.item, PLACE, index, RULES)
+    assert decision.row.outcome in {None, "known"}
+    assert decision.row.outcome is None or known == "id"
+
+
 def test_a_download_that_may_have_begun_before_the_instant_proves_nothing():
     big = one(file("x", b"at T", size=str(10 * 10**9)))
     before = decide(big, PLACE, StoredIndex(), RULES)

@@ -2,7 +2,7 @@
 
 import random
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from include.drive_backup.planning.shards import FILE_COST, Sized, make_batches
@@ -38,6 +38,7 @@ def test_the_order_of_the_input_does_not_matter(sizes, limits, seed):
 
 
 @given(sizes_of_files, limits)
+@example([2, 2, 2], {"batch_files": 9, "batch_bytes": 3, "max_batches": 9})
 def test_limits_hold_while_batches_are_left(sizes, limits):
     batches = make_batches(sized(sizes), **limits)
     if len(batches) == limits["max_batches"]:

@@ -66,6 +66,14 @@ async def test_damaged_bytes_are_read_again_and_never_stored(damage):
     assert len(clock.slept) == 2
 
 
+async def test_a_body_without_end_is_left_as_soon_as_it_is_longer_than_it_should_be():
+    drive, store = FakeDrive(file("a.txt", BYTES), piece=100), MemoryBlobStore()
+    drive.bodies["f1"] = [lambda content: content * 1000]
+    result = await copy(drive, order_for(drive), store)
+    assert result.downloaded < 2 * len(BYTES) + 200
+    assert store.blobs[result.content.blob][0] == BYTES
+
+
 async def test_waits_between_reads_grow():
     drive, clock = FakeDrive(file("a.txt", BYTES)), FakeClock()
     drive.bodies["f1"] = [cut] * 3

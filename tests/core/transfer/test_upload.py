@@ -58,9 +58,9 @@ async def test_two_uploads_of_one_name_never_mix():
         for start in range(0, len(ones), BLOCK_SIZE):
             await first.write(ones[start : start + BLOCK_SIZE])
             await second.write(twos[start : start + BLOCK_SIZE])
-        assert await second.commit(content_type="text/plain", metadata={})
-        assert not await first.commit(content_type="text/plain", metadata={})
-    assert store.blobs[NAME][0] == twos
+        assert await first.commit(content_type="text/plain", metadata={})
+        assert not await second.commit(content_type="text/plain", metadata={})
+    assert store.blobs[NAME][0] == ones
 
 
 async def test_a_block_that_fails_is_noticed():
