@@ -110,7 +110,8 @@ class RunOptions:
         :raises ConfigError: names the param and what is allowed.
         """
         params: dict[str, Any] = dict(context["params"])
-        _refuse_unknown(context["dag_run"].conf or {}, set(params))
+        # The run's params hold unknown keys too; the DAG's are what there is.
+        _refuse_unknown(context["dag_run"].conf or {}, set(context["dag"].params))
         include, exclude = tuple(params["include"] or ()), tuple(params["exclude"] or ())
         check_globs((*include, *exclude))
         return cls(

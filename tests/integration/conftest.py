@@ -130,6 +130,7 @@ class Backups:
         ) as client:
             if value is None:
                 client.begin_delete_secret(name).wait()
+                client.purge_deleted_secret(name)
             else:
                 client.set_secret(name, json.dumps(value))
 

@@ -7,19 +7,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException
 
 from drive_backup_airflow.hooks.google_credentials import GoogleConnection, credentials_of
+from drive_backup_airflow.vault import ExplainedConnections
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.drive.client import DEFAULT_ENDPOINT, DriveSettings
 from include.drive_backup.drive.source import GoogleDrive
 from include.drive_backup.drive.tokens import GoogleTokens
-from include.drive_backup.errors import CredentialsError, DriveBackupError, SecretMissingError
+from include.drive_backup.errors import CredentialsError, DriveBackupError
 from include.drive_backup.pacing import QuotaLimiter
 from include.drive_backup.ports import Clock
 
 
-class GoogleDriveBackupHook(BaseHook):
+class GoogleDriveBackupHook(ExplainedConnections, BaseHook):
     """Turns a connection of type ``google_cloud_platform`` into a :class:`GoogleDrive`.
 
     The fields are those of Airflow's Google provider (``keyfile_dict``, ``key_path``, ``scope``,
@@ -87,16 +87,7 @@ class GoogleDriveBackupHook(BaseHook):
             return f"Drive answers; the connection acts as {await drive.user_email()}."
 
     async def _connection(self) -> GoogleConnection:
-        try:
-            connection = await self.aget_connection(self.gcp_conn_id)
-        except AirflowNotFoundException as error:
-            raise SecretMissingError(
-                f"The Airflow connection '{self.gcp_conn_id}' is not defined. Add it (type google_cloud_platform) to "
-                "your secrets backend, or correct connections.drive in the config file."
-            ) from error
-        fields = GoogleConnection.of(connection)
-        await connection.aextra_dejson()  # Airflow's way to have the secrets in it masked in logs
-        return fields
+        return GoogleConnection.of(await self.aget_connection(self.gcp_conn_id))
 
     async def _check_subject(self, drive: GoogleDrive, subject: str) -> None:
         """Refuse a credential that is another user's: a refresh token acts as one user only."""
