@@ -11,7 +11,6 @@ from pathlib import Path
 
 from include.demo.airflow import ROOT
 
-
 MAKERS: dict[str, Callable[[], str]] = {
     "token": lambda: secrets.token_urlsafe(24),
     "long-token": lambda: secrets.token_urlsafe(64),

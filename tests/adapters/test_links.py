@@ -11,6 +11,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from drive_backup_airflow import links
 from drive_backup_airflow.links import LOCATION, ContainerLink, ManifestLink, push_location
+from drive_backup_plugin import DriveBackupPlugin
 
 ACCOUNT = "/subscriptions/0000/resourceGroups/backup/providers/Microsoft.Storage/storageAccounts/saved"
 PORTAL = "https://portal.azure.com/#view/Microsoft_Azure_Storage"
@@ -89,4 +90,6 @@ def test_the_api_server_reads_xcoms_and_never_runs_our_code():
         found = {each.name: each for each in task.operator_extra_links}
         assert set(found) == {"Open manifest", "Open container in Azure Portal"}
         assert {type(each) for each in found.values()} == {XComOperatorLink}
+        # A link that names operators would be put in the place of the reader once the plugin is loaded.
+        assert [each.operators for each in DriveBackupPlugin.operator_extra_links] == [[], []]
         assert found["Open manifest"].xcom_key == "_link_ManifestLink"
