@@ -20,7 +20,7 @@ from airflow.configuration import AirflowConfigParser, retrieve_configuration_de
 from cryptography.fernet import Fernet
 from jsonschema import Draft7Validator
 
-from include.demo.compose_env import fill, write
+from include.demo.compose_env import fill
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yaml").read_text()
@@ -229,7 +229,7 @@ def test_the_hub_of_the_emulator_is_the_one_that_events_go_to():
     assert "$default" not in str(hub).lower()
 
 
-def test_fresh_secrets_are_fresh_and_fit(tmp_path):
+def test_fresh_secrets_are_fresh_and_fit():
     values = dict(line.split("=", 1) for line in WHOLE_ENV.splitlines() if re.match(r"\w+=", line))
     again = dict(line.split("=", 1) for line in fill((ROOT / ".env.example").read_text()).splitlines() if "=" in line)
     assert all(values.values())
@@ -238,12 +238,3 @@ def test_fresh_secrets_are_fresh_and_fit(tmp_path):
     assert len(values["AIRFLOW_JWT_SECRET"]) >= 64
     # It stands in a URL, where a slash or an @ would end it.
     assert re.fullmatch(r"[\w-]+", values["POSTGRES_PASSWORD"])
-
-
-def test_an_old_env_is_never_overwritten(tmp_path):
-    (tmp_path / ".env.example").write_text((ROOT / ".env.example").read_text())
-    write(tmp_path)
-    first = (tmp_path / ".env").read_text()
-    assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
-    assert "stays as it is" in write(tmp_path)
-    assert (tmp_path / ".env").read_text() == first
