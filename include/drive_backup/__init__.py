@@ -2,7 +2,7 @@
 
 Map of the package, in the order in which data flows:
 
-- ``errors``, ``model``, ``ports``, ``settings``: the vocabulary; they import nothing else of ours.
+- ``errors``, ``model``, ``ports``, ``globs``, ``settings``: the vocabulary; they import nothing else of ours.
 - ``pacing``: back-off and quota budgets.
 - ``drive``: Google Drive v3 over HTTP; implements ``ports.Drive``.
 - ``blob``: Azure Blob Storage; implements ``ports.BlobStore``; ``blob.names`` is the layout of the container.

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
-import pathspec
 import yaml
 from croniter import croniter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from include.drive_backup.errors import ConfigError
+from include.drive_backup.globs import compile_globs
 from include.drive_backup.model import Source
 
 DEFAULT_JOB = "default"
@@ -143,7 +143,7 @@ class Job(Section):
     @field_validator("include", "exclude")
     @classmethod
     def _globs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        _as_value_error(check_globs, value)
+        _as_value_error(compile_globs, value)
         return value
 
 
@@ -191,18 +191,6 @@ def parse_source(text: str) -> Source | None:
     :raises ConfigError: with what is allowed.
     """
     return None if text.strip() == "user/me" else Source.parse(text)
-
-
-def check_globs(globs: tuple[str, ...]) -> None:
-    """Check gitignore patterns.
-
-    :raises ConfigError: names the bad glob.
-    """
-    for glob in globs:
-        try:
-            pathspec.GitIgnoreSpec.from_lines([glob])
-        except ValueError as error:
-            raise ConfigError(f"'{glob}' is not a glob (gitignore grammar, e.g. '*.tmp' or 'Archive/**')") from error
 
 
 def _as_value_error(check: Callable[[Any], object], value: Any) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Param
 
 from include.drive_backup.errors import ConfigError
+from include.drive_backup.globs import compile_globs
 from include.drive_backup.model import Mode, Source, floor_ms
-from include.drive_backup.settings import Job, check_globs, parse_source
+from include.drive_backup.settings import Job, parse_source
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -113,7 +114,7 @@ class RunOptions:
         # The run's params hold unknown keys too; the DAG's are what there is.
         _refuse_unknown(context["dag_run"].conf or {}, set(context["dag"].params))
         include, exclude = tuple(params["include"] or ()), tuple(params["exclude"] or ())
-        check_globs((*include, *exclude))
+        compile_globs((*include, *exclude))
         return cls(
             sources=tuple(parse_source(text) for text in params["sources"]),
             instant=_instant(params["instant"]),

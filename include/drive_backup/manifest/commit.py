@@ -55,9 +55,9 @@ async def commit_snapshot(store: BlobStore, plan: PlanRef, clock: Clock, softwar
     repository = SnapshotRepository(store)
     rows = _Rows(store, plan, await _results(store, plan), await _stored(store, source))
     tries = await repository.generations(source, instant)
-    same = await _same(repository, tries, rows, plan)
+    same = await _as_good(repository, tries, rows, plan)
     if same is not None:
-        log.info("%s as of %s is committed already, with the same content: nothing is stored.", source, instant)
+        log.info("%s as of %s is committed already, as good as this: nothing is stored.", source, instant)
         return _summary(same, created=False)
     name = SnapshotName(source=source, instant=instant, generation=tries[-1].generation + 1 if tries else 1)
     while (manifest := await _write(store, name, rows, clock, software_version)) is None:
@@ -127,13 +127,14 @@ def _fingerprint_of(blob: str, size: int, md5: str | None) -> bytes:
     return hashlib.blake2b(f"{blob}\0{size}\0{md5}".encode(), digest_size=16).digest()
 
 
-async def _same(
+async def _as_good(
     repository: SnapshotRepository, tries: list[SnapshotName], rows: _Rows, plan: PlanRef
 ) -> Manifest | None:
-    """The snapshot of this instant in which a reader would see what this one would hold.
+    """The snapshot of this instant that makes another one needless: a reader would see no difference, or a worse one.
 
     Compared is the newest generation of the same status: of the complete ones readers take that, and a partial one
-    that says nothing new is not worth another.
+    that says nothing new is not worth another. Worse is a complete one with fewer items as they were at the instant:
+    Drive forgets, so a late second look at an old instant sees less, and must not hide what the first one saw.
     """
     if not tries:
         return None
@@ -144,7 +145,15 @@ async def _same(
         manifest = await repository.try_read(name)
         if manifest is not None and manifest.status == _status(plan, tally):
             same = (manifest.digest, manifest.listing_complete) == (tally.digest, plan.listing.complete)
-            return manifest if same else None
+            worse = manifest.status == "complete" and tally.exact < manifest.fidelity.get("exact", 0)
+            if worse:
+                log.warning(
+                    "%s holds %d items as they were at its instant, this run only %d: it stays what readers take.",
+                    name.manifest,
+                    manifest.fidelity["exact"],
+                    tally.exact,
+                )
+            return manifest if same or worse else None
     return None
 
 

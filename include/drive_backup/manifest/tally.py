@@ -41,6 +41,11 @@ class Tally:
         self._digest = (self._digest + _row_digest(row)) % (1 << 256)
 
     @property
+    def exact(self) -> int:
+        """Items as they were at the instant."""
+        return self.fidelity.get("exact", 0)
+
+    @property
     def digest(self) -> str:
         """Equal for snapshots in which a reader sees no difference. A sum, so that the order of rows is no matter."""
         return f"{self._digest:064x}"

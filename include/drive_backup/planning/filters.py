@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from pathspec import GitIgnoreSpec
-
-from include.drive_backup.errors import ConfigError
+from include.drive_backup.globs import compile_globs
 from include.drive_backup.planning.tree import Tree
 
 
@@ -18,8 +15,8 @@ class PathFilter:
     """
 
     def __init__(self, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> None:
-        self._include = _spec(include) if include else None
-        self._exclude = _spec(exclude) if exclude else None
+        self._include = compile_globs(include) if include else None
+        self._exclude = compile_globs(exclude) if exclude else None
 
     def keeps(self, path: str, *, folder: bool) -> bool:
         """Whether the item at a path is wanted.
@@ -39,18 +36,3 @@ class PathFilter:
         return tree.with_folders(
             {ident for ident in tree if self.keeps(tree.drive_path(ident), folder=tree.is_folder(ident))}
         )
-
-
-def _spec(globs: Sequence[str]) -> GitIgnoreSpec:
-    for glob in globs:
-        try:
-            usable = any(pattern.include is not None for pattern in GitIgnoreSpec.from_lines([glob]).patterns)
-        except (ValueError, re.error):
-            usable = False
-        # Blank lines, comments and an unclosed "[" match nothing, silently: as a setting each is a mistake.
-        if not usable:
-            raise ConfigError(
-                f"'{glob}' is not a glob that can match anything. Write it as in a .gitignore file, "
-                "e.g. '*.tmp', 'Archive/**' or '/Reports/2026/'."
-            )
-    return GitIgnoreSpec.from_lines(globs)

@@ -138,12 +138,27 @@ async def test_a_better_or_other_result_is_a_new_generation():
     whole = await commit(store, [row("a", copies=1)], [copied(stored, "a")], token="p2")
     worse = await commit(store, [row("a", copies=1)], token="p3")
     other = await commit(store, [row("a", "unchanged", contents=(stored,)), row("b", "metadata")], token="p4")
-    back = await commit(store, [row("a", "unchanged", contents=(stored,))], token="p5")
-    assert [each["generation"] for each in (partial, whole, worse, other, back)] == [1, 2, 1, 3, 4]
-    assert [each["created"] for each in (partial, whole, worse, other, back)] == [True, True, False, True, True]
+    moved = [row("a", "unchanged", contents=(stored,)), row("b", "metadata", path="elsewhere/b.txt")]
+    different = await commit(store, moved, token="p5")
+    assert [each["generation"] for each in (partial, whole, worse, other, different)] == [1, 2, 1, 3, 4]
+    assert [each["created"] for each in (partial, whole, worse, other, different)] == [True, True, False, True, True]
     assert whole["manifest"].startswith(f"snapshots/user/ann@example.com/{T}.2/")
     latest = await SnapshotRepository(store).latest(ANN, T)
     assert latest.generation == 4
+
+
+@pytest.mark.parametrize("second_look", ["an item is gone", "an item changed since"])
+async def test_a_late_second_look_that_sees_less_does_not_hide_the_first(second_look):
+    store = MemoryBlobStore()
+    stored = await store_content(store, "a")
+    first = await commit(store, [row("a", copies=1), row("b", "metadata")], [copied(stored, "a")], token="p1")
+    less = [row("a", "unchanged", contents=(stored,))]
+    if second_look == "an item changed since":
+        less.append(row("b", "metadata", fidelity="head-later"))
+    second = await commit(store, less, token="p2")
+    assert (second["created"], second["manifest"]) == (False, first["manifest"])
+    latest = await SnapshotRepository(store).latest(ANN, T)
+    assert latest.fidelity == {"exact": 2}
 
 
 async def test_a_commit_that_was_killed_leaves_no_snapshot_and_is_no_obstacle():
