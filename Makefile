@@ -39,7 +39,8 @@ stop: ## stop what `make demo` left running
 	@test ! -x $(BIN)/python || $(BIN)/python -m include.demo --stop
 
 test: setup browser lint ## everything: lint, unit, servers, real Airflow, browser
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --ignore tests/integration
+	$(BIN)/pytest tests/integration
 
 test-fast: setup ## the tests that start no servers
 	$(BIN)/pytest -m "not integration" -n 2

@@ -4,12 +4,8 @@ import io
 import zipfile
 from datetime import datetime, timedelta
 
-import pytest
-
 from include.demo.world import DAG_ID
 from tests.support.check_backup import check_against_originals, check_contents, read_snapshot
-
-pytestmark = pytest.mark.xdist_group("airflow")
 
 SOURCE = "user/ann@example.com"
 REFUSED = {"notExportable", "cannotDownloadAbusiveFile", "cannotDownloadFile", "cannotListChildren"}

@@ -9,8 +9,6 @@ import pytest
 from include.demo.world import DAG_ID, free_port
 from tests.support.check_backup import check_contents, read_snapshot
 
-pytestmark = pytest.mark.xdist_group("airflow")
-
 BLOB = "airflow-connections-drive-backup-blob"
 EVENTS = "airflow-connections-drive-backup-events"
 GOOGLE = "airflow-connections-drive-backup-google"

@@ -12,8 +12,6 @@ from playwright.sync_api import expect, sync_playwright
 from include.demo.airflow import ROOT, USER
 from include.demo.world import DAG_ID
 
-pytestmark = pytest.mark.xdist_group("airflow")
-
 SCREENSHOTS = ROOT / ".run" / "screenshots"
 # Debian's Chromium in a container: no sandbox, and no calls of its own to the outside.
 ARGUMENTS = [
