@@ -132,7 +132,7 @@ def test_a_dry_run_plans_and_stores_nothing(backups):
     assert state == "success"
     assert {**backups.blobs("content/"), **backups.blobs("snapshots/")}.keys() == before.keys()
     events, _ = backups.lines(run_id, "report")
-    assert any("Dry run" in line and "would be copied" in line for line in events)
+    assert any("DRY RUN, nothing was copied" in line for line in events)
 
 
 def test_three_days_are_backfilled_as_three_instants(backups, world):

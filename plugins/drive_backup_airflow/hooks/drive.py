@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from airflow.sdk import BaseHook
 
@@ -73,7 +73,8 @@ class GoogleDriveBackupHook(ExplainedConnections, BaseHook):
         async with drive:
             if subject and not acts_as_subject:
                 await self._check_subject(drive, subject)
-            yield drive
+            with _naming(subject):
+                yield drive
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask Drive who we are; for Airflow's "Test" button and its command line."""
@@ -98,3 +99,14 @@ class GoogleDriveBackupHook(ExplainedConnections, BaseHook):
                 "account with domain-wide delegation, or name the source after the user of the connection.",
                 reason="otherUser",
             )
+
+
+@contextmanager
+def _naming(subject: str | None) -> Iterator[None]:
+    """Google's refusals do not say whom one tried to act as."""
+    try:
+        yield
+    except CredentialsError as error:
+        if subject is None or subject in str(error):
+            raise
+        raise CredentialsError(f"{error} (acting as {subject})", reason=error.reason) from error
