@@ -34,6 +34,7 @@ def page(world, first_run):
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1600, "height": 1000}, base_url=world.airflow().url)
         page.set_default_timeout(45_000)
+        expect.set_options(timeout=45_000)
         page.goto("/")
         page.get_by_label(re.compile("username", re.IGNORECASE)).fill(USER)
         page.locator("input[type=password]").fill(world.airflow().password)
@@ -66,8 +67,8 @@ def test_the_log_is_a_report_that_a_person_can_read(page, first_run):
 
 
 def test_the_commit_links_to_its_manifest(page, first_run):
-    see(page, f"/dags/{DAG_ID}/runs/{first_run[0]}/tasks/commit_snapshot/mapped/0", "Open manifest", "links")
-    link = page.get_by_role("link", name="Open manifest")
+    see(page, f"/dags/{DAG_ID}/runs/{first_run[0]}/tasks/commit_snapshot/mapped/0/details", "Open manifest", "links")
+    link = page.get_by_role("link", name="Open manifest").first
     assert link.get_attribute("href").endswith("/manifest.json")
 
 
