@@ -24,7 +24,7 @@ $(READY): requirements-dev.lock
 	  { echo "Python 3.11 or newer is needed; '$(PYTHON)' is $$($(PYTHON) -V 2>&1). Say which: make setup PYTHON=python3.11"; exit 2; }
 	@test "$$(df -Pk . | awk 'NR==2 {print $$4}')" -gt 4000000 || \
 	  { echo "At least 4 GB of free disk are needed in $(CURDIR)."; exit 2; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "No virtual environment could be made. On Debian and Ubuntu: apt-get install python3-venv"; exit 2; }
 	@echo "Installing the locked Python packages (about 2 GB; some minutes the first time) …"
 	@{ $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) && \
