@@ -83,8 +83,9 @@ def floor_ms(moment: datetime) -> datetime:
 
 def format_instant(moment: datetime) -> str:
     """``20261123T000000.000Z``: sorts as text, and is legal in file names everywhere."""
-    moment = floor_ms(moment)
-    return moment.strftime("%Y%m%dT%H%M%S.") + f"{moment.microsecond // 1000:03d}Z"
+    # Not strftime: its %Y has no leading zeros for the years before 1000, which clients may set.
+    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
+    return text.replace("-", "").replace(":", "") + "Z"
 
 
 def parse_instant(text: str) -> datetime:

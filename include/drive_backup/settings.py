@@ -20,6 +20,7 @@ from croniter import croniter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from include.drive_backup.errors import ConfigError
+from include.drive_backup.exports import DEFAULT_FORMATS, check_formats
 from include.drive_backup.globs import compile_globs
 from include.drive_backup.model import Source
 
@@ -27,15 +28,6 @@ DEFAULT_JOB = "default"
 POOL = "drive_backup"
 DEFAULT_PATH = Path(__file__).resolve().parents[1] / "drive_backup.yaml"
 PATH_VARIABLE = "DRIVE_BACKUP_CONFIG"
-
-#: What may be asked of a native type, as file name extensions. From Drive's guide "Export MIME types".
-EXPORT_FORMATS: dict[str, tuple[str, ...]] = {
-    "document": ("docx", "odt", "rtf", "pdf", "txt", "zip", "epub", "md"),
-    "spreadsheet": ("xlsx", "ods", "pdf", "zip", "csv", "tsv"),
-    "presentation": ("pptx", "odp", "pdf", "txt", "jpg", "png", "svg"),
-    "drawing": ("pdf", "jpg", "png", "svg"),
-    "script": ("json",),
-}
 
 PRESETS = {"@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"}
 
@@ -154,25 +146,13 @@ class Config(Section):
     connections: Connections = Connections()
     storage: Storage = Storage()
     limits: Limits = Limits()
-    export_formats: dict[str, tuple[str, ...]] = {
-        "document": ("docx",),
-        "spreadsheet": ("xlsx",),
-        "presentation": ("pptx",),
-        "drawing": ("svg", "pdf"),
-        "script": ("json",),
-    }
+    export_formats: dict[str, tuple[str, ...]] = dict(DEFAULT_FORMATS)
     notifiers: tuple[Notifier, ...] = ()
 
     @field_validator("export_formats")
     @classmethod
     def _formats(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        for native, formats in value.items():
-            allowed = EXPORT_FORMATS.get(native)
-            if allowed is None:
-                raise ValueError(f"'{native}' is not an exportable type; allowed: {', '.join(EXPORT_FORMATS)}")
-            for each in formats:
-                if each not in allowed:
-                    raise ValueError(f"'{each}' is not a format of {native}; allowed: {', '.join(allowed)}")
+        _as_value_error(check_formats, value)
         return value
 
 

@@ -157,3 +157,19 @@ async def test_the_report_and_the_verdict_of_a_good_run():
     assert "4 copied" in text
     assert "1 in the trash" in text
     verdict([plan.to_dict()], [summary])
+
+
+async def test_a_document_is_stored_in_each_format_that_is_asked_for():
+    backup = Backup(FakeDrive(native("Plan", content=b"plan v1", id="plan")))
+    summary = await backup.run(formats={"document": ("docx", "pdf")})
+    row = (await backup.rows(summary))["plan"]
+    assert sorted(content["format"] for content in row["contents"]) == ["docx", "pdf"]
+    assert sorted(name.rpartition(".")[2] for name in backup.contents()) == ["docx", "pdf"]
+
+
+async def test_a_format_that_is_asked_for_later_is_all_that_is_copied():
+    backup = Backup(FakeDrive(native("Plan", content=b"plan v1", id="plan")))
+    await backup.run(formats={"document": ("docx",)})
+    summary = await backup.run("2026-03-02", formats={"document": ("docx", "pdf")})
+    assert backup.drive.reads["plan"] == 2
+    assert len((await backup.rows(summary))["plan"]["contents"]) == 2

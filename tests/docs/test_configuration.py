@@ -5,8 +5,8 @@ import re
 import pytest
 import yaml
 
+from include.drive_backup.exports import EXPORT_FORMATS
 from include.drive_backup.settings import (
-    EXPORT_FORMATS,
     PATH_VARIABLE,
     PRESETS,
     Config,

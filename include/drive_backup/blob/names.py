@@ -54,7 +54,7 @@ MAX_SEGMENTS = 250
 
 _NO_TIME = "00000000T000000.000Z"
 _EXTENSION = re.compile(r"\.?([A-Za-z0-9]{1,16})")
-_VERSION = re.compile(r"([0-9]+T[0-9]{6}\.[0-9]{3}Z)-([0-9a-f]{16})(\.[A-Za-z0-9]{1,16})?")
+_VERSION = re.compile(r"([0-9]{8}T[0-9]{6}\.[0-9]{3}Z)-([0-9a-f]{16})(\.[A-Za-z0-9]{1,16})?")
 _INSTANT = re.compile(r"([0-9]{8}T[0-9]{6}\.[0-9]{3}Z)(?:\.([1-9][0-9]*))?")
 
 

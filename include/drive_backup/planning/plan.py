@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 
+from include.drive_backup.exports import check_formats
 from include.drive_backup.listing import listing_prefix
 from include.drive_backup.model import (
     BatchRef,
@@ -26,7 +27,6 @@ from include.drive_backup.model import (
     parse_instant,
 )
 from include.drive_backup.planning.decide import Place, Rules, created_later, decide
-from include.drive_backup.planning.exports import check_formats
 from include.drive_backup.planning.filters import PathFilter
 from include.drive_backup.planning.shards import Sized, make_batches, share_batches
 from include.drive_backup.planning.stored import load_stored

@@ -176,6 +176,12 @@ def _epub(title: str, lines: list[str], mime_type: str, moment: int) -> dict[str
     }
 
 
+def _mp4(_title: str, lines: list[str]) -> bytes:
+    """The boxes of an MP4 without a track: what it is, and the text where pictures would be."""
+    boxes = ((b"ftyp", b"isom\0\0\2\0isom"), (b"mdat", "\n".join(lines).encode()))
+    return b"".join(struct.pack(">I", 8 + len(body)) + kind + body for kind, body in boxes)
+
+
 _PLAIN = {
     "rtf": _rtf,
     "html": _html,
@@ -184,6 +190,7 @@ _PLAIN = {
     "png": _png,
     "jpg": lambda _title, _lines: _JPEG,
     "json": _script,
+    "mp4": _mp4,
 }
 _ARCHIVES = {
     "docx": ooxml.document,

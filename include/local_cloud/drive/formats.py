@@ -17,6 +17,8 @@ DRAWING = NATIVE + "drawing"
 SCRIPT = NATIVE + "script"
 FORM = NATIVE + "form"
 SITE = NATIVE + "site"
+VID = NATIVE + "vid"
+JAM = NATIVE + "jam"
 
 OOXML = "application/vnd.openxmlformats-officedocument."
 ODF = "application/vnd.oasis.opendocument."
@@ -42,6 +44,7 @@ EXTENSIONS = {
     "image/png": "png",
     "image/svg+xml": "svg",
     "application/vnd.google-apps.script+json": "json",
+    "video/mp4": "mp4",
 }
 
 _TEXTS = ["application/rtf", ODF + "text", "text/html", "application/pdf", "text/x-markdown", "text/markdown"]
@@ -76,6 +79,8 @@ DEFAULT_EXPORT = {
     SCRIPT: "application/vnd.google-apps.script+json",
     FORM: "application/zip",
     SITE: "text/plain",
+    VID: "video/mp4",
+    JAM: "application/pdf",
 }
 IMPORT_FORMATS: dict[str, list[str]] = {
     OOXML + "wordprocessingml.document": [DOCUMENT],

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from include.local_cloud.drive import formats
 from include.local_cloud.drive.context import Call, Service, handles
-from include.local_cloud.drive.errors import ApiError, file_not_found, invalid
+from include.local_cloud.drive.errors import ApiError, file_not_found
 from include.local_cloud.drive.exports import Export, find_revision
 from include.local_cloud.drive.files import check_abuse, check_download, not_downloadable
 from include.local_cloud.drive.media import Delivery, deliver
@@ -95,8 +95,6 @@ async def follow_download(service: Service, request: web.Request, email: str) ->
         raise file_not_found(request.match_info["name"])
     revision = find_revision(item, operation.revision_id) if operation.revision_id else item.revisions[-1]
     if operation.mime_type is not None:
-        if operation.mime_type not in formats.EXPORT_FORMATS.get(item.mime_type, ()):
-            raise invalid("mimeType", "The local Drive makes no exports of this type.")
         job = Export(service, request, "download-uri", email, item, operation.mime_type, revision)
         return await job.send(await job.body())
     return await deliver(
