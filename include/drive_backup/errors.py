@@ -12,6 +12,7 @@ Retryability is a type, not a string. ``str(error)`` is a sentence for a person 
     │   ├── ContainerMissingError   the Blob container is not there and may not be made
     │   ├── DailyQuotaError         Drive gives nothing more today
     │   ├── CorruptStoreError       what is stored is not what was written
+    │   ├── SnapshotNotFoundError   there is no such snapshot to read
     │   ├── SnapshotIncompleteError the run's result is partial; raised last, so that the run fails
     │   └── ItemUnavailableError    one item: Drive will not give it; data in the catalogue, not a failed run
     └── TransientError              the same call may succeed later
@@ -94,6 +95,12 @@ class CorruptStoreError(PermanentError):
     """Something stored is not what was written there."""
 
     default_reason = "corrupt"
+
+
+class SnapshotNotFoundError(PermanentError):
+    """There is no such snapshot; says which there are."""
+
+    default_reason = "snapshotNotFound"
 
 
 class SnapshotIncompleteError(PermanentError):

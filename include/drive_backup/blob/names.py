@@ -77,10 +77,14 @@ class SnapshotName(Struct, frozen=True):
     generation: int = 1
 
     @property
+    def ident(self) -> str:
+        """What people call it: the instant, and the generation where it is not the first."""
+        return self.instant if self.generation == 1 else f"{self.instant}.{self.generation}"
+
+    @property
     def prefix(self) -> str:
         """The virtual folder, with its slash."""
-        suffix = "" if self.generation == 1 else f".{self.generation}"
-        return f"{snapshots_prefix(self.source)}{self.instant}{suffix}/"
+        return f"{snapshots_prefix(self.source)}{self.ident}/"
 
     @property
     def manifest(self) -> str:

@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 
 import msgspec
 
 from include.drive_backup.blob.names import FORMAT_VERSION, SnapshotName, parse_snapshot, snapshots_prefix
-from include.drive_backup.errors import CorruptStoreError
+from include.drive_backup.errors import CorruptStoreError, SnapshotNotFoundError
 from include.drive_backup.manifest.manifest import Manifest
-from include.drive_backup.model import Source
+from include.drive_backup.model import Source, format_instant
 from include.drive_backup.ports import BlobStore
 
 log = logging.getLogger(__name__)
+
+
+_LAST = "99991231T235959.999Z"
+
+
+def _moment(text: str) -> str:
+    """A person's time as an instant.
+
+    :raises SnapshotNotFoundError: it is neither a time nor an id of a snapshot.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise SnapshotNotFoundError(
+            f"'{text}' is neither the id of a snapshot nor a time. Write 'latest', an id such as 20261123T000000.000Z, "
+            "or a time such as 2026-11-23 or 2026-11-23T18:00+01:00."
+        ) from None
+    return format_instant(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 class SnapshotRepository:
@@ -24,6 +43,15 @@ class SnapshotRepository:
     def __init__(self, store: BlobStore) -> None:
         self._store = store
 
+    async def sources(self) -> list[Source]:
+        """The sources that have a committed snapshot, in the order of their names."""
+        found = set()
+        async for blob in self._store.list("snapshots/"):
+            name = parse_snapshot(blob.name)
+            if name is not None and blob.name == name.manifest:
+                found.add(name.source)
+        return sorted(found, key=str)
+
     async def names(self, source: Source) -> list[SnapshotName]:
         """The committed snapshots of a source, oldest instant first, generations ascending."""
         found = []
@@ -32,6 +60,37 @@ class SnapshotRepository:
             if name is not None and blob.name == name.manifest:
                 found.append(name)
         return sorted(found, key=lambda name: (name.instant, name.generation))
+
+    async def find(self, source: Source, which: str = "latest") -> Manifest:
+        """The snapshot that a person means.
+
+        :param which: ``latest``; a snapshot's id (its folder, also of a partial one); or a time in ISO 8601 (UTC when
+            it names no zone): the newest complete snapshot not later.
+        :raises SnapshotNotFoundError: there is none; says which there are.
+        :raises CorruptStoreError: it is damaged.
+        """
+        for name in await self.names(source):
+            if name.ident == which:
+                manifest = await self.read(name)
+                if manifest is not None:
+                    return manifest
+        moment = _LAST if which == "latest" else _moment(which)
+        found = await self.latest(source, moment)
+        if found is None:
+            raise SnapshotNotFoundError(await self._no_snapshot(source, which))
+        return found
+
+    async def _no_snapshot(self, source: Source, which: str) -> str:
+        names = await self.names(source)
+        if not names:
+            known = [str(each) for each in await self.sources()]
+            return f"There is no snapshot of {source}. " + (
+                f"There are snapshots of: {', '.join(known[:20])}." if known else "The container holds none at all."
+            )
+        return (
+            f"There is no complete snapshot '{which}' of {source}: the first one is {names[0].ident}, the last one "
+            f"{names[-1].ident}. `drive-backup snapshots {source}` lists them; a partial one is named by its id."
+        )
 
     async def generations(self, source: Source, instant: str) -> list[SnapshotName]:
         """Every generation of an instant that anything was written of, committed or not."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence, Set  # noqa: PYI025 - the abstract one
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -145,6 +146,25 @@ def record(row: CatalogueRow) -> dict[str, object]:
         "contents": [msgspec.to_builtins(content) for content in row.contents],
         "resource": _json(item),
     }
+
+
+def row_of(values: dict[str, Any]) -> CatalogueRow:
+    """The inverse of :func:`record`.
+
+    :param values: all columns of one row.
+    """
+    item = Item.from_resource({"id": values["item_id"], **json.loads(values["resource"])})
+    # Name and place are the columns': the resource may be of a later moment, see _as_copied.
+    name = item.name if text(item.name) == values["name"] else values["name"]
+    return CatalogueRow(
+        item=msgspec.structs.replace(item, name=name, parents=tuple(values["parents"] or ())),
+        path=values["path"],
+        outcome=values["outcome"],
+        fidelity=values["fidelity"],
+        reason=values["reason"],
+        message=values["message"],
+        contents=msgspec.convert(values["contents"] or [], tuple[StoredContent, ...]),
+    )
 
 
 def text(name: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from include.drive_backup.errors import CorruptStoreError
+from include.drive_backup.errors import CorruptStoreError, SnapshotNotFoundError
 from include.drive_backup.manifest import catalogue
 from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.model import Source
 from tests.core.manifest.plans import ANN, commit, row
 from tests.support.memory_blob import MemoryBlobStore
 
@@ -94,3 +95,27 @@ async def test_a_damaged_catalogue_is_reported_before_its_first_row(store, damag
         await store.put(blob, other if damage == "other" else damage)
     with pytest.raises(CorruptStoreError, match=r"items-00000\.parquet"):
         await anext(read_rows(store, manifest))
+
+
+async def test_a_person_finds_a_snapshot_by_latest_id_or_time(store):
+    repository = SnapshotRepository(store)
+    assert await repository.sources() == [ANN]
+    assert (await repository.find(ANN)).name.ident == DAYS[2]
+    assert (await repository.find(ANN, f"{DAYS[2]}.2")).status == "partial"
+    assert (await repository.find(ANN, DAYS[1])).status == "partial"
+    assert (await repository.find(ANN, "2026-11-21T12:00")).name.ident == DAYS[0]
+    assert (await repository.find(ANN, "2026-11-22T01:00+01:00")).name.ident == DAYS[2]
+    assert (await repository.find(ANN, "2026-11-22T00:59+01:00")).name.ident == DAYS[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "which", "words"),
+    [
+        ("user/ann@example.com", "2026-11-19", DAYS[0]),
+        ("user/ann@example.com", "yesterday", "2026-11-23T18:00"),
+        ("user/bob@example.com", "latest", "user/ann@example.com"),
+    ],
+)
+async def test_who_finds_none_is_told_what_there_is(store, source, which, words):
+    with pytest.raises(SnapshotNotFoundError, match=words.replace("+", r"\+")):
+        await SnapshotRepository(store).find(Source.parse(source), which)

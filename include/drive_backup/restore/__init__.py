@@ -1,0 +1,1 @@
+"""Bring back what a snapshot holds: select, name, write, verify, report."""

@@ -1,0 +1,201 @@
+"""Restore into a local folder, and never outside of it.
+
+Every step of a path is opened relative to the folder above, without following symbolic links, so that neither a name in
+the backup nor a link that lies in the target leads elsewhere. A file appears under its name only when its bytes are on
+disk and were read back.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from include.drive_backup.errors import CorruptStoreError, PermanentError
+from include.drive_backup.manifest.schema import CatalogueRow
+from include.drive_backup.model import StoredContent
+from include.drive_backup.ports import BlobStore
+from include.drive_backup.restore.naming import Names, safe_name
+from include.drive_backup.restore.orders import Conflict, RestoreOutcome, RestoreResult, not_saved
+
+_PIECE = 1024**2
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+#: No other file would fare better.
+_HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+_SHORTCUT = "A local folder has no shortcuts to Drive; its target's id is in the catalogue."
+
+
+class LocalFolder:
+    """Implements :class:`.orders.Destination`.
+
+    :param root: the folder; made if it is not there.
+    :param names: from :func:`.naming.local_names`.
+    :raises PermanentError: the folder cannot be made or opened.
+    """
+
+    def __init__(self, root: Path, names: Names, store: BlobStore, conflict: Conflict = "copy") -> None:
+        self._root = root
+        self._names = names
+        self._store = store
+        self._conflict: Conflict = conflict
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(root, os.O_RDONLY | os.O_DIRECTORY))
+        except OSError as error:
+            raise PermanentError(f"The folder {root} cannot be used: {error.strerror}. Name another one.") from error
+
+    async def restore(self, row: CatalogueRow) -> list[RestoreResult]:
+        """Write a folder, or all contents of a file. See the port.
+
+        :raises PermanentError: the disk is full or can no longer be written.
+        """
+        if row.item.kind == "shortcut":
+            return [_result(row, "left-out", reason="shortcut", message=_SHORTCUT)]
+        if row.item.kind != "folder" and not row.contents:
+            return [not_saved(row)]
+        formats = [content.format for content in row.contents] or [""]
+        return [await self._safely(row, content_format) for content_format in formats]
+
+    async def _safely(self, row: CatalogueRow, content_format: str) -> RestoreResult:
+        place = self._names[row.path, content_format]
+        try:
+            content = next((each for each in row.contents if each.format == content_format), None)
+            return self._make_folder(row, place) if content is None else await self._file(row, content, place)
+        except OSError as error:
+            message = f"'{self._shown(place)}' cannot be written: {error.strerror or error}."
+            if error.errno in _HOPELESS:
+                raise PermanentError(f"{message} What is restored already stays.", reason="localFolder") from error
+            return _result(row, "failed", self._shown(place), reason="localFolder", message=message)
+
+    def _make_folder(self, row: CatalogueRow, place: tuple[str, ...]) -> RestoreResult:
+        with self._folder(place[:-1]) as above:
+            try:
+                os.mkdir(place[-1], dir_fd=above)
+            except FileExistsError:
+                os.close(os.open(place[-1], _DIRECTORY, dir_fd=above))
+                return _result(row, "same", self._shown(place))
+        return _result(row, "restored", self._shown(place))
+
+    async def _file(self, row: CatalogueRow, content: StoredContent, place: tuple[str, ...]) -> RestoreResult:
+        *folders, name = place
+        with self._folder(tuple(folders)) as folder:
+            there = _look(folder, name, content)
+            if there in ("other", "no file") and self._conflict == "copy":
+                name, there = _free_name(folder, name, content)
+            shown = self._shown((*folders, name))
+            if there == "same":
+                return _result(row, "same", shown)
+            if there == "other" and self._conflict == "skip":
+                return _result(row, "skipped", shown)
+            if there == "no file":
+                raise IsADirectoryError(errno.EISDIR, "a folder or a link has its name")
+            await self._write(folder, name, content, row.item.modified, replace=there == "other")
+            return _result(row, "restored", shown, size=content.size)
+
+    async def _write(
+        self, folder: int, name: str, content: StoredContent, modified: datetime | None, *, replace: bool
+    ) -> None:
+        temporary = f".drive-backup-{secrets.token_hex(8)}"
+        descriptor = os.open(temporary, _NEW_FILE, 0o600, dir_fd=folder)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                async for piece in self._store.stream(content.blob):
+                    file.write(piece)
+                file.flush()
+                os.fchmod(file.fileno(), 0o666 & ~_UMASK)
+                os.fsync(file.fileno())
+            if _digest(folder, temporary) != (content.size, content.sha256):
+                raise CorruptStoreError(
+                    f"The blob '{content.blob}' does not have the bytes that the snapshot says, so nothing was written "
+                    "under its name. Take the file from another snapshot; `drive-backup verify` names all such blobs."
+                )
+            if modified is not None:
+                with suppress(OverflowError, OSError):
+                    os.utime(temporary, (modified.timestamp(),) * 2, dir_fd=folder)
+            _place(folder, temporary, name, replace=replace)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=folder)
+
+    @contextmanager
+    def _folder(self, place: tuple[str, ...]) -> Iterator[int]:
+        """The descriptor of a folder below the root; made where it is missing."""
+        descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for name in place:
+                if name != safe_name(name):
+                    raise PermissionError(errno.EPERM, "its name leads out of the folder")
+                with suppress(FileExistsError):
+                    os.mkdir(name, dir_fd=descriptor)
+                below = os.open(name, _DIRECTORY, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = below
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _shown(self, place: tuple[str, ...]) -> str:
+        return str(self._root.joinpath(*place))
+
+
+def _read_umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
+_UMASK = _read_umask()
+
+
+def _result(row: CatalogueRow, outcome: RestoreOutcome, target: str = "", **facts: str | int | None) -> RestoreResult:
+    size = int(facts.pop("size", 0) or 0)
+    return RestoreResult(item_id=row.item.id, path=row.path, outcome=outcome, target=target, bytes=size, **facts)  # type: ignore[arg-type]
+
+
+def _look(folder: int, name: str, content: StoredContent) -> str:
+    """What has the name now: ``nothing``, the ``same`` bytes, an ``other`` file, or ``no file``."""
+    try:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return "nothing"
+    if not stat.S_ISREG(found.st_mode):
+        return "no file"
+    same = found.st_size == content.size and _digest(folder, name) == (content.size, content.sha256)
+    return "same" if same else "other"
+
+
+def _free_name(folder: int, name: str, content: StoredContent) -> tuple[str, str]:
+    """A name beside one that is taken; a copy that an earlier try left there is found again."""
+    stem, dot, extension = name.rpartition(".")
+    number = 1
+    while True:
+        number += 1
+        other = safe_name(stem if dot else name, f" ({number})" + (f".{extension}" if dot else ""))
+        there = _look(folder, other, content)
+        if there in ("nothing", "same"):
+            return other, there
+
+
+def _digest(folder: int, name: str) -> tuple[int, str]:
+    sha256, size = hashlib.sha256(), 0
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    with os.fdopen(descriptor, "rb") as file:
+        while piece := file.read(_PIECE):
+            sha256.update(piece)
+            size += len(piece)
+    return size, sha256.hexdigest()
+
+
+def _place(folder: int, temporary: str, name: str, *, replace: bool) -> None:
+    """Give a finished file its name; only ``replace`` takes the name from another one."""
+    if replace:
+        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    else:
+        os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)

@@ -1,0 +1,64 @@
+"""What a restore hands to a destination, and what comes back. One order is one item of the snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Literal, Protocol
+
+from include.drive_backup.manifest.catalogue import read_rows
+from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.manifest.schema import CatalogueRow, row_of
+from include.drive_backup.model import Struct
+from include.drive_backup.ports import BlobStore
+from include.drive_backup.restore.selection import Entry
+
+#: When something is there already: ``copy`` writes a new one beside it, ``skip`` leaves it, ``replace`` replaces it.
+#: What is there with the same bytes is never written again.
+Conflict = Literal["copy", "skip", "replace"]
+
+#: ``restored`` written and verified; ``same`` was there already; ``skipped`` left alone as asked; ``left-out`` the
+#: destination has no such thing; ``not-saved`` the backup has no content; ``failed``.
+RestoreOutcome = Literal["restored", "same", "skipped", "left-out", "not-saved", "failed"]
+
+
+class RestoreResult(Struct, frozen=True):
+    """What became of one content (or folder) of one item.
+
+    :param target: where it is now, in the destination's own words.
+    """
+
+    item_id: str
+    path: str
+    outcome: RestoreOutcome
+    target: str = ""
+    bytes: int = 0
+    reason: str | None = None
+    message: str | None = None
+
+
+class Destination(Protocol):
+    """Where items are restored to. Restoring again what is there already must find it and say ``same``."""
+
+    async def restore(self, row: CatalogueRow) -> list[RestoreResult]:
+        """Bring back one item; its folder was brought back before.
+
+        :raises DriveBackupError: the destination or the backup cannot be used at all. What concerns one item is a
+            result.
+        """
+
+
+async def ordered_rows(
+    store: BlobStore, manifest: Manifest, wanted: Mapping[str, Entry], kinds: frozenset[str]
+) -> AsyncIterator[CatalogueRow]:
+    """The wanted rows of some kinds, from the catalogue's parts, in their order there."""
+    async for values in read_rows(store, manifest):
+        if values["path"] in wanted and values["kind"] in kinds:
+            yield row_of(values)
+
+
+def not_saved(row: CatalogueRow) -> RestoreResult:
+    """The word for an item whose content the backup does not have."""
+    why = row.message or f"The snapshot records it as '{row.outcome}', without content."
+    return RestoreResult(
+        item_id=row.item.id, path=row.path, outcome="not-saved", reason=row.reason or row.outcome, message=why
+    )

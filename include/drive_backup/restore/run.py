@@ -1,0 +1,92 @@
+"""Restore what was selected: folders first, from the top down, then everything else, many at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+
+from include.drive_backup.errors import CorruptStoreError, ItemUnavailableError
+from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.manifest.schema import CatalogueRow
+from include.drive_backup.ports import BlobStore
+from include.drive_backup.restore.orders import Destination, RestoreResult, ordered_rows
+from include.drive_backup.restore.selection import Entry
+
+FOLDERS = frozenset({"folder"})
+OTHERS = frozenset({"file", "native", "shortcut"})
+
+Report = Callable[[RestoreResult], None]
+
+
+async def restore(
+    store: BlobStore,
+    manifest: Manifest,
+    wanted: Mapping[str, Entry],
+    destination: Destination,
+    report: Report,
+    *,
+    in_flight: int = 16,
+) -> Counter[str]:
+    """Restore; one item's trouble is its result, and the others go on.
+
+    :param wanted: from :func:`.selection.select`.
+    :param report: is called with each result as it comes.
+    :param in_flight: how many items at once.
+    :return: how many results of each outcome, and ``bytes`` written.
+    :raises DriveBackupError: the backup or the destination cannot be used at all.
+    """
+    counts: Counter[str] = Counter()
+
+    def take(results: list[RestoreResult]) -> None:
+        for result in results:
+            counts[result.outcome] += 1
+            counts["bytes"] += result.bytes
+            report(result)
+
+    folders = [row async for row in ordered_rows(store, manifest, wanted, FOLDERS)]
+    for row in sorted(folders, key=lambda row: row.path.split("/")):
+        take(await _one(destination, row))
+    await _many(ordered_rows(store, manifest, wanted, OTHERS), destination, take, in_flight)
+    return counts
+
+
+async def _many(
+    rows: AsyncIterator[CatalogueRow],
+    destination: Destination,
+    take: Callable[[list[RestoreResult]], None],
+    in_flight: int,
+) -> None:
+    """A bounded queue, so that rows are read only as fast as they are restored."""
+    queue: asyncio.Queue[CatalogueRow] = asyncio.Queue(in_flight)
+
+    async def work() -> None:
+        while True:
+            row = await queue.get()
+            take(await _one(destination, row))
+            queue.task_done()
+
+    async def feed() -> None:
+        async for row in rows:
+            await queue.put(row)
+        await queue.join()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            workers = [group.create_task(work()) for _ in range(in_flight)]
+            await group.create_task(feed())
+            for worker in workers:
+                worker.cancel()
+    except ExceptionGroup as errors:
+        # What ends one ends all; the first to say so speaks for them.
+        raise errors.exceptions[0] from None
+
+
+async def _one(destination: Destination, row: CatalogueRow) -> list[RestoreResult]:
+    try:
+        return await destination.restore(row)
+    except (CorruptStoreError, ItemUnavailableError) as error:
+        failed = RestoreResult(
+            item_id=row.item.id, path=row.path, outcome="failed", reason=error.reason, message=str(error)
+        )
+        return [failed]
