@@ -9,7 +9,7 @@ these links in ``operator_extra_links``, and the links name no operators.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseOperatorLink
 from airflow.sdk.execution_time.xcom import XCom
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 #: XCom key under which a task says where it wrote.
 LOCATION = "drive_backup_location"
 
-_PORTAL = "https://portal.azure.com/#view/Microsoft_Azure_Storage"
+#: The portals of Azure's national clouds, by the end of their Blob hosts.
+_NATIONAL = {".chinacloudapi.cn": "portal.azure.cn", ".usgovcloudapi.net": "portal.azure.us"}
 
 
 def push_location(
@@ -66,11 +67,11 @@ class ManifestLink(_Link):
             return f"{_without_query(location['container_url'])}/{quote(manifest)}"
         path = quote(f"{_container(location)}/{manifest}", safe="")
         page = f"BlobPropertiesBladeV2/storageAccountId/{quote(account, safe='')}/path/{path}"
-        return f"{_PORTAL}/{page}/isDeleted~/false/tabToload~/0"
+        return f"{_portal(location)}/{page}/isDeleted~/false/tabToload~/0"
 
 
 class ContainerLink(_Link):
-    """The container in Azure Portal; nothing for accounts that Azure does not know."""
+    """The container in Azure Portal, when the storage account's resource id is known; a guess would mislead."""
 
     @property
     def name(self) -> str:
@@ -78,16 +79,18 @@ class ContainerLink(_Link):
         return "Open container in Azure Portal"
 
     def url(self, location: dict[str, Any]) -> str:
-        """The container's page, or, without the resource id, the portal's list of storage accounts."""
+        """The container's page."""
         account = location.get("resource_id")
-        if account:
-            return (
-                f"{_PORTAL}/ContainerMenuBlade/~/overview/storageAccountId/{quote(account, safe='')}"
-                f"/path/{quote(_container(location), safe='')}"
-            )
-        if ".blob.core." not in location["container_url"]:
+        if not account:
             return ""
-        return "https://portal.azure.com/#browse/Microsoft.Storage%2FStorageAccounts"
+        page = f"ContainerMenuBlade/~/overview/storageAccountId/{quote(account, safe='')}"
+        return f"{_portal(location)}/{page}/path/{quote(_container(location), safe='')}"
+
+
+def _portal(location: dict[str, Any]) -> str:
+    host = urlsplit(location["container_url"]).hostname or ""
+    portal = next((portal for end, portal in _NATIONAL.items() if host.endswith(end)), "portal.azure.com")
+    return f"https://{portal}/#view/Microsoft_Azure_Storage"
 
 
 def _container(location: dict[str, Any]) -> str:

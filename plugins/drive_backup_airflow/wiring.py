@@ -22,6 +22,13 @@ async def open_store(blob_conn_id: str, container: str) -> AsyncIterator[BlobSto
         yield store
 
 
+async def storage_account_id(blob_conn_id: str) -> str | None:
+    """Azure's id of the storage account behind a ``wasb`` connection, if the connection has it."""
+    from drive_backup_airflow.hooks.blob import DriveBackupBlobHook
+
+    return await DriveBackupBlobHook(blob_conn_id).resource_id()
+
+
 @asynccontextmanager
 async def open_drive(
     gcp_conn_id: str,

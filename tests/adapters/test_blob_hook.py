@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from airflow.providers.microsoft.azure.hooks import wasb
 from azure.core.credentials import AzureSasCredential
 from azure.identity.aio import ClientSecretCredential, DefaultAzureCredential
+from azure.storage.blob.aio import BlobServiceClient
 
 from drive_backup_airflow.hooks.blob import DriveBackupBlobHook
 from include.drive_backup.errors import (
@@ -132,6 +134,56 @@ async def test_a_connection_that_is_nowhere_is_a_missing_secret():
 async def test_a_wrong_field_is_a_sentence(connect, fields, what):
     with pytest.raises(ConfigError, match=what):
         async with connect(**fields).store():
+            pass
+
+
+RESOURCE_ID = "/subscriptions/0000/resourceGroups/backup/providers/Microsoft.Storage/storageAccounts/account"
+
+
+@pytest.mark.parametrize("key", ["resource_id", "extra__wasb__resource_id"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"extra": {"connection_string": f"AccountName=account;AccountKey={KEY};EndpointSuffix=core.windows.net"}},
+        {"login": "account", "password": KEY},
+        {"login": "account", "extra": {"sas_token": "sv=1&sig=SECRET"}},
+        {"login": "account"},
+    ],
+)
+async def test_the_resource_id_is_known_to_us_and_not_to_the_client(connect, monkeypatch, fields, key):
+    given = []
+
+    class Client(BlobServiceClient):
+        def __init__(self, *args, **kwargs):
+            given.append(kwargs)
+            super().__init__(*args, **kwargs)
+
+    monkeypatch.setattr(wasb, "AsyncBlobServiceClient", Client)
+    hook = connect(**{**fields, "extra": {**fields.get("extra", {}), key: RESOURCE_ID, "read_timeout": 7}})
+    assert await hook.resource_id() == RESOURCE_ID
+    async with hook.store() as store:
+        assert store.account == "account"
+    assert given[0]["read_timeout"] == 7
+    assert RESOURCE_ID not in given[0].values()
+
+
+async def test_a_connection_without_a_resource_id_has_none(connect):
+    assert await connect(login="account", password=KEY).resource_id() is None
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        ("account", "az storage account show"),
+        ("https://portal.azure.com" + RESOURCE_ID, "az storage account show"),
+        (RESOURCE_ID + "/blobServices/default", "az storage account show"),
+        (7, "az storage account show"),
+        (RESOURCE_ID.replace("/account", "/another"), "'another', but the connection leads to 'account'"),
+    ],
+)
+async def test_a_wrong_resource_id_is_a_sentence(connect, value, what):
+    with pytest.raises(ConfigError, match=what):
+        async with connect(login="account", password=KEY, extra={"resource_id": value}).store():
             pass
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,8 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from drive_backup_airflow import links
 from drive_backup_airflow.links import LOCATION, ContainerLink, ManifestLink, push_location
+from drive_backup_airflow.operators import commit_snapshot
+from drive_backup_airflow.operators.commit_snapshot import CommitSnapshotOperator
 from drive_backup_plugin import DriveBackupPlugin
 
 ACCOUNT = "/subscriptions/0000/resourceGroups/backup/providers/Microsoft.Storage/storageAccounts/saved"
@@ -69,8 +72,32 @@ def test_without_it_the_manifest_is_its_own_url_without_any_signature(xcoms):
     assert url == f"{CONTAINER}/snapshots/user/ann%40example.com/20261123T000000.000Z/manifest.json"
 
 
-def test_an_account_outside_azure_has_no_page_in_the_portal(xcoms):
-    assert link(ContainerLink, xcoms, container_url="http://127.0.0.1:10000/account/drive-backup") == ""
+@pytest.mark.parametrize("url", [CONTAINER, "http://127.0.0.1:10000/account/drive-backup"])
+def test_without_it_there_is_no_link_to_the_container_rather_than_a_wrong_one(url, xcoms):
+    assert link(ContainerLink, xcoms, container_url=url) == ""
+
+
+@pytest.mark.parametrize(
+    ("host", "portal"),
+    [("chinacloudapi.cn", "portal.azure.cn"), ("usgovcloudapi.net", "portal.azure.us")],
+)
+def test_a_national_cloud_has_a_portal_of_its_own(host, portal, xcoms):
+    url = f"https://saved.blob.core.{host}/drive-backup"
+    assert link(ContainerLink, xcoms, container_url=url, resource_id=ACCOUNT).startswith(f"https://{portal}/#view/")
+
+
+async def test_the_commit_links_to_the_account_that_its_connection_names(xcoms, monkeypatch):
+    connection = {"conn_type": "wasb", "login": "saved", "password": "c2VjcmV0", "extra": {"resource_id": ACCOUNT}}
+    monkeypatch.setenv("AIRFLOW_CONN_BLOB_TEST", json.dumps(connection))
+    monkeypatch.setattr(CommitSnapshotOperator, "_plan", lambda _: None)
+
+    async def committed(*_):
+        return {"manifest": MANIFEST, "created": False}
+
+    monkeypatch.setattr(commit_snapshot, "commit_snapshot", committed)
+    task = CommitSnapshotOperator(task_id="commit_snapshot", listing={}, plans=[], blob_conn_id="blob_test")
+    await task.run({"ti": xcoms}, None)
+    assert f"storageAccountId/{ENCODED}/path/drive-backup" in ContainerLink().get_link(task, ti_key=SimpleNamespace())
 
 
 @pytest.mark.parametrize("kind", [ManifestLink, ContainerLink])

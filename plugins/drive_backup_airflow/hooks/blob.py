@@ -22,6 +22,13 @@ from include.drive_backup.pacing import Backoff
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
+#: Extra with Azure's id of the storage account, for the links into Azure Portal; no field of a connection implies it.
+RESOURCE_ID = "resource_id"
+
+_RESOURCE_ID = re.compile(
+    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Storage/storageAccounts/([a-z0-9]{3,24})",
+    re.IGNORECASE,
+)
 #: What Azure allows (REST reference, "Naming and referencing containers, blobs, and metadata").
 _CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*")
 _PREFIX = "extra__wasb__"
@@ -32,7 +39,7 @@ class DriveBackupBlobHook(ExplainedConnections, WasbAsyncHook):
 
     Key, connection string, SAS, service principal, managed identity: the provider's hook decides, in its order. Of the
     extra's further keys, ``retry_total``, ``initial_backoff``, ``connection_timeout`` and ``read_timeout`` (seconds)
-    set how often and how long we try; all others go to the SDK's client.
+    set how often and how long we try; ``resource_id`` is for links; all others go to the SDK's client.
 
     :param blob_conn_id: the connection.
     :param container: the container's name.
@@ -64,7 +71,22 @@ class DriveBackupBlobHook(ExplainedConnections, WasbAsyncHook):
             client = await stack.enter_async_context(await self._client())
             if hasattr(client.credential, "close"):
                 stack.push_async_callback(client.credential.close)
+            _check_account(_resource_id(connection, extra), client.account_name)
             yield AzureBlobStore(client.get_container_client(self.container), SystemClock(), settings)
+
+    async def resource_id(self) -> str | None:
+        """Azure's id of the storage account, if the connection has it.
+
+        :raises ConfigError: it is none.
+        """
+        connection = await self.aget_connection(self.conn_id)
+        return _resource_id(connection, _extra(connection))
+
+    def _get_field(self, extra_dict: dict[str, Any], field_name: str) -> Any:
+        # The provider hands what is left in this dict to the SDK's client, and asks here before it does.
+        for key in (RESOURCE_ID, _PREFIX + RESOURCE_ID):
+            extra_dict.pop(key, None)
+        return super()._get_field(extra_dict, field_name)  # type: ignore[no-untyped-call]
 
     async def _client(self) -> BlobServiceClient:
         try:
@@ -109,6 +131,29 @@ def _check_host(connection: Connection, extra: dict[str, Any]) -> None:
             f"The Airflow connection '{connection.conn_id}' has the host '{host}', which Airflow's Azure provider "
             "takes for something else, because it has no dot or its first part more than 24 characters. Put a "
             "connection_string with a BlobEndpoint into its extra instead."
+        )
+
+
+def _resource_id(connection: Connection, extra: dict[str, Any]) -> str | None:
+    given = extra.get(RESOURCE_ID)
+    if not given:
+        return None
+    if not isinstance(given, str) or not _RESOURCE_ID.fullmatch(given):
+        raise ConfigError(
+            f"'{RESOURCE_ID}' in the extra of connection '{connection.conn_id}' is {given!r}; write /subscriptions/"
+            "<id>/resourceGroups/<group>/providers/Microsoft.Storage/storageAccounts/<name>, as "
+            "`az storage account show --name <name> --query id` says it, or leave it out."
+        )
+    return given
+
+
+def _check_account(resource_id: str | None, account: str | None) -> None:
+    """A link into another account would mislead. An own domain does not say which account is behind it."""
+    name = (resource_id or "").rpartition("/")[2]
+    if name and account and name.lower() != account.lower():
+        raise ConfigError(
+            f"'{RESOURCE_ID}' in the connection's extra is that of the storage account '{name}', but the connection "
+            f"leads to '{account}'. Correct it, or leave it out."
         )
 
 

@@ -14,7 +14,7 @@ from drive_backup_airflow.events import emit_facts
 from drive_backup_airflow.facts import fact_of
 from drive_backup_airflow.links import ContainerLink, ManifestLink, push_location
 from drive_backup_airflow.operators.base import DriveBackupOperator
-from drive_backup_airflow.wiring import open_store
+from drive_backup_airflow.wiring import open_store, storage_account_id
 from include.drive_backup import __version__
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.manifest.commit import commit_snapshot
@@ -47,9 +47,10 @@ class CommitSnapshotOperator(DriveBackupOperator):
     async def run(self, context: Context, stop: asyncio.Event) -> dict[str, Any]:  # noqa: ARG002
         """Commit; returns the summary, and emits an asset event when a snapshot was made."""
         plan = self._plan()
+        account = await storage_account_id(self.blob_conn_id)
         async with open_store(self.blob_conn_id, self.container) as store:
             summary = await commit_snapshot(store, plan, SystemClock(), __version__)
-            push_location(context, container_url=store.url, manifest=summary["manifest"])
+            push_location(context, container_url=store.url, manifest=summary["manifest"], resource_id=account)
         if summary["created"]:
             self._emit_asset_event(context, summary)
             fact = msgspec.structs.replace(
