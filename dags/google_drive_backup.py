@@ -115,6 +115,11 @@ def backup_dag(name: str, config: Config, job: Job) -> DAG:
             listings=listing.output,
             export_formats=config.export_formats,
             max_batches=limits.max_batches,
+            expected={
+                "prices": config.prices.model_dump(),
+                "units_per_minute": limits.units_per_minute,
+                "mb_per_second": limits.expected_mb_per_second,
+            },
             trigger_rule="all_done_min_one_success",
         )
         plans = XComArg(plan, key=PLANS)

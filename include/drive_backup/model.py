@@ -279,7 +279,10 @@ class BatchRef(Struct, frozen=True):
 
 
 class PlanRef(Struct, frozen=True):
-    """What ``plan`` hands to ``commit``: where the decisions are, and their sums."""
+    """What ``plan`` hands to ``commit``: where the decisions are, and their sums.
+
+    ``estimate`` is a dict of :class:`~include.drive_backup.cost.Cost`.
+    """
 
     listing: Listing
     plan: str
@@ -289,6 +292,7 @@ class PlanRef(Struct, frozen=True):
     counts: dict[str, int]
     copy_files: int
     copy_bytes: int
+    estimate: dict[str, Any] | None = None
 
 
 def human_bytes(count: float) -> str:

@@ -19,6 +19,11 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
+#: Quota units of Drive's guide "Usage limits". Whether alt=media costs a get or a download is not said: the dearer.
+GET_UNITS = 5
+LIST_UNITS = 100
+DOWNLOAD_UNITS = 200
+
 
 @dataclass(frozen=True)
 class Backoff:

@@ -94,6 +94,10 @@ class BlobStore(Protocol):
     def url(self) -> str:
         """The container's address, without a SAS."""
 
+    @property
+    def writes(self) -> int:
+        """Requests sent so far that create or write, repeated ones too: Azure bills each of them."""
+
     async def ensure_container(self, *, create: bool) -> None:
         """Check that the container can be used.
 
@@ -149,4 +153,4 @@ class BlobStore(Protocol):
         """Blobs under a prefix in lexical order."""
 
     async def delete(self, names: Sequence[str]) -> None:
-        """Delete by name; a missing one is no error. Only for ``work/`` and ``outbox/``."""
+        """Delete by name; a missing one is no error. Only for ``work/``, ``quota/`` and ``outbox/``."""

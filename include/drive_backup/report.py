@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from include.drive_backup.cost import Cost
 from include.drive_backup.errors import SnapshotIncompleteError
 from include.drive_backup.model import Listing, PlanRef, human_bytes, parse_instant
 
@@ -80,7 +81,9 @@ def _committed(summary: Summary) -> list[str]:
     lines += _line("changed after", _later(summary["fidelity"]))
     if not summary["listing_complete"]:
         lines += _line("listing", "INCOMPLETE by Drive's own word; what is missing here is not deleted")
-    lines += _line("listing cost", _spent(summary["api"]))
+    lines += _line("Drive gave", _spent(summary["api"]))
+    lines += _line("estimate", _cost(summary.get("estimate")))
+    lines += _line("actual", _cost(summary.get("cost")))
     lines += _line("took", _took(summary))
     return lines
 
@@ -93,6 +96,7 @@ def _dry_run(plan: PlanRef) -> list[str]:
             "would copy",
             f"{_number(plan.copy_files)} content versions, {human_bytes(plan.copy_bytes)}, in {plan.batches} batches",
         ),
+        *_line("estimate", _cost(plan.estimate)),
         *_line("plan", ", ".join(f"{_number(count)} {name}" for name, count in sorted(counts.items()))),
     ]
 
@@ -155,7 +159,14 @@ def _reasons(summary: Summary) -> list[str]:
 
 
 def _spent(api: Mapping[str, int]) -> str:
-    return f"{_number(api.get('calls', 0))} calls, {_number(api.get('units', 0))} quota units" if api else ""
+    if not api:
+        return ""
+    size = human_bytes(api.get("bytes", 0))
+    return f"{_number(api.get('calls', 0))} calls, {_number(api.get('units', 0))} quota units, {size}"
+
+
+def _cost(facts: Mapping[str, Any] | None) -> str:
+    return str(Cost.from_dict(dict(facts))) if facts else ""
 
 
 def _took(summary: Summary) -> str:

@@ -32,6 +32,8 @@ PATH_VARIABLE = "DRIVE_BACKUP_CONFIG"
 PRESETS = {"@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"}
 
 Positive = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -85,6 +87,15 @@ class Limits(Section):
     list_timeout_minutes: Positive = 12 * 60
     batch_timeout_minutes: Positive = 6 * 60
     run_timeout_hours: Positive = 7 * 24
+    expected_mb_per_second: PositiveFloat = Field(50, description="of all tasks together, for the estimate")
+
+
+class Prices(Section):
+    """What Azure charges, for the estimate. The defaults are of the order of hot, locally redundant storage in 2026."""
+
+    currency: str = "USD"
+    storage_gb_month: NotNegative = Field(0.018, description="one GB for a month")
+    writes_10k: NotNegative = Field(0.05, description="10,000 write operations")
 
 
 class Notifier(Section):
@@ -146,6 +157,7 @@ class Config(Section):
     connections: Connections = Connections()
     storage: Storage = Storage()
     limits: Limits = Limits()
+    prices: Prices = Prices()
     export_formats: dict[str, tuple[str, ...]] = dict(DEFAULT_FORMATS)
     notifiers: tuple[Notifier, ...] = ()
 

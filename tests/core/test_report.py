@@ -56,6 +56,17 @@ def test_a_complete_run_is_good_and_says_what_where_and_how_fast():
     verdict([plan()], [summary()])
 
 
+def test_what_it_cost_stands_below_what_was_expected():
+    prices = {"currency": "EUR", "storage_gb_month": 0.02, "writes_10k": 0.05}
+    expected = {"files": 3, "bytes": 10**9, "units": 1000, "minutes": 61.0, "writes": 300, "storage_month": 0.02,
+                "writes_once": 0.0015, "prices": prices}  # fmt: skip
+    text = readable([plan()], [summary(estimate=expected, cost=expected | {"minutes": 3.2, "units": 1200})])
+    lines = [line.split(maxsplit=1) for line in text.splitlines()]
+    shown = dict(line for line in lines if line[0] in ("estimate", "actual"))
+    assert "1,000 quota units, 1 h 1 min, 300 writes; 0.02 EUR a month to keep" in shown["estimate"]
+    assert "1,200 quota units, 4 min" in shown["actual"]
+
+
 def test_what_is_not_saved_is_grouped_by_reason_with_examples():
     lines = [line for line in readable([plan()], [summary(**PARTIAL)]).splitlines() if "NOT SAVED" in line]
     assert "40 for cannotDownloadFile: p1, p2, p3 …" in lines[0]

@@ -14,6 +14,7 @@ from include.drive_backup.settings import (
     Job,
     Limits,
     Notifier,
+    Prices,
     Storage,
 )
 from tests.docs import markdown
@@ -24,11 +25,12 @@ SECTIONS = {
     "connections.": Connections,
     "storage.": Storage,
     "limits.": Limits,
+    "prices.": Prices,
     "jobs.<name>.": Job,
     "notifiers[].": Notifier,
 }
 # Sections have tables of their own.
-SECTION_KEYS = {"connections", "storage", "limits"}
+SECTION_KEYS = {"connections", "storage", "limits", "prices"}
 
 
 def settings():

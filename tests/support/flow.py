@@ -13,6 +13,7 @@ from include.drive_backup.manifest.commit import commit_snapshot
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.model import BatchRef, PlanRef, SourceTask, format_instant
 from include.drive_backup.planning.plan import plan_source
+from include.drive_backup.spent import recorded
 from include.drive_backup.transfer.batch import copy_batch
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_drive import FakeDrive, at
@@ -40,12 +41,14 @@ class Backup:
     ) -> tuple[PlanRef, list[BatchRef]]:
         self.runs += 1
         task = SourceTask(source=source, instant=format_instant(at(instant)), run=f"run-{self.runs}", **settings)
-        listing = await list_source(self.drive, self.store, task, self.clock)
+        async with recorded(self.drive, self.store, task, self.clock):
+            listing = await list_source(self.drive, self.store, task, self.clock)
         return await plan_source(self.store, listing, export_formats=formats or {}, max_batches=50, clock=self.clock)
 
     async def copy(self, batch: BatchRef, *, resume: bool = False, **settings: Any) -> dict[str, Any]:
         arguments: dict[str, Any] = {"in_flight": 4, "memory_bytes": 2**28, "stop": asyncio.Event(), **settings}
-        return await copy_batch(self.drive, self.store, batch, clock=self.clock, resume=resume, **arguments)
+        async with recorded(self.drive, self.store, batch.task, self.clock):
+            return await copy_batch(self.drive, self.store, batch, clock=self.clock, resume=resume, **arguments)
 
     async def commit(self, plan: PlanRef) -> dict[str, Any]:
         return await commit_snapshot(self.store, plan, self.clock, "test")

@@ -39,6 +39,10 @@ class MemoryBlobStore:
 
     url = "memory://container"
 
+    @property
+    def writes(self) -> int:
+        return self.calls["put"] + self.calls["stage"] + self.calls["commit"]
+
     async def ensure_container(self, *, create: bool) -> None:
         self.calls["ensure"] += 1
         self._strike("before", "ensure", "")

@@ -52,6 +52,11 @@ class AzureBlobStore:
         """The container's URL, without a SAS."""
         return self._calls.url
 
+    @property
+    def writes(self) -> int:
+        """Requests sent that write. See the port."""
+        return self._calls.writes
+
     async def ensure_container(self, *, create: bool) -> None:
         """Check that the container can be listed, or make it. See the port.
 
@@ -90,6 +95,7 @@ class AzureBlobStore:
         client = self._calls.blob(name)
 
         async def send() -> None:
+            self._calls.writes += 1
             await client.upload_blob(
                 data,
                 length=len(data),
@@ -108,6 +114,7 @@ class AzureBlobStore:
         client, ident = self._calls.blob(name), rules.block_id(upload_key, index)
 
         async def send() -> None:
+            self._calls.writes += 1
             options = self._calls.options(len(data))
             await client.stage_block(ident, data, length=len(data), validate_content="md5", **options)
 
@@ -134,6 +141,7 @@ class AzureBlobStore:
         client = self._calls.blob(name)
 
         async def send() -> None:
+            self._calls.writes += 1
             await client.commit_block_list(
                 blocks,
                 match_condition=MatchConditions.IfMissing,

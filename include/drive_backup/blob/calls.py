@@ -41,6 +41,7 @@ class Calls:
         self._container = container
         self._clock = clock
         self._settings = settings
+        self.writes = 0
 
     @property
     def url(self) -> str:

@@ -19,17 +19,12 @@ from include.drive_backup.drive.hosts import may_have_token, proxy_for
 from include.drive_backup.drive.tokens import Tokens
 from include.drive_backup.errors import DriveBackupError, RateLimitError, ServiceUnavailableError
 from include.drive_backup.model import ApiUse
-from include.drive_backup.pacing import Backoff, QuotaLimiter, is_transient, retry
+from include.drive_backup.pacing import DOWNLOAD_UNITS, GET_UNITS, Backoff, QuotaLimiter, is_transient, retry
 from include.drive_backup.ports import Clock
 
 Result = TypeVar("Result")
 
 DEFAULT_ENDPOINT = "https://www.googleapis.com"
-
-#: Quota units of Drive's guide "Usage limits". Whether alt=media costs a get or a download is not said: the dearer.
-GET_UNITS = 5
-LIST_UNITS = 100
-DOWNLOAD_UNITS = 200
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 8

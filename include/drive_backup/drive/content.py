@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from include.drive_backup.drive.client import GET_UNITS, DriveClient
+from include.drive_backup.drive.client import DriveClient
 from include.drive_backup.drive.endings import Ending
 from include.drive_backup.drive.errors import UnexpectedAnswerError, operation_error
 from include.drive_backup.errors import (
@@ -25,6 +25,7 @@ from include.drive_backup.errors import (
     ServiceUnavailableError,
 )
 from include.drive_backup.model import Item
+from include.drive_backup.pacing import GET_UNITS
 
 Body = AsyncGenerator[bytes, None]
 

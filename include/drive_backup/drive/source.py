@@ -12,14 +12,14 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from include.drive_backup.drive import content
-from include.drive_backup.drive.client import DEFAULT_ENDPOINT, LIST_UNITS, DriveClient, DriveSettings
+from include.drive_backup.drive.client import DEFAULT_ENDPOINT, DriveClient, DriveSettings
 from include.drive_backup.drive.corpus import Corpus, MyDriveFilter, corpus_of
 from include.drive_backup.drive.errors import UnexpectedAnswerError
 from include.drive_backup.drive.fields import FILE_FIELDS, LIST_FIELDS
 from include.drive_backup.drive.tokens import Tokens
 from include.drive_backup.errors import ItemUnavailableError, ServiceUnavailableError, SourceNotFoundError
 from include.drive_backup.model import ApiUse, Item, Source
-from include.drive_backup.pacing import QuotaLimiter
+from include.drive_backup.pacing import LIST_UNITS, QuotaLimiter
 from include.drive_backup.ports import Clock, Page
 
 log = logging.getLogger(__name__)

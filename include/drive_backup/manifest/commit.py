@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from include.drive_backup.blob.names import SnapshotName, content_prefix
+from include.drive_backup.cost import Cost, cost
 from include.drive_backup.manifest.catalogue import CatalogueWriter, NameTakenError
 from include.drive_backup.manifest.manifest import Kind, Manifest, Status
 from include.drive_backup.manifest.repository import SnapshotRepository
@@ -26,6 +27,7 @@ from include.drive_backup.model import (
     parse_instant,
 )
 from include.drive_backup.ports import BlobStore, Clock
+from include.drive_backup.spent import Spent, spent_by_run
 from include.drive_backup.work import (
     decode_row,
     encode_row,
@@ -168,7 +170,7 @@ async def _write(
         await writer.close()
     except NameTakenError:
         return None
-    facts = _facts(rows.plan, tally, clock, software_version)
+    facts = _facts(rows.plan, tally, clock, software_version) | await _spending(store, rows.plan, tally, clock)
     manifest = Manifest(generation=name.generation, parts=tuple(writer.parts), **facts)
     created = await put_once(store, name.manifest, manifest.to_json(), content_type="application/json")
     return manifest if created else None
@@ -201,8 +203,21 @@ def _facts(plan: PlanRef, tally: Tally, clock: Clock, software_version: str) -> 
         "run_id": task.run,
         "started": listing.started,
         "ended": format_instant(clock.now()),
-        "api": listing.use,
+        "selection": {"include": task.include, "exclude": task.exclude},
     }
+
+
+async def _spending(store: BlobStore, plan: PlanRef, tally: Tally, clock: Clock) -> dict[str, Any]:
+    """What the run spent, and what that cost, beside what was expected."""
+    listing = plan.listing
+    use = listing.use
+    spent = await spent_by_run(store, listing.task) or Spent(calls=use.calls, units=use.units, bytes=use.bytes)
+    if plan.estimate is None:
+        return {"api": spent.api}
+    expected: Cost = Cost.from_dict(plan.estimate)
+    minutes = (clock.now() - parse_instant(listing.started)).total_seconds() / 60
+    actual = cost(tally.copied_files, tally.bytes.get("copied", 0), spent, minutes=minutes, prices=expected.prices)
+    return {"api": spent.api, "estimate": expected, "cost": actual}
 
 
 def _kind(plan: PlanRef) -> Kind:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import builtins
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from include.drive_backup.blob.names import FORMAT_VERSION, SnapshotName
+from include.drive_backup.cost import Cost
 from include.drive_backup.model import ApiUse, Source, Struct
 
 Kind = Literal["full", "incremental", "as-of"]
@@ -55,6 +56,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     started: str
     ended: str
     api: ApiUse
+    selection: dict[str, Any] = {}
+    estimate: Cost | None = None
+    cost: Cost | None = None
     format_version: int = FORMAT_VERSION
 
     @property

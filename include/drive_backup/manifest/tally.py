@@ -18,6 +18,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.items = 0
+        self.copied_files = 0
         self.counts: dict[str, int] = {}
         self.bytes: dict[str, int] = {}
         self.fidelity: dict[str, int] = {}
@@ -27,6 +28,7 @@ class Tally:
     def add(self, row: CatalogueRow) -> None:
         """Take a row."""
         self.items += 1
+        self.copied_files += len(row.contents) if row.outcome == "copied" else 0
         self.counts[row.outcome] = self.counts.get(row.outcome, 0) + 1
         self.bytes[row.outcome] = self.bytes.get(row.outcome, 0) + row.stored_bytes
         self.fidelity[row.fidelity] = self.fidelity.get(row.fidelity, 0) + 1

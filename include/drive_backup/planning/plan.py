@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 
+from include.drive_backup.cost import Expectation, estimate
 from include.drive_backup.exports import check_formats
 from include.drive_backup.listing import listing_prefix
 from include.drive_backup.model import (
@@ -47,12 +48,14 @@ async def plan_sources(
     max_batches: int,
     clock: Clock,
     bases: Mapping[str, str | None] | None = None,
+    expected: Expectation | None = None,
 ) -> tuple[list[PlanRef], list[BatchRef]]:
     """Plan all sources of a run, one after the other.
 
     :param export_formats: native type, such as ``document``, to the extensions to export it as.
     :param max_batches: of all sources together; exceeded only by sources that outnumber it, which get one each.
     :param bases: per source, the snapshot that this one follows, for the manifest.
+    :param expected: what the estimate is made with.
     :raises ConfigError: a glob or an export format is wrong.
     """
     shares = share_batches([(each.items, each.bytes, each.task) for each in listings], max_batches)
@@ -65,6 +68,7 @@ async def plan_sources(
             max_batches=share,
             clock=clock,
             base=(bases or {}).get(listing.task.source),
+            expected=expected,
         )
         plans.append(plan)
         batches.extend(its_batches)
@@ -79,6 +83,7 @@ async def plan_source(
     max_batches: int,
     clock: Clock,
     base: str | None = None,
+    expected: Expectation | None = None,
 ) -> tuple[PlanRef, list[BatchRef]]:
     """Decide on each item of one source; see :func:`plan_sources` for the parameters.
 
@@ -89,7 +94,7 @@ async def plan_source(
     check_formats(export_formats)
     planner = _Planner(store, listing, export_formats, clock)
     await planner.decide_all()
-    return await planner.finish(max_batches, base)
+    return await planner.finish(max_batches, base, expected or Expectation())
 
 
 class _Planner:
@@ -101,6 +106,7 @@ class _Planner:
         task = listing.task
         self._store = store
         self._listing = listing
+        self._clock = clock
         # A plan that is made again never mixes with what another try wrote.
         self._plan = f"{listing.work}/plan-{secrets.token_hex(6)}"
         self._filter = PathFilter(task.include, task.exclude)
@@ -136,7 +142,7 @@ class _Planner:
                     await orders.write(order)
         self._parts, self._order_parts = rows.parts, orders.parts
 
-    async def finish(self, max_batches: int, base: str | None) -> tuple[PlanRef, list[BatchRef]]:
+    async def finish(self, max_batches: int, base: str | None, expected: Expectation) -> tuple[PlanRef, list[BatchRef]]:
         """Write the batches."""
         task = self._listing.task
         sharded = make_batches(
@@ -155,6 +161,12 @@ class _Planner:
             )
             for number, orders in enumerate(sharded, 1)
         ]
+        cost = estimate(
+            (order.size for order in self._orders),
+            expected,
+            units=self._listing.use.units,
+            minutes=(self._clock.now() - parse_instant(self._listing.started)).total_seconds() / 60,
+        )
         plan = PlanRef(
             listing=self._listing,
             plan=self._plan,
@@ -164,6 +176,7 @@ class _Planner:
             counts=dict(+self._counts),
             copy_files=sum(batch.files for batch in batches),
             copy_bytes=sum(batch.bytes for batch in batches),
+            estimate=cost.to_dict(),
         )
         log.info(
             "%s: %d content versions to copy (%s) in %d batches; %s",
@@ -174,6 +187,7 @@ class _Planner:
             ", ".join(f"{outcome.replace('_', ' ')} {count}" for outcome, count in sorted(plan.counts.items()))
             or "the source is empty",
         )
+        log.info("%s: estimate: %s", task.source, cost)
         return plan, batches
 
     async def _deal(self, sharded: Sequence[Sequence[int]]) -> list[int]:

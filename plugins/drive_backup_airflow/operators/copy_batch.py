@@ -9,6 +9,7 @@ from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_drive, open_store
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.model import BatchRef
+from include.drive_backup.spent import recorded
 from include.drive_backup.transfer.batch import copy_batch
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
                 attempts=self.attempts,
                 acknowledge_abuse=self.acknowledge_abuse,
             ) as drive,
+            recorded(drive, store, batch.task, SystemClock()),
         ):
             return await copy_batch(
                 drive,

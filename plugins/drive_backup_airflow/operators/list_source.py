@@ -10,6 +10,7 @@ from drive_backup_airflow.wiring import open_drive, open_store
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.listing import list_source
 from include.drive_backup.model import SourceTask
+from include.drive_backup.spent import recorded
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -41,6 +42,7 @@ class ListDriveSourceOperator(DriveBackupOperator):
             open_drive(
                 self.gcp_conn_id, task.subject, units_per_minute=self.units_per_minute, attempts=self.attempts
             ) as drive,
+            recorded(drive, store, task, SystemClock()),
         ):
             listing = await list_source(drive, store, task, SystemClock())
         return listing.to_dict()

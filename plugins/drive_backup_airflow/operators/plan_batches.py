@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_store
 from include.drive_backup.clock import SystemClock
+from include.drive_backup.cost import Expectation
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Listing, Source
 from include.drive_backup.planning.plan import plan_sources
@@ -28,6 +29,7 @@ class PlanBatchesOperator(DriveBackupOperator):
     :param listings: dicts of :class:`~include.drive_backup.model.Listing`.
     :param export_formats: native type → file name extensions.
     :param max_batches: of all sources together.
+    :param expected: a dict of :class:`~include.drive_backup.cost.Expectation`, for the estimate.
     """
 
     template_fields = ("listings",)
@@ -38,12 +40,14 @@ class PlanBatchesOperator(DriveBackupOperator):
         listings: Any,
         export_formats: Mapping[str, Iterable[str]],
         max_batches: int = 200,
+        expected: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.listings = listings
         self.export_formats = export_formats
         self.max_batches = max_batches
+        self.expected = expected
 
     async def run(self, context: Context, stop: asyncio.Event) -> list[dict[str, Any]]:  # noqa: ARG002
         """Plan; returns the batches (none in a dry run) and pushes the plans under the key ``plans``."""
@@ -56,6 +60,7 @@ class PlanBatchesOperator(DriveBackupOperator):
                 export_formats=formats,
                 max_batches=self.max_batches,
                 clock=SystemClock(),
+                expected=Expectation.from_dict(self.expected or {}),
                 bases={each.task.source: await _base(store, each) for each in listings},
             )
         # Airflow maps over return values only, so the batches are returned and the plans pushed.

@@ -13,6 +13,7 @@ import pytest
 from include.drive_backup.errors import CorruptStoreError, ServiceUnavailableError
 from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.commit import commit_snapshot
+from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from tests.core.manifest.plans import ANN, T, commit, content, copied, item, plan, refused, row, store_content
 from tests.support.fake_clock import FakeClock
@@ -229,6 +230,14 @@ async def test_odd_text_survives():
     found = (await catalogue(store, summary))["a"]
     assert found["name"] == "half ?"
     assert json.loads(found["resource"])["name"] == "half \ud83d"
+
+
+def test_a_manifest_of_older_software_is_read():
+    manifest = json.loads(GOLDEN.read_text())
+    for later in ("selection", "estimate", "cost"):
+        del manifest[later]
+    manifest["parts"] = []
+    assert Manifest.from_json(json.dumps(manifest).encode()).cost is None
 
 
 async def test_the_manifest_is_as_it_always_was():
