@@ -108,7 +108,7 @@ class BlobStore(Protocol):
     async def put(
         self,
         name: str,
-        data: bytes,
+        data: bytes | bytearray,
         *,
         content_type: str = "application/octet-stream",
         metadata: dict[str, str] | None = None,
@@ -119,7 +119,7 @@ class BlobStore(Protocol):
             the HTTP client sends a PUT twice by itself, false may speak of our own blob: compare with :meth:`head`.
         """
 
-    async def stage_block(self, name: str, index: int, data: bytes, *, upload_key: str) -> None:
+    async def stage_block(self, name: str, index: int, data: bytes | bytearray, *, upload_key: str) -> None:
         """Stage block ``index`` of a large blob. Same name, key and index again replaces the piece.
 
         :param upload_key: names the content version, so that writers of other bytes never mix with ours.

@@ -1,4 +1,4 @@
-"""The Blob container behind ``ports.BlobStore``, over Microsoft's SDK.
+"""The Blob container behind ``ports.BlobStore``, over Microsoft's SDK, and past it where bytes are sent.
 
 The SDK's own retries are switched off for every call, because a retry that it hides cannot be told from a conflict:
 when the answer to a successful create gets lost, the second try meets the blob of the first. Here the second try
@@ -7,9 +7,8 @@ knows that it is one, looks at what is there, and says "created" when it is ours
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, HttpResponseError
@@ -20,22 +19,32 @@ from include.drive_backup.blob import rules
 from include.drive_backup.blob.calls import Calls, CallSettings
 from include.drive_backup.blob.errors import error_code, is_missing, is_taken
 from include.drive_backup.blob.reading import first_range, pieces
+from include.drive_backup.blob.sending import Body, Sender
 from include.drive_backup.errors import ContainerMissingError, CorruptStoreError
+from include.drive_backup.hashing import md5_of
 from include.drive_backup.ports import BlobInfo, Clock
 
 _PAGE = 5000
 
 
 class AzureBlobStore:
-    """Implements :class:`include.drive_backup.ports.BlobStore`. The caller closes the client.
+    """Implements :class:`include.drive_backup.ports.BlobStore`. An async context manager; the caller closes the client.
 
     :param container: the SDK's asynchronous client of the container.
     :param settings: time-outs, and how often and after how many seconds a call is tried again.
     """
 
     def __init__(self, container: ContainerClient, clock: Clock, settings: CallSettings | None = None) -> None:
+        settings = settings or CallSettings()
         self._container = container
-        self._calls = Calls(container, clock, settings or CallSettings())
+        self._calls = Calls(container, clock, settings)
+        self._sender = Sender(container, clock, settings.line, settings.connection_timeout)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._sender.close()
 
     @property
     def account(self) -> str:
@@ -84,39 +93,32 @@ class AzureBlobStore:
     async def put(
         self,
         name: str,
-        data: bytes,
+        data: bytes | bytearray,
         *,
         content_type: str = "application/octet-stream",
         metadata: dict[str, str] | None = None,
     ) -> bool:
         """Create a blob in one request. See the port."""
         rules.check_put(name, len(data))
-        md5 = hashlib.md5(data, usedforsecurity=False).digest()
-        client = self._calls.blob(name)
+        md5 = await md5_of(data)
+        mime_type, encoded = rules.content_type(content_type), rules.encode_metadata(metadata or {})
+        body = Body(data, md5, self._calls.timeout(len(data)))
 
         async def send() -> None:
             self._calls.writes += 1
-            await client.upload_blob(
-                data,
-                length=len(data),
-                overwrite=False,
-                validate_content="md5",
-                content_settings=ContentSettings(content_type=rules.content_type(content_type)),
-                metadata=rules.encode_metadata(metadata or {}),
-                **self._calls.options(len(data)),
-            )
+            await self._sender.put_blob(name, body, mime_type, encoded)
 
         return await self._create(send, BlobInfo(name=name, size=len(data), md5=md5.hex(), metadata=metadata or {}))
 
-    async def stage_block(self, name: str, index: int, data: bytes, *, upload_key: str) -> None:
+    async def stage_block(self, name: str, index: int, data: bytes | bytearray, *, upload_key: str) -> None:
         """Stage one block; its MD5 is checked in transit. See the port."""
         rules.check_block(name, len(data))
-        client, ident = self._calls.blob(name), rules.block_id(upload_key, index)
+        ident = rules.block_id(upload_key, index)
+        body = Body(data, await md5_of(data), self._calls.timeout(len(data)))
 
         async def send() -> None:
             self._calls.writes += 1
-            options = self._calls.options(len(data))
-            await client.stage_block(ident, data, length=len(data), validate_content="md5", **options)
+            await self._sender.put_block(name, ident, body)
 
         await self._calls.run(f"stage block {index} of '{name}'", send)
 

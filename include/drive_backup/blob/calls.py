@@ -10,6 +10,7 @@ from azure.core.exceptions import AzureError
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from include.drive_backup.blob.errors import translate
+from include.drive_backup.blob.sending import Line
 from include.drive_backup.errors import DriveBackupError, ServiceUnavailableError
 from include.drive_backup.pacing import Backoff, is_transient, retry
 from include.drive_backup.ports import Clock
@@ -27,11 +28,13 @@ class CallSettings:
     :param backoff: attempts, and seconds between them.
     :param connection_timeout: seconds to connect.
     :param read_timeout: seconds without a byte from the service; writes are granted more by their size.
+    :param line: how to reach the service past the SDK.
     """
 
     backoff: Backoff = field(default_factory=lambda: Backoff(attempts=6, first=1.0, cap=30.0))
     connection_timeout: float = 20.0
     read_timeout: float = 60.0
+    line: Line = field(default_factory=Line)
 
 
 class Calls:
@@ -52,15 +55,19 @@ class Calls:
         """The SDK's client of one blob."""
         return self._container.get_blob_client(name)
 
-    def options(self, size: int = 0) -> dict[str, Any]:
-        """Keyword arguments of every SDK call. They switch its own retries off; see ``azure.py``.
+    def timeout(self, size: int = 0) -> float:
+        """Seconds to wait for an answer.
 
         :param size: bytes to send; the answer comes only after them.
         """
+        return self._settings.read_timeout + size / _SLOWEST
+
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments of every SDK call. They switch its own retries off; see ``azure.py``."""
         return {
             "retry_total": 0,
             "connection_timeout": self._settings.connection_timeout,
-            "read_timeout": self._settings.read_timeout + size / _SLOWEST,
+            "read_timeout": self.timeout(),
         }
 
     async def run(self, doing: str, call: Callable[[], Awaitable[T]]) -> T:

@@ -15,6 +15,8 @@ from azure.storage.blob.aio import BlobServiceClient
 from drive_backup_airflow.vault import ExplainedConnections
 from include.drive_backup.blob.azure import AzureBlobStore
 from include.drive_backup.blob.calls import CallSettings
+from include.drive_backup.blob.sending import Line
+from include.drive_backup.blob.signing import AUDIENCE
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.pacing import Backoff
@@ -72,7 +74,8 @@ class DriveBackupBlobHook(ExplainedConnections, WasbAsyncHook):
             if hasattr(client.credential, "close"):
                 stack.push_async_callback(client.credential.close)
             _check_account(_resource_id(connection, extra), client.account_name)
-            yield AzureBlobStore(client.get_container_client(self.container), SystemClock(), settings)
+            container = client.get_container_client(self.container)
+            yield await stack.enter_async_context(AzureBlobStore(container, SystemClock(), settings))
 
     async def resource_id(self) -> str | None:
         """Azure's id of the storage account, if the connection has it.
@@ -176,4 +179,16 @@ def _settings(connection: Connection, extra: dict[str, Any]) -> CallSettings:
         ),
         connection_timeout=number("connection_timeout", usual.connection_timeout),
         read_timeout=number("read_timeout", usual.read_timeout),
+        line=_line(extra),
+    )
+
+
+def _line(extra: dict[str, Any]) -> Line:
+    """The same as the extra says to the SDK's client."""
+    certificate = extra.get("connection_cert")
+    return Line(
+        verify=extra.get("connection_verify", True),
+        certificate=tuple(certificate) if isinstance(certificate, list) else certificate,
+        proxies=extra.get("proxies"),
+        audience=extra.get("audience") or AUDIENCE,
     )

@@ -72,8 +72,12 @@ async def scripted_store(clock, *script, settings=None):
     port = runner.addresses[0][1]
     try:
         url = f"http://127.0.0.1:{port}/account"
-        async with ContainerClient(url, "backup", credential={"account_name": "account", "account_key": KEY}) as client:
-            yield AzureBlobStore(client, clock, settings), service
+        credential = {"account_name": "account", "account_key": KEY}
+        async with (
+            ContainerClient(url, "backup", credential=credential) as client,
+            AzureBlobStore(client, clock, settings) as store,
+        ):
+            yield store, service
         assert service.script == []
     finally:
         await runner.cleanup()

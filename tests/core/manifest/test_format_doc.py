@@ -78,8 +78,10 @@ def test_the_encoding_is_as_described(name, segment):
 @pytest.mark.integration
 async def test_the_reader_in_the_document_restores_a_snapshot(azurite, tmp_path):
     name, data = f"c{uuid.uuid4().hex[:20]}", {"a": b"hello", "b": b""}
-    async with ContainerClient.from_connection_string(azurite, name) as client:
-        store = AzureBlobStore(client, SystemClock())
+    async with (
+        ContainerClient.from_connection_string(azurite, name) as client,
+        AzureBlobStore(client, SystemClock()) as store,
+    ):
         await store.ensure_container(create=True)
         stored = {ident: content(ident, body) for ident, body in data.items()}
         for ident, body in data.items():

@@ -1,0 +1,203 @@
+"""Put Blob and Put Block, straight over HTTP.
+
+These two requests are nearly all that a backup sends to Blob, and Microsoft's SDK spends 1.7 ms of CPU on each, about
+ten times what the request itself costs. Everything else goes through the SDK, and so do the credential and the errors.
+"""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import formatdate
+from urllib.parse import quote
+
+import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import BytesPayload
+from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
+from azure.storage.blob.aio import ContainerClient
+
+from include.drive_backup.blob.signing import AUDIENCE, signer_of
+from include.drive_backup.ports import Clock
+
+#: Bytes that are handed to the socket at a time.
+_SLICE = 256 * 1024
+_ERROR_BODY = 4096
+
+
+@dataclass(frozen=True)
+class Line:
+    """How to reach the service, as the connection's extra has it for the SDK.
+
+    :param verify: false checks no certificate; a path has the authorities to trust.
+    :param certificate: file names of a client certificate (and key).
+    :param proxies: a proxy's URL for ``http`` and ``https``; without any, those of the environment.
+    :param audience: whom tokens are for.
+    :param connections: open at once.
+    """
+
+    verify: bool | str = True
+    certificate: str | tuple[str, ...] | None = None
+    proxies: Mapping[str, str] | None = None
+    audience: str = AUDIENCE
+    connections: int = 256
+
+    def trust(self) -> ssl.SSLContext | bool:
+        """What aiohttp wants to know of certificates."""
+        if self.verify is False:
+            return False
+        if self.certificate is None and self.verify is True:
+            return True
+        context = ssl.create_default_context(cafile=None if self.verify is True else self.verify)
+        if self.certificate:
+            files = (self.certificate,) if isinstance(self.certificate, str) else self.certificate
+            context.load_cert_chain(*files)
+        return context
+
+
+@dataclass(frozen=True)
+class Body:
+    """What is sent.
+
+    :param md5: of the data.
+    :param patience: seconds to wait for an answer.
+    """
+
+    data: bytes | bytearray
+    md5: bytes
+    patience: float
+
+
+class Sender:
+    """Sends bytes to one container. Close it.
+
+    :param container: the SDK's client, for its address, credential and API version.
+    :param connect_timeout: seconds.
+    """
+
+    def __init__(self, container: ContainerClient, clock: Clock, line: Line, connect_timeout: float) -> None:
+        self._url = str(container.url).partition("?")[0]
+        self._version = str(container.api_version)
+        self._clock = clock
+        self._line = line
+        self._connect_timeout = connect_timeout
+        self._signer = signer_of(container, clock, line.audience)
+        self._proxy = (line.proxies or {}).get(self._url.partition(":")[0])
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def put_blob(self, name: str, body: Body, content_type: str, metadata: Mapping[str, str]) -> None:
+        """Create a blob, if there is none of the name.
+
+        :param metadata: encoded.
+        :raises AzureError: as the SDK raises it.
+        """
+        headers = {
+            "if-none-match": "*",
+            "x-ms-blob-content-type": content_type,
+            "x-ms-blob-type": "BlockBlob",
+            **{f"x-ms-meta-{key}": value for key, value in metadata.items()},
+        }
+        await self._put(name, {}, headers, body)
+
+    async def put_block(self, name: str, ident: str, body: Body) -> None:
+        """Stage a block.
+
+        :param ident: of the block, before base64.
+        :raises AzureError: as the SDK raises it.
+        """
+        await self._put(name, {"comp": "block", "blockid": base64.b64encode(ident.encode()).decode()}, {}, body)
+
+    async def _put(self, name: str, query: Mapping[str, str], headers: dict[str, str], body: Body) -> None:
+        url = f"{self._url}/{quote(name, safe='~/')}"
+        headers |= {
+            "content-length": str(len(body.data)),
+            "content-md5": base64.b64encode(body.md5).decode(),
+            "content-type": "application/octet-stream",
+            "x-ms-date": formatdate(self._clock.now().timestamp(), usegmt=True),
+            "x-ms-version": self._version,
+        }
+        error = await self._send(url, query, headers, body)
+        if error is not None and error.status_code == 401 and self._signer.forget():
+            error = await self._send(url, query, headers, body)
+        if error is not None:
+            raise error
+
+    async def _send(
+        self, url: str, query: Mapping[str, str], headers: dict[str, str], body: Body
+    ) -> HttpResponseError | None:
+        """One request; the error that the service answered."""
+        target = await self._signer.sign("PUT", url, query, headers)
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout, sock_read=body.patience)
+        try:
+            async with self._open().put(
+                target,
+                headers=headers,
+                data=_Slices(body.data),
+                timeout=limits,
+                allow_redirects=False,
+                proxy=self._proxy,
+            ) as response:
+                if response.status == 201:
+                    _check(response, headers["content-md5"])
+                    return None
+                return _refusal(response, await response.content.read(_ERROR_BODY))
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise ServiceRequestError(str(error), error=error) from error
+        except TimeoutError:
+            raise
+        except (aiohttp.ClientError, OSError) as error:
+            raise ServiceResponseError(str(error) or type(error).__name__, error=error) from error
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=self._line.connections, ssl=self._line.trust())
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": "drive-backup"},
+                trust_env=True,
+            )
+        return self._session
+
+
+class _Slices(BytesPayload):
+    """A body that leaves slice by slice, so that a large one neither blocks the loop nor is copied as a whole."""
+
+    def __init__(self, data: bytes | bytearray) -> None:
+        super().__init__(memoryview(data)[:0])
+        self._bytes = data
+        self._size = len(data)
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:  # noqa: ARG002
+        """Send all of it; a repeated request starts anew."""
+        view = memoryview(self._bytes)
+        for start in range(0, len(view), _SLICE):
+            await writer.write(view[start : start + _SLICE])
+
+
+def _check(response: aiohttp.ClientResponse, md5: str) -> None:
+    """The service says what it took."""
+    taken = response.headers.get("Content-MD5")
+    if taken is not None and taken != md5:
+        raise AzureError(f"The service took bytes with the MD5 {taken}, and not {md5}.")
+
+
+def _refusal(response: aiohttp.ClientResponse, body: bytes) -> HttpResponseError:
+    """The answer as the SDK would raise it."""
+    error = HttpResponseError(message=_element(body, "Message") or response.reason or "")
+    error.status_code = response.status
+    error.response = response  # type: ignore[assignment]
+    error.error_code = response.headers.get("x-ms-error-code") or _element(body, "Code")  # type: ignore[attr-defined]
+    return error
+
+
+def _element(body: bytes, name: str) -> str:
+    return body.partition(f"<{name}>".encode())[2].partition(b"</")[0].decode(errors="replace")
