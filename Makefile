@@ -28,7 +28,8 @@ $(READY): requirements-dev.lock
 	  { echo "No virtual environment could be made. On Debian and Ubuntu: apt-get install python3-venv"; exit 2; }
 	@echo "Installing the locked Python packages (about 2 GB; some minutes the first time) …"
 	@{ $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) && \
-	  $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock; } || \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock && \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .; } || \
 	  { echo "The Python packages could not be installed. Is PyPI reachable from here, and is there free disk?"; exit 2; }
 	@touch $@
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any
 
 from include.drive_backup.errors import SnapshotNotFoundError
 from include.drive_backup.globs import compile_globs
@@ -28,6 +29,7 @@ class Entry(Struct, frozen=True):
 
     :param path: the catalogue's, unique in the snapshot.
     :param formats: of its stored contents: ``original``, or the extensions of exports.
+    :param size: bytes of all its stored contents.
     """
 
     item_id: str
@@ -35,6 +37,7 @@ class Entry(Struct, frozen=True):
     name: str
     kind: str
     formats: tuple[str, ...] = ()
+    size: int = 0
 
     @property
     def folder(self) -> str:
@@ -60,20 +63,22 @@ async def select(store: BlobStore, manifest: Manifest, selection: Selection) -> 
     return {path: entry for path, entry in entries.items() if path in wanted}
 
 
-def _entry(values: dict[str, object]) -> Entry:
-    contents: list[dict[str, str]] = values.pop("contents") or []  # type: ignore[assignment]
-    return Entry(**values, formats=tuple(content["format"] for content in contents))  # type: ignore[arg-type]
+def _entry(values: dict[str, Any]) -> Entry:
+    contents: list[dict[str, Any]] = values.pop("contents") or []
+    formats = tuple(content["format"] for content in contents)
+    return Entry(**values, formats=formats, size=sum(content["size"] for content in contents))
 
 
 def _chosen(entries: dict[str, Entry], selection: Selection, manifest: Manifest) -> Iterable[str]:
     globs = compile_globs(selection.paths) if selection.paths else None
-    ids, folders, matched = set(selection.ids), set[str](), False
+    folders = {path: entry.name for path, entry in entries.items() if entry.kind == "folder"}
+    ids, whole, matched = set(selection.ids), set[str](), False
     for path, entry in entries.items():
-        by_id = entry.item_id in ids or any(above in folders for above in _above(path))
-        by_path = globs is not None and globs.match_file(drive_path(entries, entry))
+        by_id = entry.item_id in ids or any(above in whole for above in _above(path))
+        by_path = globs is not None and globs.match_file(drive_path(folders, path, entry.name, entry.kind))
         matched = matched or by_path
         if by_id and entry.kind == "folder":
-            folders.add(path)
+            whole.add(path)
         if by_id or by_path:
             yield path
     missing = sorted(ids - {entry.item_id for entry in entries.values()})
@@ -89,10 +94,27 @@ _NOT_THERE = (
 )
 
 
-def drive_path(entries: dict[str, Entry], entry: Entry) -> str:
-    """``/Reports/2026/``: Drive's own names, for globs and for people; a folder ends with a slash."""
-    above = (entries[path].name if path in entries else path.rpartition("/")[2] for path in _above(entry.path))
-    return "/" + "/".join((*above, entry.name)) + ("/" if entry.kind == "folder" else "")
+def drive_path(folders: Mapping[str, str], path: str, name: str, kind: str) -> str:
+    """``/Reports/2026/``: Drive's own names, for globs and for people; a folder ends with a slash.
+
+    :param folders: Drive's names of folders, by catalogue path.
+    """
+    above = (folders.get(each, each.rpartition("/")[2]) for each in _above(path))
+    return "/" + "/".join((*above, name)) + ("/" if kind == "folder" else "")
+
+
+async def drive_rows(
+    store: BlobStore, manifest: Manifest, columns: Sequence[str]
+) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    """The rows of a snapshot with their Drive paths, in the catalogue's order; only folders are held in memory.
+
+    :param columns: besides ``path``, ``name`` and ``kind``.
+    """
+    needed = ["path", "name", "kind"]
+    rows = read_rows(store, manifest, needed)
+    folders = {row["path"]: row["name"] async for row in rows if row["kind"] == "folder"}
+    async for row in read_rows(store, manifest, list(dict.fromkeys([*needed, *columns]))):
+        yield drive_path(folders, row["path"], row["name"], row["kind"]), row
 
 
 def _above(path: str) -> list[str]:

@@ -1,0 +1,103 @@
+"""``drive-backup``: the application, its common options, and how it ends.
+
+Exit codes: 0 all is well; 1 done, but something is not as it should be (the output says what); 2 it could not be done;
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+import typer
+
+from include.drive_backup import __version__
+from include.drive_backup.cli.connect import Account, open_store
+from include.drive_backup.cli.output import Output
+from include.drive_backup.errors import DriveBackupError
+from include.drive_backup.ports import BlobStore
+
+Result = TypeVar("Result")
+
+app = typer.Typer(
+    name="drive-backup",
+    help="Look into a Drive Backup container, verify it, and restore from it. Needs access to Blob Storage only.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    epilog="Say where the backup is once: `export DRIVE_BACKUP_CONTAINER_URL=https://ACCOUNT.blob.core.windows.net/"
+    "drive-backup`, then sign in with `az login`, or add a SAS to the URL.",
+)
+
+
+@dataclass(frozen=True)
+class Session:
+    """What all commands of one call share."""
+
+    account: Account
+    output: Output
+
+    def run(self, command: Callable[[BlobStore], Awaitable[Result]]) -> Result:
+        """Run a command's coroutine on the container."""
+
+        async def call() -> Result:
+            async with open_store(self.account) as store:
+                await store.ensure_container(create=False)
+                return await command(store)
+
+        return asyncio.run(call())
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    context: typer.Context,
+    container_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DRIVE_BACKUP_CONTAINER_URL",
+            help="The container's URL, with a SAS or without (then `az login`, a managed identity or "
+            "AZURE_CLIENT_ID/AZURE_TENANT_ID/AZURE_CLIENT_SECRET are used).",
+        ),
+    ] = None,
+    connection_string: Annotated[
+        str | None,
+        typer.Option(
+            envvar="AZURE_STORAGE_CONNECTION_STRING",
+            help="Of the storage account, instead of a URL.",
+            show_envvar=True,
+        ),
+    ] = None,
+    container: Annotated[
+        str, typer.Option(envvar="DRIVE_BACKUP_CONTAINER", help="Its name, with a connection string.")
+    ] = "drive-backup",
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")] = False,
+    version: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options that come before the command."""
+    context.obj = Session(Account(container_url, connection_string, container), Output(as_json=json))
+
+
+def main() -> None:
+    """The entry point. An expected problem is a sentence on stderr, never a traceback."""
+    # Commands register themselves on import.
+    from include.drive_backup.cli import browse, doctor, restore  # noqa: F401, PLC0415
+
+    try:
+        app()
+    except DriveBackupError as error:
+        typer.echo(f"drive-backup: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("drive-backup: interrupted; what is done stays done.", err=True)
+        sys.exit(130)

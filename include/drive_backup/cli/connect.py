@@ -1,0 +1,70 @@
+"""From a URL or a connection string to the container, without Airflow."""
+# ruff: noqa: PLC0415 - the Azure SDK takes a second to import; --help shall not
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from include.drive_backup.clock import SystemClock
+from include.drive_backup.errors import ConfigError
+from include.drive_backup.ports import BlobStore
+
+if TYPE_CHECKING:
+    from azure.storage.blob.aio import ContainerClient
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where the backup is: one of a container's URL and a connection string."""
+
+    container_url: str | None = None
+    connection_string: str | None = None
+    container: str = "drive-backup"
+
+
+@asynccontextmanager
+async def open_store(account: Account) -> AsyncIterator[BlobStore]:
+    """Open the container.
+
+    :raises ConfigError: nothing, or nonsense, says where it is.
+    """
+    from include.drive_backup.blob.azure import AzureBlobStore
+
+    async with AsyncExitStack() as stack:
+        client = await _client(account, stack)
+        await stack.enter_async_context(client)
+        yield AzureBlobStore(client, SystemClock())
+
+
+async def _client(account: Account, stack: AsyncExitStack) -> ContainerClient:
+    from azure.identity.aio import DefaultAzureCredential
+    from azure.storage.blob.aio import ContainerClient
+
+    if account.container_url:
+        _check_url(account.container_url)
+        if urlsplit(account.container_url).query:
+            return ContainerClient.from_container_url(account.container_url)
+        credential = await stack.enter_async_context(DefaultAzureCredential())
+        return ContainerClient.from_container_url(account.container_url, credential=credential)
+    if account.connection_string:
+        try:
+            return ContainerClient.from_connection_string(account.connection_string, account.container)
+        except ValueError as error:
+            raise ConfigError(f"The connection string is none of a storage account: {error}") from None
+    raise ConfigError(
+        "Say where the backup is: set DRIVE_BACKUP_CONTAINER_URL to https://ACCOUNT.blob.core.windows.net/CONTAINER, "
+        "or AZURE_STORAGE_CONNECTION_STRING."
+    )
+
+
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or not parts.path.strip("/"):
+        raise ConfigError(
+            f"'{parts._replace(query='').geturl()}' is not the URL of a container. Write it as "
+            "https://ACCOUNT.blob.core.windows.net/CONTAINER, with a SAS behind '?' if you have one."
+        )

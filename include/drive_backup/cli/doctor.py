@@ -1,0 +1,67 @@
+"""``drive-backup doctor``: can this machine read the backup, and is there one?"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from include.drive_backup.cli.app import Session, app
+from include.drive_backup.clock import SystemClock
+from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.model import Source, human_bytes, parse_instant
+from include.drive_backup.ports import BlobStore
+
+#: A source without a complete snapshot for so long is worth a warning.
+OLD = timedelta(days=2)
+
+
+@app.command(epilog="Example: `drive-backup doctor`")
+def doctor(context: typer.Context) -> None:
+    """Check the access to the container, and say of each source whether it could be restored now."""
+    session: Session = context.obj
+
+    async def check(store: BlobStore) -> list[dict[str, Any]]:
+        return [finding async for finding in _checks(store, SystemClock().now())]
+
+    findings = session.run(check)
+    session.output.rows(findings, ("check", "result", "message"))
+    if any(finding["result"] == "bad" for finding in findings):
+        raise typer.Exit(1)
+
+
+async def _checks(store: BlobStore, now: datetime) -> AsyncIterator[dict[str, Any]]:
+    yield _finding("container", "good", f"{store.url} can be listed.")
+    free = shutil.disk_usage(Path.cwd()).free
+    yield _finding("disk", "good", f"{human_bytes(free)} are free in this folder.")
+    repository = SnapshotRepository(store)
+    sources = await repository.sources()
+    if not sources:
+        yield _finding("snapshots", "bad", "The container holds no snapshot. Is it the right one?")
+    for source in sources:
+        yield await _source(repository, source, now)
+
+
+async def _source(repository: SnapshotRepository, source: Source, now: datetime) -> dict[str, Any]:
+    damaged = [name.ident for name in await repository.names(source) if await repository.try_read(name) is None]
+    if damaged:
+        return _finding(str(source), "bad", f"The manifests of {', '.join(damaged)} are damaged; use the others.")
+    newest = await repository.latest(source, "99991231T235959.999Z")
+    if newest is None:
+        return _finding(str(source), "bad", "There is no complete snapshot; partial ones can be restored by their id.")
+    age = now.astimezone(UTC) - parse_instant(newest.instant)
+    result = "bad" if age > OLD else "good"
+    return _finding(str(source), result, f"The newest complete snapshot is {newest.name.ident}, {_age(age)} old.")
+
+
+def _age(age: timedelta) -> str:
+    hours = max(0, round(age.total_seconds() / 3600))
+    return f"{hours} hours" if hours < 72 else f"{hours // 24} days"
+
+
+def _finding(check: str, result: str, message: str) -> dict[str, Any]:
+    return {"check": check, "result": result, "message": message}

@@ -1,0 +1,1 @@
+from tests.support.cloud import azurite  # noqa: F401
