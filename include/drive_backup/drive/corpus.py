@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Literal
 
 from include.drive_backup.model import Item, Source, Struct
@@ -15,19 +16,20 @@ CorpusKind = Literal["user", "drive", "walk"]
 
 
 class Corpus(Struct, frozen=True):
-    """Where to look. ``root_id`` is the folder that the source starts at."""
+    """Where to look. ``root_id`` is the folder that the source starts at, ``since`` the time when it was made."""
 
     kind: CorpusKind
     root_id: str
     drive_id: str | None = None
+    since: datetime | None = None
 
 
 def corpus_of(source: Source, root: Item) -> Corpus:
     """The corpus that holds the folder ``root`` of a source."""
     if root.drive_id is not None or source.kind == "drive":
-        return Corpus(kind="drive", root_id=root.id, drive_id=root.drive_id or root.id)
+        return Corpus(kind="drive", root_id=root.id, drive_id=root.drive_id or root.id, since=root.created)
     if source.kind == "user" or owned(root):
-        return Corpus(kind="user", root_id=root.id)
+        return Corpus(kind="user", root_id=root.id, since=root.created)
     return Corpus(kind="walk", root_id=root.id)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +16,7 @@ from include.drive_backup.drive.client import DEFAULT_ENDPOINT, DriveClient, Dri
 from include.drive_backup.drive.corpus import Corpus, MyDriveFilter, corpus_of
 from include.drive_backup.drive.errors import UnexpectedAnswerError
 from include.drive_backup.drive.fields import FILE_FIELDS, LIST_FIELDS
+from include.drive_backup.drive.ranges import Life, Part, list_in_ranges
 from include.drive_backup.drive.tokens import Tokens
 from include.drive_backup.errors import ItemUnavailableError, ServiceUnavailableError, SourceNotFoundError
 from include.drive_backup.model import ApiUse, Item, Source
@@ -159,19 +160,33 @@ class GoogleDrive:
     def _list(self, corpus: Corpus, what: str) -> AsyncIterator[Page]:
         if corpus.kind == "walk":
             return self._walk(corpus.root_id, what)
-        return self._list_drive(corpus, what) if corpus.drive_id else self._list_my_drive(corpus.root_id, what)
+        return self._list_drive(corpus, what) if corpus.drive_id else self._list_my_drive(corpus, what)
 
     async def _list_drive(self, corpus: Corpus, what: str) -> AsyncIterator[Page]:
         query = {"corpora": "drive", "driveId": corpus.drive_id or "", "includeItemsFromAllDrives": "true"}
-        async for page in self._pages(query, what):
+        async for page in self._flat(query, corpus, what):
             yield page
 
-    async def _list_my_drive(self, root_id: str, what: str) -> AsyncIterator[Page]:
-        sieve = MyDriveFilter(root_id)
-        async for page in self._pages({"corpora": "user"}, what):
+    async def _list_my_drive(self, corpus: Corpus, what: str) -> AsyncIterator[Page]:
+        sieve = MyDriveFilter(corpus.root_id)
+        async for page in self._flat({"corpora": "user"}, corpus, what):
             yield Page(items=sieve.sift(page.items), incomplete=page.incomplete)
         if rest := sieve.rest():
             yield Page(items=rest)
+
+    def _flat(self, query: dict[str, str], corpus: Corpus, what: str) -> AsyncIterator[Page]:
+        def read(within: str) -> AsyncGenerator[Part, None]:
+            return self._pages({**query, "q": within} if within else query, what)
+
+        now = self._client.clock.now()
+        return list_in_ranges(read, self._exists, Life(since=corpus.since or now, now=now), what)
+
+    async def _exists(self, item: Item) -> bool:
+        try:
+            await self.get_item(item.id, item.resource_key)
+        except ItemUnavailableError:
+            return False
+        return True
 
     async def _walk(self, root_id: str, what: str) -> AsyncIterator[Page]:
         """Folder by folder, some at once; each folder once, so that a loop ends."""
@@ -187,9 +202,9 @@ class GoogleDrive:
 
     async def _children(self, folder_id: str, what: str) -> list[Page]:
         query = {"corpora": "user", "q": f"'{folder_id}' in parents"}
-        return [page async for page in self._pages(query, what)]
+        return [part.page async for part in self._pages(query, what)]
 
-    async def _pages(self, query: dict[str, str], what: str) -> AsyncIterator[Page]:
+    async def _pages(self, query: dict[str, str], what: str) -> AsyncGenerator[Part, None]:
         """All pages of one listing. Only a missing token ends it: short and empty pages do not."""
         token, seen, restarts = "", set[str](), 0
         while True:
@@ -202,8 +217,8 @@ class GoogleDrive:
                 token, seen, restarts = "", set(), restarts + 1
                 log.warning("Drive rejects the page token of %s; the listing starts over", what)
                 continue
-            yield _read_page(answer)
             token = answer.get("nextPageToken") or ""
+            yield Part(_read_page(answer), more=bool(token))
             if not token:
                 return
             if token in seen:
