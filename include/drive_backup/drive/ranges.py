@@ -150,7 +150,7 @@ class _Readers:
         try:
             while self._readers:
                 done, _ = await asyncio.wait(self._readers, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
+                for task in [task for task in self._readers if task in done]:
                     yield await self._take(self._readers.pop(task))
         finally:
             for reader in self._readers.values():
