@@ -12,7 +12,7 @@ DRIVE_ROOT ?=
 AIRFLOW_PORT ?= 8080
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
-.PHONY: help setup demo stop test test-fast lint format lock browser clean env
+.PHONY: help setup demo stop test test-fast lint format lock browser clean env bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ browser: ## make sure that there is a Chromium for the browser tests
 	@command -v chromium chromium-browser google-chrome >/dev/null || \
 	  { test "$$(id -u)" = 0 && apt-get -qq update && apt-get -qq install -y chromium >/dev/null; } || \
 	  { echo "The browser tests need Chromium. Install it, e.g. apt-get install chromium."; exit 2; }
+
+bench: setup ## compare with rclone, about 20 minutes; writes docs/benchmarks.md
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r benchmarks/requirements.txt
+	$(BIN)/python -m benchmarks
 
 lock: setup ## resolve requirements*.txt anew into the lock files
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade requirements.txt -o requirements.lock

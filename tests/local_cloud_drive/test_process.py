@@ -3,12 +3,15 @@
 import hashlib
 import json
 import signal
+import ssl
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
 import pytest
+import trustme
 from google.oauth2 import service_account
 
 from include.local_cloud.drive import ANN, generated_state
@@ -34,6 +37,21 @@ def launch(tmp_path):
             process.kill()
         process.wait(10)
         process.stdout.close()
+
+
+@pytest.mark.integration
+def test_with_a_certificate_it_speaks_https(launch, tmp_path):
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "server.pem"))
+    _, ready = launch("--certificate", str(tmp_path / "server.pem"))
+    assert ready["url"].startswith("https://127.0.0.1:")
+    assert json.loads((tmp_path / "state" / "service-account.json").read_text())["token_uri"] == f"{ready['url']}/token"
+    trust = ssl.create_default_context()
+    with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
+        urllib.request.urlopen(f"{ready['url']}/_admin/stats", context=trust)
+    authority.configure_trust(trust)
+    with urllib.request.urlopen(f"{ready['url']}/_admin/stats", context=trust) as answer:
+        assert json.loads(answer.read())["totalCalls"] == 0
 
 
 @pytest.mark.integration

@@ -33,6 +33,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--folders", type=int, help="generated: how many folders; one for 20 files by default")
     parser.add_argument("--sizes", default="small", help="generated: small, large, lognormal or LOW-HIGH in bytes")
     parser.add_argument("--token-lifetime", type=int, default=3600, metavar="SECONDS")
+    parser.add_argument("--certificate", type=Path, help="PEM file with certificate and key: speak HTTPS")
     arguments = parser.parse_args()
     if arguments.backend == "folder" and (arguments.root is None or not arguments.root.is_dir()):
         parser.error("--backend folder needs --root with a directory that exists")
@@ -60,6 +61,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         port=arguments.port,
         folder=arguments.state,
         token_lifetime_s=arguments.token_lifetime,
+        certificate=arguments.certificate,
     )
     async with server:
         sys.stdout.write(json.dumps({"service": "drive", "url": server.url}) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -66,6 +67,7 @@ class DriveServer:
     :param port: 0 takes a free one.
     :param folder: for credentials and uploads; a temporary one by default.
     :param token_lifetime_s: of access tokens.
+    :param certificate: a PEM file with certificate and key; with it the server speaks HTTPS only.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class DriveServer:
         port: int = 0,
         folder: Path | None = None,
         token_lifetime_s: int = 3600,
+        certificate: Path | None = None,
     ) -> None:
         self._temporary = tempfile.TemporaryDirectory() if folder is None else None
         self.folder = folder or Path(self._temporary.name if self._temporary else "")
@@ -91,6 +94,10 @@ class DriveServer:
             sessions=Sessions(self.folder / "uploads"),
         )
         self._host, self._port = host, port
+        self._tls: ssl.SSLContext | None = None
+        if certificate is not None:
+            self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            self._tls.load_cert_chain(certificate)
         self._runner: web.AppRunner | None = None
         self._client: aiohttp.ClientSession | None = None
 
@@ -113,10 +120,10 @@ class DriveServer:
         self._add_routes(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port, backlog=1024)
+        site = web.TCPSite(self._runner, self._host, self._port, backlog=1024, ssl_context=self._tls)
         await site.start()
         port = self._runner.addresses[0][1]
-        self.service.url = f"http://{self._host}:{port}"
+        self.service.url = f"{'https' if self._tls else 'http'}://{self._host}:{port}"
         self.service.tokens.audiences.add(f"{self.url}/token")
         self.service.tokens.credentials.write(self.folder, self.url)
         self._client = aiohttp.ClientSession(auto_decompress=True)

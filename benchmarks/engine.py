@@ -1,0 +1,125 @@
+"""One backup by our engine in one process: list, plan, copy, commit, without Airflow.
+
+``python -m benchmarks.engine --drive URL --key FILE --blob CONNECTION_STRING --container NAME`` prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from azure.storage.blob.aio import ContainerClient
+from google.oauth2.service_account import Credentials
+
+from include.drive_backup.blob.azure import AzureBlobStore
+from include.drive_backup.clock import SystemClock
+from include.drive_backup.drive.source import GoogleDrive
+from include.drive_backup.drive.tokens import GoogleTokens
+from include.drive_backup.listing import list_source
+from include.drive_backup.manifest.commit import commit_snapshot
+from include.drive_backup.model import SourceTask, format_instant
+from include.drive_backup.pacing import QuotaLimiter
+from include.drive_backup.planning.plan import plan_source
+from include.drive_backup.settings import Config, Job
+from include.drive_backup.transfer.batch import copy_batch
+
+USER = "ann@example.com"
+SCOPE = "https://www.googleapis.com/auth/drive.readonly"
+
+
+@asynccontextmanager
+async def open_store(connection_string: str, container: str) -> AsyncIterator[AzureBlobStore]:
+    """The container, as the Airflow hook opens it."""
+    async with ContainerClient.from_connection_string(connection_string, container) as client:
+        yield AzureBlobStore(client, SystemClock())
+
+
+@asynccontextmanager
+async def open_drive(url: str, key: str) -> AsyncIterator[GoogleDrive]:
+    """Ann's Drive; its quota is wide open."""
+    clock = SystemClock()
+    credentials = Credentials.from_service_account_file(key, scopes=[SCOPE]).with_subject(USER)
+    limiter = QuotaLimiter(clock, units_per_minute=None)
+    async with GoogleDrive(GoogleTokens(credentials, clock), limiter=limiter, clock=clock, api_endpoint=url) as drive:
+        yield drive
+
+
+class Backup:
+    """The steps, and how long each took."""
+
+    def __init__(self, drive: GoogleDrive, store: AzureBlobStore, config: Config) -> None:
+        self.drive, self.store, self.config = drive, store, config
+        self.clock = SystemClock()
+        self.seconds: dict[str, float] = {}
+
+    async def run(self) -> dict[str, Any]:
+        """List, plan, copy every batch, commit; returns the commit's summary."""
+        job, now = Job(), datetime.now(UTC)
+        task = SourceTask(
+            source=f"user/{USER}",
+            instant=format_instant(now),
+            run="benchmark",
+            batch_files=job.batch_files,
+            batch_bytes=job.batch_mb * 1_000_000,
+        )
+        listing = await self._timed("list", list_source(self.drive, self.store, task, self.clock))
+        plan, batches = await self._timed("plan", self._plan(listing))
+        for batch in batches:
+            await self._timed("copy", self._copy(batch))
+        return await self._timed("commit", commit_snapshot(self.store, plan, self.clock, "benchmark"))
+
+    def _plan(self, listing: Any) -> Any:
+        return plan_source(
+            self.store,
+            listing,
+            export_formats=self.config.export_formats,
+            max_batches=self.config.limits.max_batches,
+            clock=self.clock,
+        )
+
+    def _copy(self, batch: Any) -> Any:
+        return copy_batch(
+            self.drive,
+            self.store,
+            batch,
+            clock=self.clock,
+            in_flight=self.config.limits.files_in_flight,
+            memory_bytes=self.config.limits.memory_mb * 1_000_000,
+            resume=False,
+            stop=asyncio.Event(),
+        )
+
+    async def _timed(self, name: str, step: Any) -> Any:
+        began = time.monotonic()
+        result = await step
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
+        return result
+
+
+async def main(given: argparse.Namespace) -> dict[str, Any]:
+    """Back up once."""
+    config = Config()
+    if given.in_flight:
+        limits = config.limits.model_copy(update={"files_in_flight": given.in_flight})
+        config = config.model_copy(update={"limits": limits})
+    async with open_store(given.blob, given.container) as store, open_drive(given.drive, given.key) as drive:
+        await store.ensure_container(create=True)
+        backup = Backup(drive, store, config)
+        summary = await backup.run()
+        return {"seconds": backup.seconds, "summary": summary}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--drive", required=True, help="the Drive's address")
+    parser.add_argument("--key", required=True, help="service account file")
+    parser.add_argument("--blob", required=True, help="connection string")
+    parser.add_argument("--container", required=True)
+    parser.add_argument("--in-flight", type=int, default=0, help="files at once; 0: the default of the settings")
+    print(json.dumps(asyncio.run(main(parser.parse_args()))))

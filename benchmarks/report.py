@@ -1,0 +1,214 @@
+"""Turns what was measured into ``docs/benchmarks.md``. ``python -m benchmarks.report`` does it again from the numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = "ours"
+#: rclone's own memory at these settings is no goal; ours is bounded by `limits.memory_mb`, whose default this is.
+MEMORY_MB = 256
+
+Run = dict[str, Any]
+Results = dict[str, Any]
+
+_HEAD = """# Benchmarks
+
+Written by `make bench`; do not edit. Measured on {date}, {cores} cores, everything on one machine.
+
+Drive Backup's engine and [rclone](https://rclone.org/drive/) {rclone} copy the same Drive into the same kind of
+container, in turn, in the same run. **Only the ratios count**: clients, Drive and Blob share the cores, and other work
+on the machine disturbs all of them (foreign load during these runs: {others:.1f} cores in the middle, {worst:.1f} at
+worst). A ratio above 1 means that we are better; it is the median of the rounds, with the lowest and highest in
+brackets. Each run starts from nothing and is a process of its own, start-up included; after each, the container is
+counted and must hold every file and every byte.
+
+- **Drive** is `include/local_cloud/drive` over TLS, its quota opened wide. **Blob** is `benchmarks/null_blob.py`, which
+  drops the bytes, or Azurite, which is slower than either client and so hides differences.
+- **Latency**: Drive 80 ms for metadata and 150 ms to the first byte; Blob 20 ms (Azurite: none added).
+- **Ours**: list, plan, copy, commit in one process with the default settings; it also checks SHA-256 and MD5 of all bytes,
+  writes catalogue and manifest, and keeps what makes a killed run resume.
+- **rclone tuned**: `{tuned}`.
+- **rclone largest**, for large files: `{largest}`.
+- **rclone default**: no options. Its pacer allows ten calls a second after a burst of 100, so it gets a Drive of 600
+  files; the burst flatters it.
+"""
+
+
+def write(found: Results, path: Path) -> None:
+    """Write the page."""
+    path.write_text("\n".join(_page(found)) + "\n", encoding="utf-8")
+
+
+def _page(found: Results) -> Iterator[str]:
+    from benchmarks.contenders import LARGEST, TUNED
+
+    results = {key: each for key, each in found["results"].items() if "rounds" in each}
+    foreign = [run["others"] for each in results.values() for runs in each["rounds"] for run in runs]
+    requirement = next(line for line in (ROOT / "benchmarks/requirements.txt").read_text().splitlines() if "==" in line)
+    yield _HEAD.format(
+        date=found["date"],
+        cores=found["cores"],
+        rclone=requirement.partition("==")[2].split()[0],
+        others=median(foreign),
+        worst=max(foreign),
+        tuned=" ".join(TUNED),
+        largest=" ".join(LARGEST),
+    )
+    yield from _goals(found["results"])
+    yield from _ratios(results)
+    yield from _numbers(results)
+    yield from _steps(results)
+    yield from _airflow(found["results"])
+
+
+def _goals(results: Results) -> Iterator[str]:
+    yield "## Goals\n\n| goal | measured | |\n|---|---|---|"
+    for text, measured, met in _checks(results):
+        yield f"| {text} | {measured} | {'met' if met else '**missed**'} |"
+
+
+def _checks(results: Results) -> Iterator[tuple[str, str, bool]]:
+    if "small-null-latency" in results:
+        ratio = _middle(results["small-null-latency"], "rclone tuned", _wall)
+        yield "small files, with latency: ≥ 1.5 times rclone tuned", f"{ratio:.2f} times", ratio >= 1.5
+    if {"small-null-latency", "default-null-latency"} <= results.keys():
+        ratio = _speed(results["small-null-latency"], OURS) / _speed(results["default-null-latency"], "rclone default")
+        yield "small files, with latency: ≥ 10 times rclone default", f"{ratio:.1f} times", ratio >= 10
+    if "small-null" in results:
+        ratio = _middle(results["small-null"], "rclone tuned", _wall)
+        yield "small files, no latency: ≥ 1 times rclone without pacer", f"{ratio:.2f} times", ratio >= 1
+    for key in ("large-null-latency", "large-null"):
+        if key in results:
+            ratio = _middle(results[key], "rclone largest", _wall)
+            rss = median(run["rss_mb"] for run in _of(results[key], OURS))
+            text = f"large files, {'with' if 'latency' in key else 'no'} latency: ≥ rclone largest, ≤ {MEMORY_MB} MB"
+            yield text, f"{ratio:.2f} times, {rss:.0f} MB", ratio >= 1 and rss <= MEMORY_MB
+    pairs = [(key, rival) for key, each in results.items() if "rounds" in each for rival in _rivals(each)]
+    for what, measure in (("wall time", _wall), ("API calls", _calls), ("API units", _units)):
+        lost = [f"{k} ({r})" for k, r in pairs if _middle(results[k], r, measure) < 1]
+        yield f"{what}: never worse, in any profile", f"worse in {', '.join(lost)}" if lost else "never worse", not lost
+
+
+def _ratios(results: Results) -> Iterator[str]:
+    yield "\n## Ratios\n"
+    yield "| profile | against | speed | CPU per file | memory | API calls | API units |\n|---|---|---|---|---|---|---|"
+    for each in results.values():
+        for rival in _rivals(each):
+            cells = [_spread(each, rival, of) for of in (_wall, _cpu, _rss, _calls, _units)]
+            yield f"| {_title(each)} | {rival} | {' | '.join(cells)} |"
+
+
+def _numbers(results: Results) -> Iterator[str]:
+    yield "\n## Numbers of this run, for orientation\n"
+    yield (
+        "| profile | who | files/s | MB/s | CPU a file, ms | peak MB | API calls | API units | Drive CPU, s | Blob CPU, s |"
+        "\n|---|---|---|---|---|---|---|---|---|---|"
+    )
+    for each in results.values():
+        for name in dict.fromkeys(run["contender"] for runs in each["rounds"] for run in runs):
+            runs = _of(each, name)
+            middle: Callable[[Callable[[Run], float]], float] = lambda of, runs=runs: median(of(run) for run in runs)
+            drive = middle(lambda run: run["servers"].get("drive", 0))
+            blob = middle(lambda run: run["servers"].get("null_blob", 0) + run["servers"].get("azurite", 0))
+            yield (
+                f"| {_title(each)} | {name} | {middle(lambda r: r['files'] / r['wall']):,.0f} | "
+                f"{middle(lambda r: r['bytes'] / r['wall'] / 1e6):,.0f} | {middle(_cpu) * 1e3:.2f} | "
+                f"{middle(_rss):,.0f} | {middle(_calls):,.0f} | {middle(_units):,.0f} | {drive:.1f} | {blob:.1f} |"
+            )
+
+
+def _steps(results: Results) -> Iterator[str]:
+    yield "\n## Where our time goes, seconds\n\n| profile | start-up | list | plan | copy | commit |\n|---|---|---|---|---|---|"
+    for each in results.values():
+        runs = [run for run in _of(each, OURS) if run["detail"].get("seconds")]
+        if runs:
+            run = sorted(runs, key=_wall)[len(runs) // 2]
+            steps = run["detail"]["seconds"]
+            rest = run["wall"] - sum(steps.values())
+            yield (
+                f"| {_title(each)} | {rest:.1f} | "
+                + " | ".join(f"{steps.get(name, 0):.1f}" for name in ("list", "plan", "copy", "commit"))
+                + " |"
+            )
+
+
+def _airflow(results: Results) -> Iterator[str]:
+    if "airflow" not in results:
+        return
+    found, alone = results["airflow"], results.get("small-null-latency")
+    yield "\n## Through Airflow\n"
+    yield (
+        "The small files with latency, through a real Airflow (LocalExecutor, SQLite, all on the same cores), "
+        f"{found['tasks']} tasks. The run took {found['wall']:.0f} s."
+    )
+    if alone is not None:
+        for name in (OURS, *_rivals(alone)):
+            wall = median(_wall(run) for run in _of(alone, name))
+            yield f"That is {found['wall'] / wall:.1f} times the {wall:.0f} s of {'the engine alone' if name == OURS else name}."
+    yield "\n| step | seconds |\n|---|---|"
+    for name, seconds in found["steps"].items():
+        yield f"| {name} | {seconds:.1f} |"
+
+
+def _title(each: Run) -> str:
+    blob = "" if each["tree"].startswith("a listing") else " to " + each["blob"].replace("_blob", "").capitalize()
+    return f"{each['tree']}{blob}, {'with' if each['latency'] else 'no'} latency"
+
+
+def _rivals(each: Run) -> list[str]:
+    names = dict.fromkeys(run["contender"] for runs in each["rounds"] for run in runs)
+    return [name for name in names if name != OURS] if OURS in names else []
+
+
+def _of(each: Run, name: str) -> list[Run]:
+    return [run for runs in each["rounds"] for run in runs if run["contender"] == name]
+
+
+def _pairs(each: Run, rival: str, measure: Callable[[Run], float]) -> list[float]:
+    """The rival's figure over ours, round by round: above 1 we are better."""
+    pairs = zip(_of(each, rival), _of(each, OURS), strict=True)
+    return [measure(theirs) / max(measure(own), 1e-9) for theirs, own in pairs]
+
+
+def _middle(each: Run, rival: str, measure: Callable[[Run], float]) -> float:
+    return median(_pairs(each, rival, measure))
+
+
+def _spread(each: Run, rival: str, measure: Callable[[Run], float]) -> str:
+    found = _pairs(each, rival, measure)
+    low, high = min(found), max(found)
+    spread = f" ({low:.2f} to {high:.2f})" if f"{low:.2f}" != f"{high:.2f}" else ""
+    return f"{median(found):.2f}{spread}"
+
+
+def _speed(each: Run, name: str) -> float:
+    return median(run["files"] / run["wall"] for run in _of(each, name))
+
+
+def _wall(run: Run) -> float:
+    return float(run["wall"])
+
+
+def _cpu(run: Run) -> float:
+    return float(run["cpu"] / run["files"])
+
+
+def _rss(run: Run) -> float:
+    return float(run["rss_mb"])
+
+
+def _calls(run: Run) -> float:
+    return float(run["calls"])
+
+
+def _units(run: Run) -> float:
+    return float(run["units"])
+
+
+if __name__ == "__main__":
+    write(json.loads((ROOT / ".run" / "benchmarks.json").read_text()), ROOT / "docs" / "benchmarks.md")

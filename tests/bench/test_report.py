@@ -1,0 +1,35 @@
+"""The page says what was measured, losses included."""
+
+from benchmarks.report import write
+
+
+def run(contender, wall, calls=10):
+    cost = {"cpu": wall / 2, "rss_mb": 100.0, "calls": calls, "units": 1000, "others": 0.1, "servers": {"drive": 1.0}}
+    return {"contender": contender, "files": 100, "bytes": 10**6, "wall": wall, "load": 1.0, "detail": {}, **cost}
+
+
+def page(tmp_path, *rounds):
+    scenario = {"tree": "100 files", "blob": "null_blob", "latency": True, "rounds": list(rounds)}
+    found = {"date": "2026-11-23", "cores": 2, "results": {"small-null-latency": scenario}}
+    write(found, tmp_path / "page.md")
+    return (tmp_path / "page.md").read_text()
+
+
+def test_the_ratio_is_the_median_of_the_rounds(tmp_path):
+    rounds = [[run("ours", 10.0), run("rclone tuned", wall)] for wall in (15.0, 20.0, 90.0)]
+    text = page(tmp_path, *rounds)
+    assert "| rclone tuned | 2.00 (1.50 to 9.00) |" in text
+    assert "≥ 1.5 times rclone tuned | 2.00 times | met |" in text
+    assert "missed" not in text
+
+
+def test_a_loss_is_said(tmp_path):
+    text = page(tmp_path, [run("ours", 10.0, calls=12), run("rclone tuned", 8.0)])
+    assert "≥ 1.5 times rclone tuned | 0.80 times | **missed** |" in text
+    assert (
+        "| wall time: never worse, in any profile | worse in small-null-latency (rclone tuned) | **missed** |" in text
+    )
+    assert (
+        "| API calls: never worse, in any profile | worse in small-null-latency (rclone tuned) | **missed** |" in text
+    )
+    assert "| API units: never worse, in any profile | never worse | met |" in text
