@@ -27,6 +27,7 @@ from include.drive_backup.model import SourceTask, format_instant
 from include.drive_backup.pacing import QuotaLimiter
 from include.drive_backup.planning.plan import plan_source
 from include.drive_backup.settings import Config, Job
+from include.drive_backup.spent import recorded
 from include.drive_backup.transfer.batch import copy_batch
 
 USER = "ann@example.com"
@@ -37,7 +38,8 @@ SCOPE = "https://www.googleapis.com/auth/drive.readonly"
 async def open_store(connection_string: str, container: str) -> AsyncIterator[AzureBlobStore]:
     """The container, as the Airflow hook opens it."""
     async with ContainerClient.from_connection_string(connection_string, container) as client:
-        yield AzureBlobStore(client, SystemClock())
+        async with AzureBlobStore(client, SystemClock()) as store:
+            yield store
 
 
 @asynccontextmanager
@@ -68,10 +70,12 @@ class Backup:
             batch_files=job.batch_files,
             batch_bytes=job.batch_mb * 1_000_000,
         )
-        listing = await self._timed("list", list_source(self.drive, self.store, task, self.clock))
+        async with recorded(self.drive, self.store, task, self.clock):
+            listing = await self._timed("list", list_source(self.drive, self.store, task, self.clock))
         plan, batches = await self._timed("plan", self._plan(listing))
         for batch in batches:
-            await self._timed("copy", self._copy(batch))
+            async with recorded(self.drive, self.store, task, self.clock):
+                await self._timed("copy", self._copy(batch))
         return await self._timed("commit", commit_snapshot(self.store, plan, self.clock, "benchmark"))
 
     def _plan(self, listing: Any) -> Any:
