@@ -40,14 +40,7 @@ from drive_backup_airflow.operators.report import ReportOperator
 from drive_backup_airflow.operators.resolve_sources import ResolveSourcesOperator
 from drive_backup_airflow.params import backup_params
 from drive_backup_airflow.retry import RETRY_POLICY
-from include.drive_backup.settings import DEFAULT_JOB, POOL, Config, Job, config_path, load
-
-DAG_ID = "google_drive_backup"
-
-
-def dag_id_of(job_name: str) -> str:
-    """``google_drive_backup`` for the default job, ``google_drive_backup_<job>`` for others."""
-    return DAG_ID if job_name == DEFAULT_JOB else f"{DAG_ID}_{job_name}"
+from include.drive_backup.settings import POOL, TAG, Config, Job, config_path, dag_id_of, load
 
 
 def default_args(config: Config, job: Job) -> dict[str, Any]:
@@ -82,7 +75,7 @@ def dag_args(name: str, config: Config, job: Job) -> dict[str, Any]:
         "catchup": False,
         "max_active_runs": 1,
         "dagrun_timeout": timedelta(hours=config.limits.run_timeout_hours),
-        "tags": ["drive-backup", "backup", *job.tags],
+        "tags": [TAG, "backup", *job.tags],
         "default_args": default_args(config, job),
         "on_success_callback": notify("run.succeeded"),
         "on_failure_callback": notify("run.failed"),
@@ -168,6 +161,6 @@ def problem_dag(name: str, config: Config, problem: str) -> DAG:
 
 loaded = load(config_path())
 for _name, _job in loaded.jobs.items():
-    globals()[dag_id_of(_name)] = backup_dag(_name, loaded.config, _job)
+    globals()[dag_id_of(_name)] = backup_dag(_name, loaded.config.of(_job), _job)
 for _name, _problem in loaded.problems.items():
     globals()[dag_id_of(_name)] = problem_dag(_name, loaded.config, _problem)

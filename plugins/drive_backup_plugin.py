@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from airflow.sdk.plugins_manager import AirflowPlugin
 
-from drive_backup_airflow import listener
+from drive_backup_airflow import listener, marked_failed
 from drive_backup_airflow.links import ContainerLink, ManifestLink
 
 
 class DriveBackupPlugin(AirflowPlugin):
-    """Links (listed on the Plugins page; the operators carry them themselves) and the listener that makes the pool."""
+    """What Airflow cannot find by itself.
+
+    The links are listed on the Plugins page (the operators carry them themselves); the listeners make the pool, and
+    alert when somebody marks a run failed.
+    """
 
     name = "drive_backup"
     operator_extra_links = [ManifestLink(), ContainerLink()]
-    listeners = [listener]
+    listeners = [listener, marked_failed]

@@ -20,7 +20,8 @@ Retryability is a type, not a string. ``str(error)`` is a sentence for a person 
         ├── ServiceUnavailableError Drive, Blob, vault or hub is down or unreachable
         ├── BrokenBodyError         a body was cut or its bytes do not match the checksum
         ├── ItemChangedError        one item changed while it was read
-        └── StoppedError            the task was asked to stop
+        ├── StoppedError            the task was asked to stop
+        └── OutOfTimeError          the task took longer than it may
 """
 
 from __future__ import annotations
@@ -165,3 +166,9 @@ class StoppedError(TransientError):
     """The task was asked to stop; what is recorded so far is kept."""
 
     default_reason = "stopped"
+
+
+class OutOfTimeError(TransientError):
+    """The task took longer than its time-out; what is recorded so far is kept."""
+
+    default_reason = "timeout"

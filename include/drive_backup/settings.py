@@ -26,13 +26,16 @@ from include.drive_backup.model import Source
 
 DEFAULT_JOB = "default"
 POOL = "drive_backup"
+DAG_ID = "google_drive_backup"
+#: Every DAG of ours has this tag.
+TAG = "drive-backup"
 DEFAULT_PATH = Path(__file__).resolve().parents[1] / "drive_backup.yaml"
 PATH_VARIABLE = "DRIVE_BACKUP_CONFIG"
 
 PRESETS = {"@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"}
 
 Positive = Annotated[int, Field(gt=0)]
-PositiveFloat = Annotated[float, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0)]
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -73,20 +76,25 @@ class Storage(Section):
         return value
 
 
-class Limits(Section):
-    """How fast, how much at once. Units are Drive's quota units of 2026: list 100, download 200, get 5."""
+class JobLimits(Section):
+    """Limits that each job may have otherwise. The time-outs take fractions."""
 
-    units_per_minute: Positive = Field(325_000, description="Drive quota units a minute for all tasks of one user")
-    tasks_at_once: Positive = Field(8, description="slots of the Airflow pool `drive_backup`")
     files_in_flight: Annotated[int, Field(gt=0, le=256)] = Field(16, description="per task")
     memory_mb: Annotated[int, Field(ge=64)] = Field(256, description="for file contents, per task")
     attempts: Annotated[int, Field(gt=0, le=20)] = Field(6, description="of one request, before the task's own retry")
     max_batches: Annotated[int, Field(gt=0, le=1000)] = Field(200, description="mapped copy tasks per run")
     task_retries: Annotated[int, Field(ge=0, le=20)] = 4
     retry_delay_seconds: Positive = Field(60, description="before the first retry; doubles, up to 30 minutes")
-    list_timeout_minutes: Positive = 12 * 60
-    batch_timeout_minutes: Positive = 6 * 60
-    run_timeout_hours: Positive = 7 * 24
+    list_timeout_minutes: PositiveFloat = 12 * 60
+    batch_timeout_minutes: PositiveFloat = 6 * 60
+    run_timeout_hours: PositiveFloat = 7 * 24
+
+
+class Limits(JobLimits):
+    """How fast, how much at once. Units are Drive's quota units of 2026: list 100, download 200, get 5."""
+
+    units_per_minute: Positive = Field(325_000, description="Drive quota units a minute for all tasks of one user")
+    tasks_at_once: Positive = Field(8, description="slots of the Airflow pool `drive_backup`")
     expected_mb_per_second: PositiveFloat = Field(50, description="of all tasks together, for the estimate")
 
 
@@ -120,6 +128,8 @@ class Job(Section):
     batch_mb: Positive = 4_096
     fail_on_unavailable: bool = False
     acknowledge_abuse: bool = False
+    storage: Storage = Field(Storage(), description="keys that are given here hold instead of the file's")
+    limits: JobLimits = Field(JobLimits(), description="keys that are given here hold instead of the file's")
 
     @field_validator("schedule")
     @classmethod
@@ -167,6 +177,12 @@ class Config(Section):
         _as_value_error(check_formats, value)
         return value
 
+    def of(self, job: Job) -> Config:
+        """The config as one job has it: with the job's own storage and limits."""
+        return self.model_copy(
+            update={"storage": _over(self.storage, job.storage), "limits": _over(self.limits, job.limits)}
+        )
+
 
 class Loaded(BaseModel):
     """What a config file gives: the shared part, the good jobs, and a sentence for each bad one."""
@@ -185,12 +201,22 @@ def parse_source(text: str) -> Source | None:
     return None if text.strip() == "user/me" else Source.parse(text)
 
 
+def _over(shared: Model, own: BaseModel) -> Model:
+    """``shared`` with what ``own`` says itself."""
+    return shared.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
+
+
 def _as_value_error(check: Callable[[Any], object], value: Any) -> None:
     """Let pydantic place the error: it wraps ValueError and nothing else."""
     try:
         check(value)
     except ConfigError as error:
         raise ValueError(str(error)) from None
+
+
+def dag_id_of(job_name: str) -> str:
+    """``google_drive_backup`` for the default job, ``google_drive_backup_<job>`` for others."""
+    return DAG_ID if job_name == DEFAULT_JOB else f"{DAG_ID}_{job_name}"
 
 
 def config_path() -> Path:

@@ -7,10 +7,14 @@ task instances of the DAG processor are built without validation, so attributes 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from include.drive_backup.errors import StoppedError
 from include.drive_backup.events.envelope import Fact, Kind, Severity
+
+log = logging.getLogger(__name__)
 
 _SENTENCES: dict[Kind, str] = {
     "run.started": "Run {run} of {dag} has started.",
@@ -23,6 +27,16 @@ _SENTENCES: dict[Kind, str] = {
     "item.failed": "Run {run} could not save an item.",
 }
 _ENDED_BADLY = "failed"
+_ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
+
+# Why a run failed, in Airflow's words (`models.dagrun`, `SchedulerJobRunner`) and in ours (`marked_failed`).
+_REASONS = {
+    "task_failure": "A task has failed; its own event and its log say why.",
+    "all_tasks_deadlocked": "None of its remaining tasks can ever start.",
+    "timed_out": "It took longer than limits.run_timeout_hours in the config allows, and its tasks were stopped. "
+    "The next run copies what is missing.",
+    "marked_failed": "Somebody marked it failed, and its tasks were stopped. The next run copies what is missing.",
+}
 
 
 def fact_of(kind: Kind, context: Mapping[str, Any], severity: Severity | None = None) -> Fact:
@@ -42,7 +56,7 @@ def fact_of(kind: Kind, context: Mapping[str, Any], severity: Severity | None = 
         message=_message(kind, context, ti, error),
         log_url=_text(ti, "log_url"),
         error_class=None if error is None else _text(error, "error_class") or type(error).__name__,
-        error_reason=_text(error, "reason"),
+        error_reason=_text(error, "reason") or (None if of_task else context.get("reason")),
         counts=_counts(ti) if kind in ("batch.copied", "snapshot.committed") else {},
     )
 
@@ -64,10 +78,37 @@ def failed_tasks(context: Mapping[str, Any], ended: Iterable[Mapping[str, Any]])
             map_index=task["map_index"],
             message=f"{_sentence('task.failed', ti.run_id, ti.dag_id, task['task_id'], task['map_index'], None)} "
             "Its log in Airflow says why.",
+            log_url=_log_url(ti, task["task_id"], task["map_index"]),
         )
         for task in ended
         if str(getattr(task["state"], "value", task["state"])) == _ENDED_BADLY
     ]
+
+
+def ended_for_good(context: Mapping[str, Any]) -> bool:
+    """Whether a task that was asked to stop has ended for good in Airflow's eyes.
+
+    Its process believes that it will be tried again and calls the retry callback, although somebody has set its state
+    by hand, or its run has timed out.
+    """
+    ti = context.get("ti")
+    if _text(context.get("exception"), "reason") != StoppedError.default_reason or ti is None:
+        return False
+    key = f"{ti.task_id}_{ti.map_index}" if (_number(ti, "map_index") or 0) >= 0 else ti.task_id
+    try:
+        states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id])
+    except Exception:
+        log.exception("Airflow does not say how the task has ended, so its word that it will be tried again stands.")
+        return False
+    return states.get(ti.run_id, {}).get(key) in _ENDED
+
+
+def _log_url(reporter: Any, task_id: str, map_index: int) -> str | None:
+    """Where another task's log is: as the reporter's own, ``…/tasks/<task>[/mapped/<index>]``; the last try shows."""
+    own = _text(reporter, "log_url")
+    if own is None:
+        return None
+    return f"{own.rpartition('/tasks/')[0]}/tasks/{task_id}" + (f"/mapped/{map_index}" if map_index >= 0 else "")
 
 
 def clear_number(context: Mapping[str, Any]) -> int:
@@ -83,7 +124,7 @@ def _message(kind: Kind, context: Mapping[str, Any], ti: Any, error: Any) -> str
     why = error if error is not None else context.get("reason")
     if why is None or kind not in ("run.failed", "task.failed", "task.retried"):
         return said
-    return f"{said} {redact(str(why) or type(why).__name__)}"
+    return f"{said} {redact(_REASONS.get(str(why), str(why)) or type(why).__name__)}"
 
 
 def _sentence(kind: Kind, run: Any, dag: Any, task: Any, map_index: int | None, attempt: int | None) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseNotifier
 
 from drive_backup_airflow.events import emit, event_of, spool
-from drive_backup_airflow.facts import fact_of
+from drive_backup_airflow.facts import ended_for_good, fact_of
 from include.drive_backup.events.emitter import last_resort
 from include.drive_backup.events.envelope import Event, Kind, Severity
 
@@ -91,6 +91,9 @@ class DriveBackupNotifier(BaseNotifier):
         await asyncio.to_thread(self.notify, context)
 
     def _notify(self, context: Context) -> None:
+        if self.event == "task.retried" and ended_for_good(context):
+            log.info("Airflow has ended this task for good: there is no retry to tell of.")
+            return
         jobs: dict[str, Callable[[], object]] = {
             f"notifier {index} ({each.get('class')})": partial(_call, each, context)
             for index, each in enumerate(self.notifiers, start=1)

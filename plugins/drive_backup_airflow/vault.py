@@ -6,7 +6,6 @@ Airflow 3.3 says "The conn_id … isn't defined" for both, and logs the differen
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ResourceNotFoundError
 
+from drive_backup_airflow.supervisor_line import ask
 from include.drive_backup.errors import (
     ConfigError,
     CredentialsError,
@@ -44,10 +44,7 @@ class ExplainedConnections:
     @classmethod
     async def aget_connection(cls, conn_id: str) -> Connection:
         """The same inside an event loop."""
-        try:
-            return await BaseHook.aget_connection(conn_id)
-        except AirflowNotFoundException:
-            return await asyncio.to_thread(_explain_or_find, conn_id)
+        return await ask(lambda: get_connection_or_explain(conn_id))
 
 
 def get_connection_or_explain(conn_id: str) -> Connection:

@@ -24,7 +24,7 @@ from drive_backup_airflow.events import emit_facts, emit_for_task_states
 from drive_backup_airflow.facts import fact_of, failed_tasks
 from drive_backup_airflow.notifier import DriveBackupNotifier, run_all
 from drive_backup_airflow.retry import task_problem
-from include.drive_backup.errors import CredentialsError, ServiceUnavailableError
+from include.drive_backup.errors import CredentialsError, ServiceUnavailableError, StoppedError
 from include.drive_backup.events.envelope import Event, Fact, event_id
 from include.drive_backup.settings import Config
 from tests.core.events.support import RecordingSink
@@ -134,8 +134,27 @@ def test_a_dag_callback_with_the_least_that_airflow_gives(hub):
     DriveBackupNotifier("run.failed")({"dag": DAG("backup", schedule=None), "run_id": "run 1", "reason": "timed_out"})
     (event,) = hub.events
     assert event.source == "/airflow/backup"
-    assert event.data.message == "Run run 1 of backup has failed. timed_out"
+    assert event.data.message.startswith("Run run 1 of backup has failed. It took longer than limits.run_timeout_hours")
     assert (event.data.severity, event.data.task_id) == ("critical", None)
+    assert event.data.error_reason == "timed_out"
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [("failed", 0), ("skipped", 0), ("running", 1), ("up_for_retry", 1), (None, 1), (OSError("no answer"), 1)],
+)
+def test_a_retry_is_told_only_if_there_will_be_one(hub, task, monkeypatch, state, told):
+    """A task whose state is set by hand is stopped, and calls its retry callback as if it were tried again."""
+
+    def states(dag_id, task_ids, run_ids):
+        if isinstance(state, Exception):
+            raise state
+        return {"run 1": {"copy_batch_3": state}}
+
+    monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(states))
+    stopped = task_problem(StoppedError("The task was asked to stop."))
+    DriveBackupNotifier("task.retried")(context_of(task, exception=stopped))
+    assert len(hub.events) == told
 
 
 def test_a_dag_callback_with_a_last_task_is_about_the_run(hub, task):
@@ -295,6 +314,8 @@ def test_the_reporter_tells_what_the_callback_would_have_told(task):
     told = failed_tasks(context, ENDED)
     assert [fact.task_id for fact in told] == ["copy_batch", "plan"]
     assert event_id(told[0]) == event_id(fact_of("task.failed", context))
+    assert told[0].log_url.endswith("/dags/backup/runs/run%201/tasks/copy_batch/mapped/3")
+    assert told[1].log_url.endswith("/tasks/plan")
 
 
 async def test_the_reporter_sends_them(hub, task, monkeypatch):

@@ -45,6 +45,20 @@ def test_a_bad_job_leaves_the_others_alone(config):
     assert list(loaded.problems) == ["bad"]
 
 
+def test_a_job_has_storage_and_limits_of_its_own_and_shares_the_rest(config):
+    loaded = config(
+        {
+            "storage": {"container": "shared", "create_container": False},
+            "limits": {"task_retries": 7, "memory_mb": 100},
+            "jobs": {"own": {"storage": {"container": "own"}, "limits": {"task_retries": 0}}, "plain": {}},
+        }
+    )
+    assert loaded.config.of(loaded.jobs["plain"]) == loaded.config
+    own = loaded.config.of(loaded.jobs["own"])
+    assert (own.storage.container, own.storage.create_container) == ("own", False)
+    assert (own.limits.task_retries, own.limits.memory_mb, own.limits.tasks_at_once) == (0, 100, 8)
+
+
 def test_a_bad_shared_part_is_a_problem_of_every_job(config):
     loaded = config({"storage": {"container": "My_Container"}, "jobs": {"a": {}, "b": {}}})
     assert loaded.jobs == {}
@@ -58,6 +72,9 @@ def test_a_bad_shared_part_is_a_problem_of_every_job(config):
         ({"storage": {"contaner": "x"}}, "storage.contaner", "container, create_container"),
         ({"strage": {}}, "strage", "storage"),
         ({"limits": {"files_in_flight": 0}}, "limits.files_in_flight", "greater than 0"),
+        ({"limits": {"batch_timeout_minutes": 0}}, "limits.batch_timeout_minutes", "greater than 0"),
+        ({"limits": {"run_timeout_hours": float("inf")}}, "limits.run_timeout_hours", "finite"),
+        ({"jobs": {"default": {"limits": {"tasks_at_once": 3}}}}, "jobs.default.limits.tasks_at_once", "task_retries"),
         ({"limits": {"files_in_flight": "many"}}, "limits.files_in_flight", "integer"),
         ({"export_formats": {"document": ["doc"]}}, "export_formats", "docx"),
         ({"export_formats": {"memo": ["docx"]}}, "export_formats", "spreadsheet"),

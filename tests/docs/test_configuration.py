@@ -4,6 +4,7 @@ import re
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from include.drive_backup.exports import EXPORT_FORMATS
 from include.drive_backup.settings import (
@@ -43,6 +44,8 @@ def settings():
 
 
 def plain(value):
+    if isinstance(value, BaseModel):
+        return plain(value.model_dump(exclude_unset=True))
     if isinstance(value, dict):
         return {key: plain(each) for key, each in value.items()}
     return [plain(each) for each in value] if isinstance(value, tuple | list) else value

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from airflow.providers.microsoft.azure.hooks.wasb import WasbAsyncHook
 from azure.storage.blob.aio import BlobServiceClient
 
+from drive_backup_airflow.supervisor_line import ask_async
 from drive_backup_airflow.vault import ExplainedConnections
 from include.drive_backup.blob.azure import AzureBlobStore
 from include.drive_backup.blob.calls import CallSettings
@@ -93,7 +94,7 @@ class DriveBackupBlobHook(ExplainedConnections, WasbAsyncHook):
 
     async def _client(self) -> BlobServiceClient:
         try:
-            client = await self.get_async_conn()
+            client = await ask_async(self.get_async_conn)  # it looks the connection up once more
         except (ValueError, TypeError, AttributeError) as error:
             raise ConfigError(
                 f"The Airflow connection '{self.conn_id}' makes no Blob client: {error} Check its connection string, "

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
 from drive_backup_airflow.retry import task_problem
-from include.drive_backup.errors import DriveBackupError
+from include.drive_backup.errors import DriveBackupError, OutOfTimeError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+#: Seconds that a task has for ending in good order before Airflow's own time-out strikes; a tenth of a short one.
+GRACE = 30.0
 
 
 class DriveBackupOperator(BaseOperator):
@@ -64,7 +68,31 @@ class DriveBackupOperator(BaseOperator):
         loop = asyncio.get_running_loop()
         # Airflow calls on_kill inside a signal handler: the loop must be woken to notice.
         self._stop = lambda: loop.call_soon_threadsafe(stop.set)
-        return await self.run(context, stop)
+        try:
+            return await self._in_time(self.run(context, stop))
+        finally:
+            del self._stop  # Airflow also calls on_kill when the loop is gone
+
+    async def _in_time(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Wait for ``work``, and end it in good order a little before Airflow's ``execution_timeout``.
+
+        That one raises out of a signal handler, at any place: in a callback of the event loop it is logged and
+        forgotten, and the task would run on without a limit.
+
+        :raises OutOfTimeError: it took too long.
+        """
+        limit = None if self.execution_timeout is None else self.execution_timeout.total_seconds()
+        try:
+            async with asyncio.timeout(None if limit is None else max(limit * 0.9, limit - GRACE)) as alarm:
+                return await work
+        except TimeoutError:
+            if not alarm.expired():
+                raise
+            raise OutOfTimeError(
+                f"The task did not end within its time-out of {self.execution_timeout} (h:mm:ss). What is finished is "
+                "recorded; the next try goes on from there. If that is not enough, give it more time in the config: "
+                "limits.list_timeout_minutes, limits.batch_timeout_minutes."
+            ) from None
 
     def on_kill(self) -> None:
         """Ask the work to stop; what is finished stays recorded."""
