@@ -37,7 +37,7 @@ async def open_store(account: Account) -> AsyncIterator[BlobStore]:
     async with AsyncExitStack() as stack:
         client = await _client(account, stack)
         await stack.enter_async_context(client)
-        yield AzureBlobStore(client, SystemClock())
+        yield await stack.enter_async_context(AzureBlobStore(client, SystemClock()))
 
 
 async def _client(account: Account, stack: AsyncExitStack) -> ContainerClient:
