@@ -231,6 +231,22 @@ class ApiUse(Struct, frozen=True):
         return ApiUse(calls=self.calls + other.calls, units=self.units + other.units, bytes=self.bytes + other.bytes)
 
 
+class Filters(Struct, frozen=True):
+    """Which items a person wants, beside the globs on paths. Empty filters nothing.
+
+    Sizes are in bytes and hold for files alone, ``modified_since`` is an instant. MIME types and owners are globs.
+    """
+
+    folders: tuple[str, ...] = ()
+    exclude_folders: tuple[str, ...] = ()
+    mime_types: tuple[str, ...] = ()
+    exclude_mime_types: tuple[str, ...] = ()
+    min_size: int | None = None
+    max_size: int | None = None
+    owners: tuple[str, ...] = ()
+    modified_since: str | None = None
+
+
 class SourceTask(Struct, frozen=True):
     """What ``resolve sources`` hands to the tasks of one source. ``subject`` is the user to act as, if any."""
 
@@ -241,6 +257,8 @@ class SourceTask(Struct, frozen=True):
     mode: Mode = "incremental"
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    filters: Filters = Filters()
+    trashed: bool = False
     batch_files: int = 2_000
     batch_bytes: int = 4 * 1024**3
     dry_run: bool = False

@@ -134,6 +134,11 @@ def _left_out(counts: Mapping[str, int]) -> str:
     names = {
         "trashed": "in the trash",
         "filtered": "by the include and exclude globs",
+        "filtered_folder": "by folder",
+        "filtered_mime_type": "by MIME type",
+        "filtered_size": "by size",
+        "filtered_owner": "by owner",
+        "filtered_modified": "by time of modification",
         "created_later": "created after the instant",
     }
     return _counted(counts, names)

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.exports import DEFAULT_FORMATS, check_formats
-from include.drive_backup.globs import compile_globs
+from include.drive_backup.item_settings import ItemSettings
 from include.drive_backup.model import Source
 
 DEFAULT_JOB = "default"
@@ -113,7 +113,7 @@ class Notifier(Section):
     kwargs: dict[str, Any] = {}
 
 
-class Job(Section):
+class Job(ItemSettings):
     """One backup: one DAG."""
 
     schedule: str | None = "@daily"
@@ -122,8 +122,6 @@ class Job(Section):
     owner: str = "drive-backup"
     tags: tuple[str, ...] = ()
     sources: Annotated[tuple[str, ...], Field(min_length=1)] = ("user/me",)
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
     batch_files: Annotated[int, Field(gt=0, le=100_000)] = 2_000
     batch_mb: Positive = 4_096
     fail_on_unavailable: bool = False
@@ -151,12 +149,6 @@ class Job(Section):
     def _sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for text in value:
             _as_value_error(parse_source, text)
-        return value
-
-    @field_validator("include", "exclude")
-    @classmethod
-    def _globs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        _as_value_error(compile_globs, value)
         return value
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Param
 
 from include.drive_backup.errors import ConfigError
-from include.drive_backup.globs import compile_globs
+from include.drive_backup.item_settings import ItemSettings
 from include.drive_backup.model import Mode, Source, floor_ms
 from include.drive_backup.settings import Job, parse_source
 
@@ -69,26 +69,57 @@ def backup_params(job: Job) -> dict[str, Param]:
     }  # fmt: skip
 
 
+#: Title and description of each filter that is a list.
+_LISTS = {
+    "include": (
+        "Include",
+        "Globs in gitignore grammar on paths within the source, e.g. `Projects/**` or `*.tmp`. Empty: everything.",
+    ),
+    "exclude": ("Exclude", "Globs in gitignore grammar on paths within the source."),
+    "folders": ("Only these folders", "Ids of folders, one a line: these and all below them. Empty: all."),
+    "exclude_folders": ("Not these folders", "Ids of folders, one a line: these and all below them are left out."),
+    "mime_types": ("Only these MIME types", "Globs, one a line, e.g. `image/*`. Folders stay. Empty: all."),
+    "exclude_mime_types": ("Not these MIME types", "Globs, one a line, e.g. `video/*`."),
+    "owners": ("Only of these owners", "E-mail addresses or globs, one a line. Empty: all."),
+}
+_TEXTS = {
+    "min_size": ("Smallest size", "Of files, e.g. `1 kB`. Empty: any."),
+    "max_size": ("Largest size", "Of files, e.g. `5 GB`. Empty: any."),
+    "modified_since": ("Modified since", "A date, or a time with its zone, e.g. `2026-01-31`. Empty: always."),
+}
+
+
 def _filter_params(job: Job) -> dict[str, Param]:
-    grammar = "Globs in gitignore grammar, one a line, e.g. `Projects/**` or `*.tmp`, on paths within the source."
-    return {
-        "include": Param(
-            list(job.include),
+    values = job.model_dump(mode="json", include={*_LISTS, *_TEXTS})
+    lists = {
+        name: Param(
+            values[name],
             type=["null", "array"],
             items={"type": "string"},
-            title="Include",
-            description=f"{grammar} Empty: everything.",
+            title=title,
+            description=description,
             section="Filters",
-        ),
-        "exclude": Param(
-            list(job.exclude),
-            type=["null", "array"],
-            items={"type": "string"},
-            title="Exclude",
-            description=grammar,
-            section="Filters",
-        ),
+        )
+        for name, (title, description) in _LISTS.items()
     }
+    texts = {
+        name: Param(
+            None if values[name] is None else str(values[name]),
+            type=["null", "string"],
+            title=title,
+            description=description,
+            section="Filters",
+        )
+        for name, (title, description) in _TEXTS.items()
+    }
+    trash = Param(
+        job.trashed,
+        type="boolean",
+        title="The trash, too",
+        description="Also save what is in the trash, in a folder `~trash` of the snapshot.",
+        section="Filters",
+    )
+    return {**lists, **texts, "trashed": trash}
 
 
 @dataclass(frozen=True)
@@ -98,8 +129,7 @@ class RunOptions:
     sources: tuple[Source | None, ...]
     instant: datetime | None
     mode: Mode
-    include: tuple[str, ...]
-    exclude: tuple[str, ...]
+    items: ItemSettings
     batch_files: int
     batch_bytes: int
     dry_run: bool
@@ -113,14 +143,11 @@ class RunOptions:
         params: dict[str, Any] = dict(context["params"])
         # The run's params hold unknown keys too; the DAG's are what there is.
         _refuse_unknown(context["dag_run"].conf or {}, set(context["dag"].params))
-        include, exclude = tuple(params["include"] or ()), tuple(params["exclude"] or ())
-        compile_globs((*include, *exclude))
         return cls(
             sources=tuple(parse_source(text) for text in params["sources"]),
             instant=_instant(params["instant"]),
             mode=params["mode"],
-            include=include,
-            exclude=exclude,
+            items=ItemSettings.of_params(params),
             batch_files=params["batch_files"],
             batch_bytes=params["batch_mb"] * 1_000_000,
             dry_run=params["dry_run"],

@@ -85,6 +85,13 @@ def test_a_bad_shared_part_is_a_problem_of_every_job(config):
         ({"jobs": {"default": {"sources": ["usr/x"]}}}, "jobs.default.sources", "drive/<shared drive id>"),
         ({"jobs": {"default": {"sources": []}}}, "jobs.default.sources", "at least 1"),
         ({"jobs": {"default": {"exclude": ["!"]}}}, "jobs.default.exclude", "gitignore"),
+        ({"jobs": {"default": {"min_size": "ten"}}}, "jobs.default.min_size", "10 MB"),
+        ({"jobs": {"default": {"min_size": "2 MB", "max_size": "1 MB"}}}, "jobs.default.max_size", "min_size"),
+        ({"jobs": {"default": {"mime_types": ["video"]}}}, "jobs.default.mime_types", "video/*"),
+        ({"jobs": {"default": {"owners": ["ann"]}}}, "jobs.default.owners", "ann@example.com"),
+        ({"jobs": {"default": {"folders": ["https://x"]}}}, "jobs.default.folders", "ids of folders"),
+        ({"jobs": {"default": {"modified_since": "last week"}}}, "jobs.default.modified_since", "2026-01-31"),
+        ({"jobs": {"default": {"modified_since": "2026-01-31T10:00:00"}}}, "jobs.default.modified_since", "zone"),
         ({"jobs": {"default": {"surces": []}}}, "jobs.default.surces", "sources"),
     ],
 )

@@ -18,6 +18,7 @@ from include.drive_backup.blob.rules import check_name
 from include.drive_backup.blob.segments import (
     MAX_SEGMENT,
     ORPHANS,
+    TRASH,
     decode_segment,
     encode_segment,
     sibling_segments,
@@ -28,6 +29,7 @@ from include.drive_backup.model import Item, Source, Struct, format_instant, par
 __all__ = [
     "MAX_SEGMENT",
     "ORPHANS",
+    "TRASH",
     "ContentName",
     "SnapshotName",
     "content_blob",

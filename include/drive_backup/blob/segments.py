@@ -6,7 +6,7 @@ Three marks, all made of ``~`` (which a Drive name can only hold encoded, as ``%
     report.pdf~1AbC…        a later sibling of the same name: its file id follows
     Very long na~~9f86…     shortened: SHA-256 (32 hex digits) of the encoded name follows
     ~                       the empty name
-    ~orphans                no Drive name at all: a folder that this software adds
+    ~orphans, ~trash        no Drive name at all: folders that this software adds
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ MAX_SEGMENT = 255
 
 #: The folder that holds items without a parent that can be seen.
 ORPHANS = "~orphans"
+#: The folder that holds what is in the trash, when a job saves that.
+TRASH = "~trash"
 
 _EMPTY = "~"
 _MAX_ID = 64

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from include.drive_backup.blob.names import TRASH
 from include.drive_backup.model import CopyResult, Item, Outcome, PlanRow, StoredContent, Struct
 
 _MS = pa.timestamp("ms", tz="UTC")
@@ -44,6 +45,7 @@ SCHEMA = pa.schema(
         pa.field("fidelity", pa.string(), nullable=False),
         ("reason", pa.string()),
         ("message", pa.string()),
+        ("trashed", pa.bool_()),
         ("contents", pa.list_(CONTENT)),
         pa.field("resource", pa.string(), nullable=False),
     ]
@@ -143,6 +145,7 @@ def record(row: CatalogueRow) -> dict[str, object]:
         "fidelity": row.fidelity,
         "reason": row.reason,
         "message": None if row.message is None else text(row.message),
+        "trashed": row.path.startswith(f"{TRASH}/"),
         "contents": [msgspec.to_builtins(content) for content in row.contents],
         "resource": _json(item),
     }

@@ -11,6 +11,7 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack
 
 from include.drive_backup.cost import Expectation, estimate
@@ -28,7 +29,7 @@ from include.drive_backup.model import (
     parse_instant,
 )
 from include.drive_backup.planning.decide import Place, Rules, created_later, decide
-from include.drive_backup.planning.filters import PathFilter
+from include.drive_backup.planning.filters import ItemFilter, left_out
 from include.drive_backup.planning.shards import Sized, make_batches, share_batches
 from include.drive_backup.planning.stored import load_stored
 from include.drive_backup.planning.tree import Node, Tree, build_tree
@@ -89,7 +90,7 @@ async def plan_source(
 
     :return: where the rows are, and the batches, empty when nothing has to be copied. ``counts`` has the rows by
         outcome (``copy``: to be copied), ``head_later`` and ``orphans`` among them, and what has no row as
-        ``left_out_trashed``, ``left_out_filtered``, ``left_out_created_later``.
+        ``left_out_trashed``, ``left_out_created_later``, ``left_out_filtered`` and the like, see :mod:`.filters`.
     """
     check_formats(export_formats)
     planner = _Planner(store, listing, export_formats, clock)
@@ -109,7 +110,7 @@ class _Planner:
         self._clock = clock
         # A plan that is made again never mixes with what another try wrote.
         self._plan = f"{listing.work}/plan-{secrets.token_hex(6)}"
-        self._filter = PathFilter(task.include, task.exclude)
+        self._filter = ItemFilter(task.filters)
         self._rules = Rules(
             source=Source.parse(task.source),
             instant=parse_instant(task.instant),
@@ -124,8 +125,9 @@ class _Planner:
     async def decide_all(self) -> None:
         """Write a row for each wanted item, and collect the orders."""
         nodes, places = await self._newest()
-        tree = build_tree(nodes, self._listing.root_id, subtree=self._rules.source.kind == "folder")
-        wanted = self._wanted(tree, nodes)
+        subtree, trash = self._rules.source.kind == "folder", self._listing.task.trashed
+        tree = build_tree(nodes, self._listing.root_id, subtree=subtree, trash=trash)
+        wanted = self._wanted(tree, nodes, await self._refused(places))
         stored = await load_stored(self._store, self._rules.source)
         async with (
             PartWriter[PlanRow](self._store, rows_prefix(self._plan), PART_ROWS) as rows,
@@ -217,24 +219,32 @@ class _Planner:
             position += 1
         return nodes, places
 
-    async def _items(self, places: Mapping[str, int], wanted: set[str]) -> AsyncIterator[Item]:
+    async def _refused(self, places: Mapping[str, int]) -> dict[str, str]:
+        """What the filters say of single items. It takes a pass of its own, so that the tree's nodes stay small."""
+        if not self._filter:
+            return {}
+        judged = {item.id: self._filter.refuses(item) async for item in self._items(places, places.keys())}
+        return {ident: reason for ident, reason in judged.items() if reason is not None}
+
+    async def _items(self, places: Mapping[str, int], wanted: AbstractSet[str]) -> AsyncIterator[Item]:
         position = 0
         async for item in read_parts(self._store, listing_prefix(self._listing.work), Item, parts=self._listing.parts):
             if item.id in wanted and places[item.id] == position:
                 yield item
             position += 1
 
-    def _wanted(self, tree: Tree, nodes: Mapping[str, Node]) -> set[str]:
-        """What the globs let through and what existed at the instant, with the folders above it; counts the rest."""
-        kept = self._filter.kept(tree)
+    def _wanted(self, tree: Tree, nodes: Mapping[str, Node], refused: Mapping[str, str]) -> set[str]:
+        """What the filters let through and what existed at the instant, with the folders above it; counts the rest."""
+        filtered = left_out(tree, self._listing.task, refused)
+        kept = {ident for ident in tree if ident not in filtered}
         wanted = tree.with_folders({ident for ident in kept if not created_later(nodes[ident].created, self._rules)})
         counts = {
             "left_out_trashed": tree.trashed,
-            "left_out_filtered": len(tree) - len(kept),
             "left_out_created_later": len(kept) - len(wanted),
             "orphans": tree.orphans,
         }
         self._counts.update(counts)
+        self._counts.update(f"left_out_{reason}" for reason in filtered.values())
         return wanted
 
 

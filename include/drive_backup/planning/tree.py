@@ -14,7 +14,7 @@ from datetime import datetime
 
 import msgspec
 
-from include.drive_backup.blob.names import ORPHANS, sibling_segments
+from include.drive_backup.blob.names import ORPHANS, TRASH, sibling_segments
 from include.drive_backup.model import FOLDER
 
 
@@ -37,7 +37,7 @@ class Node(msgspec.Struct, frozen=True, gc=False):
 
 
 class Tree:
-    """The live items of a source and where they are.
+    """The items of a source and where they are: the live ones, and on request those in the trash.
 
     An item with several parents is placed in the one nearest to the root, and among equals in the one with the lowest
     id; all its parents stay in its resource.
@@ -45,7 +45,8 @@ class Tree:
 
     def __init__(self, nodes: Mapping[str, Node], root_id: str, parent: dict[str, str], trashed: int) -> None:
         self._nodes = nodes
-        self._root = root_id
+        #: the folder that the source starts at
+        self.root_id = root_id
         self._parent = parent
         self._segment = _segments(nodes, parent)
         #: items left out because they, or a folder above them, are in the trash
@@ -84,27 +85,28 @@ class Tree:
         return "/".join(reversed(names))
 
     def above(self, item_id: str) -> Iterator[str]:
-        """The ids of the folders above, nearest first; the root is not among them, :data:`ORPHANS` may be."""
+        """The ids of the folders above, nearest first, without the root. The last may be a folder of our own."""
         folder = self._parent[item_id]
-        while folder != self._root:
+        while folder != self.root_id:
             yield folder
-            folder = self._parent.get(folder, self._root)
+            folder = self._parent.get(folder, self.root_id)
 
     def with_folders(self, ids: AbstractSet[str]) -> set[str]:
         """Some items and all folders above them."""
         return {*ids, *(folder for ident in ids for folder in self.above(ident) if folder in self._parent)}
 
     def _name(self, item_id: str) -> str:
-        return ORPHANS if item_id == ORPHANS else self._nodes[item_id].name.replace("/", "%2F")
+        return item_id if item_id in (ORPHANS, TRASH) else self._nodes[item_id].name.replace("/", "%2F")
 
 
-def build_tree(nodes: Mapping[str, Node], root_id: str, *, subtree: bool) -> Tree:
-    """Place every live item.
+def build_tree(nodes: Mapping[str, Node], root_id: str, *, subtree: bool, trash: bool = False) -> Tree:
+    """Place every live item, and those in the trash if they are wanted.
 
     :param nodes: the listing, by id.
     :param root_id: the folder that the source starts at; it is not placed itself.
     :param subtree: the source is a folder: what is not below the root is no part of it. Otherwise the listing is the
         source, and live items that no folder leads to are placed in :data:`ORPHANS`.
+    :param trash: place what is in the trash in :data:`TRASH`, a thrown-away folder with what is below it.
     """
     children = _children(nodes, root_id)
     live = {ident for ident, node in nodes.items() if not node.trashed and ident != root_id}
@@ -112,11 +114,16 @@ def build_tree(nodes: Mapping[str, Node], root_id: str, *, subtree: bool) -> Tre
     _spread([root_id], children, live, parent)
     if not subtree:
         held = {child for held in children.values() for child in held}
-        _adopt(sorted(live - parent.keys() - held), children, live, parent)
-    trash = _trash(nodes, children, parent, root_id, subtree=subtree)
+        _adopt(sorted(live - parent.keys() - held), children, live, parent, ORPHANS)
+    trashed = _trash(nodes, children, parent, root_id, subtree=subtree)
     if not subtree:
-        _cut_loops(live - parent.keys() - trash, children, parent)
-    return Tree(nodes, root_id, parent, trashed=len(trash))
+        _cut_loops(live - parent.keys() - trashed, children, parent, ORPHANS)
+    if not trash:
+        return Tree(nodes, root_id, parent, trashed=len(trashed))
+    inside = {child for folder in trashed for child in children.get(folder, ())}
+    _adopt(sorted(trashed - inside), children, trashed, parent, TRASH)
+    _cut_loops(trashed - parent.keys(), children, parent, TRASH)
+    return Tree(nodes, root_id, parent, trashed=0)
 
 
 def _children(nodes: Mapping[str, Node], root_id: str) -> dict[str, list[str]]:
@@ -145,10 +152,14 @@ def _spread(
 
 
 def _adopt(
-    orphans: Sequence[str], children: Mapping[str, list[str]], allowed: AbstractSet[str], parent: dict[str, str]
+    orphans: Sequence[str],
+    children: Mapping[str, list[str]],
+    allowed: AbstractSet[str],
+    parent: dict[str, str],
+    place: str,
 ) -> None:
-    """Place items in :data:`ORPHANS`, and what is below them below them."""
-    parent.update(dict.fromkeys(orphans, ORPHANS))
+    """Place items in a folder of our own, and what is below them below them."""
+    parent.update(dict.fromkeys(orphans, place))
     _spread(orphans, children, allowed, parent)
 
 
@@ -171,11 +182,11 @@ def _trash(
     return tops | below.keys()
 
 
-def _cut_loops(looped: AbstractSet[str], children: Mapping[str, list[str]], parent: dict[str, str]) -> None:
+def _cut_loops(looped: AbstractSet[str], children: Mapping[str, list[str]], parent: dict[str, str], place: str) -> None:
     """Place folders that only hold each other: each loop is cut at the lowest id that is left."""
     for ident in sorted(looped):
         if ident not in parent:
-            _adopt([ident], children, looped, parent)
+            _adopt([ident], children, looped, parent, place)
 
 
 def _segments(nodes: Mapping[str, Node], parent: Mapping[str, str]) -> dict[str, str]:

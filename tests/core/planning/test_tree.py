@@ -10,15 +10,15 @@ from include.drive_backup.planning.tree import ORPHANS, Node, Tree, build_tree
 from tests.support.trees import ROOT, file, folder, shortcut, tree
 
 
-def build(*entries, subtree=False, root=ROOT, shuffle=0):
+def build(*entries, subtree=False, root=ROOT, shuffle=0, trash=False):
     resources = tree(*entries)
     random.Random(shuffle).shuffle(resources)
-    return build_from(resources, subtree=subtree, root=root)
+    return build_from(resources, subtree=subtree, root=root, trash=trash)
 
 
-def build_from(resources, *, subtree=False, root=ROOT) -> Tree:
+def build_from(resources, *, subtree=False, root=ROOT, trash=False) -> Tree:
     nodes = {each["id"]: node(each) for each in resources}
-    return build_tree(nodes, root, subtree=subtree)
+    return build_tree(nodes, root, subtree=subtree, trash=trash)
 
 
 def node(resource) -> Node:
@@ -171,3 +171,53 @@ def test_every_item_is_placed_or_in_the_trash_and_paths_are_unique(shape):
     for each in built:
         folders = [folder for folder in built.above(each) if folder != ORPHANS]
         assert all(nodes[folder].is_folder and not nodes[folder].trashed for folder in folders)
+
+
+TRASHED = (
+    folder("Live", file("a.txt", id="a"), file("a.txt", id="gone", trashed=True), id="live"),
+    folder("Bin", file("b.txt", id="b"), folder("In", file("c.txt", id="c"), id="in"), id="bin", trashed=True),
+)
+
+
+def test_the_trash_is_left_out_and_counted():
+    built = build(*TRASHED)
+    assert (set(built), built.trashed) == ({"live", "a"}, 5)
+
+
+def test_the_trash_is_kept_apart_when_it_is_wanted_and_changes_no_live_path():
+    built = build(*TRASHED, trash=True)
+    assert built.trashed == 0
+    assert paths(built) == {
+        "live": "Live",
+        "a": "Live/a.txt",
+        "gone": "~trash/a.txt",
+        "bin": "~trash/Bin",
+        "b": "~trash/Bin/b.txt",
+        "in": "~trash/Bin/In",
+        "c": "~trash/Bin/In/c.txt",
+    }
+    assert built.drive_path("c") == "~trash/Bin/In/c.txt"
+
+
+def test_of_a_folder_source_only_its_own_trash_is_kept():
+    entries = (*TRASHED, folder("Elsewhere", file("x", id="x", trashed=True), id="else"))
+    assert set(build(*entries, subtree=True, root="live", trash=True)) == {"a", "gone"}
+
+
+@given(st.data())
+def test_every_item_has_exactly_one_place_when_the_trash_is_kept(data):
+    """Whatever the parents are, loops and the trash included."""
+    ids = [f"i{number}" for number in range(data.draw(st.integers(1, 12)))]
+    nodes = {
+        ident: Node(
+            id=ident,
+            name="n",
+            mime_type=data.draw(st.sampled_from([FOLDER, "text/plain"])),
+            parents=tuple(data.draw(st.lists(st.sampled_from([*ids, ROOT, "unseen"]), max_size=2))),
+            trashed=data.draw(st.booleans()),
+        )
+        for ident in ids
+    }
+    built = build_tree(nodes, ROOT, subtree=False, trash=True)
+    assert set(built) == set(ids)
+    assert len(set(paths(built).values())) == len(ids)
