@@ -67,20 +67,21 @@ class Expectation(Struct, frozen=True):
     mb_per_second: float = 50.0
 
 
-def estimate(sizes: Iterable[int], expected: Expectation, *, units: int, minutes: float) -> Cost:
+def estimate(sizes: Iterable[int], expected: Expectation, *, units: int, minutes: float, beside: int = 0) -> Cost:
     """The cost of a run that copies content versions.
 
     :param sizes: bytes of each.
     :param units: quota units that were spent already, on the listing.
     :param minutes: that went by already.
+    :param beside: quota units that permissions, comments … will take.
     """
     files = size = writes = 0
     for each in sizes:
         files, size, writes = files + 1, size + each, writes + writes_of(each)
-    downloads = files * DOWNLOAD_UNITS
-    by_quota = downloads / expected.units_per_minute if expected.units_per_minute else 0.0
+    ahead = files * DOWNLOAD_UNITS + beside
+    by_quota = ahead / expected.units_per_minute if expected.units_per_minute else 0.0
     by_line = size / (expected.mb_per_second * 1e6 * 60)
-    spent = Spent(units=units + downloads, writes=writes)
+    spent = Spent(units=units + ahead, writes=writes)
     return cost(files, size, spent, minutes=minutes + max(by_quota, by_line), prices=expected.prices)
 
 

@@ -20,7 +20,7 @@ from pydantic import (
 
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.globs import compile_globs
-from include.drive_backup.model import Filters, format_instant
+from include.drive_backup.model import Detail, Filters, format_instant
 
 _MIME_GLOB = re.compile(r"[\w.+*?\[\]!-]+/[\w.+*?\[\]!-]+", re.ASCII)
 _OWNER = re.compile(r"[^\s@]*@[^\s@]+")
@@ -45,7 +45,7 @@ Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
 class ItemSettings(BaseModel):
-    """Filters, and whether the trash is saved, too. An empty list filters nothing."""
+    """Filters, and what is saved beside items that live and their content. An empty list filters nothing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -60,6 +60,7 @@ class ItemSettings(BaseModel):
     owners: tuple[str, ...] = ()
     modified_since: Moment | None = None
     trashed: bool = False
+    save: tuple[Detail, ...] = ()
 
     @field_validator("include", "exclude")
     @classmethod

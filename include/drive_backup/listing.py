@@ -6,10 +6,10 @@ import logging
 import secrets
 
 from include.drive_backup.blob.names import work_prefix
-from include.drive_backup.errors import SourceNotFoundError
-from include.drive_backup.model import Item, Listing, Source, SourceTask, format_instant
+from include.drive_backup.errors import ItemUnavailableError, SourceNotFoundError
+from include.drive_backup.model import Item, Listing, Refused, Root, Source, SourceTask, format_instant
 from include.drive_backup.ports import BlobStore, Clock, Drive
-from include.drive_backup.work import PartWriter
+from include.drive_backup.work import PartWriter, root_prefix
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ async def list_source(drive: Drive, store: BlobStore, task: SourceTask, clock: C
                 size += item.size or 0
     if not complete:
         log.warning("%s: Drive says that its listing is incomplete; the snapshot will be partial", source)
+    await _note_root(drive, store, task, root, work)
     log.info("%s: listed %d items", source, items)
     return Listing(
         task=task,
@@ -55,6 +56,24 @@ async def list_source(drive: Drive, store: BlobStore, task: SourceTask, clock: C
         started=format_instant(started),
         use=drive.use,
     )
+
+
+async def _note_root(drive: Drive, store: BlobStore, task: SourceTask, item: Item, work: str) -> None:
+    """Write down what is known of the folder that the source starts at, which no listing shows.
+
+    The members of a shared drive are its permissions, and hold for all that is in it.
+    """
+    settings, permissions, refused = None, None, {}
+    if item.drive_id == item.id:
+        settings = await drive.shared_drive(item.id)
+    if "permissions" in task.save:
+        try:
+            permissions = await drive.details(item, "permissions")
+        except ItemUnavailableError as error:
+            refused["permissions"] = Refused(reason=error.reason, message=str(error))
+    root = Root(resource=item.resource, drive=settings, permissions=permissions, refused=refused)
+    async with PartWriter[Root](store, root_prefix(work), 1) as writer:
+        await writer.write(root)
 
 
 def listing_prefix(work: str) -> str:

@@ -36,6 +36,12 @@ Outcome = Literal["copied", "unchanged", "known", "metadata", "unavailable", "fa
 Fidelity = Literal["exact", "head-later", "unavailable"]
 
 
+#: What Drive keeps beside an item, and what a job may ask to be saved of it.
+Detail = Literal["permissions", "comments", "labels", "revisions"]
+#: The ``format`` of orders and results that are about details, not about content.
+DETAILS = "details"
+
+
 class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of the model: frozen, by keyword, defaults left out of the JSON."""
 
@@ -179,8 +185,30 @@ class StoredContent(Struct, frozen=True):
     sha256: str
 
 
+class Refused(Struct, frozen=True):
+    """Why Drive does not give something, for good: a stable word, and a sentence."""
+
+    reason: str
+    message: str
+
+
+class Root(Struct, frozen=True):
+    """The folder that the source starts at, which has no row.
+
+    ``drive`` has the settings of a shared drive, ``permissions`` its members, if the job asked for permissions.
+    """
+
+    resource: dict[str, Any] = {}
+    drive: dict[str, Any] | None = None
+    permissions: list[dict[str, Any]] | None = None
+    refused: dict[str, Refused] = {}
+
+
 class CopyOrder(Struct, frozen=True):
-    """Copy one content version: one file's bytes, or one export of a native."""
+    """Copy one content version: one file's bytes, or one export of a native.
+
+    With ``details`` it asks for these instead: ``format`` is :data:`DETAILS` and ``blob`` empty.
+    """
 
     item: Item
     path: str
@@ -188,16 +216,21 @@ class CopyOrder(Struct, frozen=True):
     format: str = "original"
     export_mime_type: str | None = None
     fidelity: Fidelity = "exact"
+    details: tuple[Detail, ...] = ()
 
 
 class PlanRow(Struct, frozen=True):
-    """What the plan decided for one item. ``copies`` counts the orders it has in batches."""
+    """What the plan decided for one item. ``copies`` counts the copies it has in batches.
+
+    ``details`` are asked for by a further order.
+    """
 
     item: Item
     path: str
     outcome: Outcome | None = None
     contents: tuple[StoredContent, ...] = ()
     copies: int = 0
+    details: tuple[Detail, ...] = ()
     fidelity: Fidelity = "exact"
     reason: str | None = None
     message: str | None = None
@@ -206,7 +239,9 @@ class PlanRow(Struct, frozen=True):
 class CopyResult(Struct, frozen=True):
     """What became of one order. ``content`` is there exactly when ``outcome`` is ``copied``.
 
-    ``resource`` is the newer resource when the item had changed since it was listed.
+    ``resource`` is the newer resource when the item had changed since it was listed. Of an order for details,
+    ``details`` is what Drive gave, ``refused`` what it did not, ``digest`` tells one answer from another, and
+    ``outcome`` is ``unavailable`` when anything was refused.
     """
 
     item_id: str
@@ -218,6 +253,9 @@ class CopyResult(Struct, frozen=True):
     message: str | None = None
     resource: dict[str, Any] | None = None
     downloaded: int = 0
+    details: dict[Detail, list[dict[str, Any]]] = {}
+    refused: dict[Detail, Refused] = {}
+    digest: str | None = None
 
 
 class ApiUse(Struct, frozen=True):
@@ -259,6 +297,7 @@ class SourceTask(Struct, frozen=True):
     exclude: tuple[str, ...] = ()
     filters: Filters = Filters()
     trashed: bool = False
+    save: tuple[Detail, ...] = ()
     batch_files: int = 2_000
     batch_bytes: int = 4 * 1024**3
     dry_run: bool = False
@@ -289,11 +328,15 @@ class BatchRef(Struct, frozen=True):
     parts: int
     files: int
     bytes: int
+    details: int = 0
 
     @property
     def label(self) -> str:
         """The name that a person sees on the mapped task."""
-        return f"{self.task.source} · batch {self.number} of {self.of} · {self.files} files · {human_bytes(self.bytes)}"
+        label = (
+            f"{self.task.source} · batch {self.number} of {self.of} · {self.files} files · {human_bytes(self.bytes)}"
+        )
+        return f"{label} · details of {self.details} items" if self.details else label
 
 
 class PlanRef(Struct, frozen=True):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
-from include.drive_backup.model import ApiUse, Item, Source, Struct
+from include.drive_backup.model import ApiUse, Detail, Item, Source, Struct
 
 
 class Clock(Protocol):
@@ -58,6 +58,18 @@ class Drive(Protocol):
 
     async def get_item(self, item_id: str, resource_key: str | None = None) -> Item:
         """One item as it is now.
+
+        :raises ItemUnavailableError: reason ``notFound`` when it is gone or out of reach.
+        """
+
+    async def details(self, item: Item, detail: Detail) -> list[dict[str, Any]]:
+        """What Drive keeps beside an item, all pages of it.
+
+        :raises ItemUnavailableError: Drive will not give it to this account, with a reason.
+        """
+
+    async def shared_drive(self, drive_id: str) -> dict[str, Any]:
+        """The settings of a shared drive: a ``drive#drive`` resource.
 
         :raises ItemUnavailableError: reason ``notFound`` when it is gone or out of reach.
         """

@@ -42,6 +42,11 @@ def results_prefix(plan: str, number: int) -> str:
     return f"{plan}/results/batch-{number:05d}/"
 
 
+def root_prefix(work: str) -> str:
+    """The one row that tells of the folder that the source starts at."""
+    return f"{work}/root-"
+
+
 def part_name(prefix: str, number: int) -> str:
     """``<prefix>00000.jsonl.gz``."""
     return f"{prefix}{number:05d}{_SUFFIX}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from airflow.sdk import Param
 
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.item_settings import ItemSettings
-from include.drive_backup.model import Mode, Source, floor_ms
+from include.drive_backup.model import Detail, Mode, Source, floor_ms
 from include.drive_backup.settings import Job, parse_source
 
 if TYPE_CHECKING:
@@ -119,7 +119,17 @@ def _filter_params(job: Job) -> dict[str, Param]:
         description="Also save what is in the trash, in a folder `~trash` of the snapshot.",
         section="Filters",
     )
-    return {**lists, **texts, "trashed": trash}
+    save = Param(
+        list(job.save),
+        type=["null", "array"],
+        items={"type": "string", "enum": list(get_args(Detail))},
+        examples=list(get_args(Detail)),
+        title="Save beside the content",
+        description="Of each item: `permissions`, `comments`, `labels`, `revisions` (a list, not their bytes). "
+        "Each costs Drive calls for each item in each run.",
+        section="Filters",
+    )
+    return {**lists, **texts, "trashed": trash, "save": save}
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,12 @@
 """What becomes of each kind of item, end to end against the strict local Drive: the truth of the catalogue's rows."""
 
+import json
+
 import pytest
 
 from include.drive_backup.model import Filters
-from include.local_cloud.drive import edits
+from include.local_cloud.drive import ANN, BOB, edits
+from include.local_cloud.drive.model import NATIVE, Permission
 from tests.support.local_drive import LocalDrive, backup_of
 
 
@@ -98,3 +101,84 @@ async def test_what_a_filter_leaves_out_is_counted_by_filter_and_is_no_deletion(
         "filtered_mime_type": 1,
         "filtered_size": 1,
     }
+
+
+async def test_a_folder_is_kept_with_its_colour_its_description_and_what_else_people_gave_it_also_when_empty():
+    local = LocalDrive()
+    empty = local.folder("Empty")
+    empty.fields |= {"folderColorRgb": "#ff0000", "description": "Nothing yet", "properties": {"project": "alpha"}}
+    empty.starred = True
+    _, rows = await saved(local)
+    resource = json.loads(rows["Empty"]["resource"])
+    assert rows["Empty"]["outcome"] == "metadata"
+    assert (resource["folderColorRgb"], resource["description"]) == ("#ff0000", "Nothing yet")
+    assert (resource["properties"], resource["starred"]) == ({"project": "alpha"}, True)
+
+
+async def test_a_shortcut_is_kept_as_such_and_never_followed():
+    local = LocalDrive()
+    elsewhere = local.folder("Elsewhere", local.state.users[BOB].root_id, by=BOB)
+    local.file("inside.txt", elsewhere.id, by=BOB)
+    edits.shortcut(local.state, "to it", local.root, elsewhere.id, by=ANN)
+    edits.shortcut(local.state, "to nothing", local.root, "gone", by=ANN)
+    summary, rows = await saved(local)
+    assert set(rows) == {"to it", "to nothing"}
+    assert json.loads(rows["to it"]["resource"])["shortcutDetails"]["targetId"] == elsewhere.id
+    assert summary["counts"] == {"metadata": 2}
+
+
+async def test_a_third_party_shortcut_has_a_row_and_no_content():
+    local = LocalDrive()
+    edits.create(local.state, "Diagram", local.root, by=ANN, mime_type=NATIVE + "drive-sdk.12345")
+    summary, rows = await saved(local)
+    assert (rows["Diagram"]["kind"], rows["Diagram"]["outcome"]) == ("shortcut", "metadata")
+    assert summary["status"] == "complete"
+
+
+async def test_an_orphan_is_saved():
+    local = LocalDrive()
+    local.file("lost.txt", None)
+    _, rows = await saved(local)
+    assert (rows["lost.txt"]["path"], rows["lost.txt"]["outcome"]) == ("~orphans/lost.txt", "copied")
+
+
+async def test_an_old_item_with_several_parents_is_one_row_that_names_them_all():
+    local = LocalDrive()
+    one, two = local.folder("One"), local.folder("Two")
+    both = local.file("both.txt", one.id)
+    edits.move(local.state, both, [one.id, two.id], by=ANN)
+    summary, rows = await saved(local)
+    assert summary["items"] == 3
+    assert set(rows["both.txt"]["parents"]) == {one.id, two.id}
+    assert rows["both.txt"]["path"] in {"One/both.txt", "Two/both.txt"}
+
+
+async def test_a_client_side_encrypted_file_is_saved_as_the_ciphertext_with_what_decrypts_it():
+    local = LocalDrive()
+    keys = {"wrappedKey": "a2V5", "kaclsId": "7", "kaclsName": "Keys of example.com", "aes256GcmChunkSize": "default"}
+    secret = local.file("plan.pdf", content=b"ciphertext")
+    secret.fields["clientEncryptionDetails"] = {"encryptionState": "encrypted", "decryptionMetadata": keys}
+    async with backup_of(local) as backup:
+        summary = await backup.run()
+        row = (await backup.rows(summary))[secret.id]
+        assert await backup.restored(summary) == {secret.id: b"ciphertext"}
+    assert json.loads(row["resource"])["clientEncryptionDetails"]["decryptionMetadata"] == keys
+
+
+async def test_how_an_item_is_shared_by_link_is_kept():
+    local = LocalDrive()
+    linked = local.file("linked.txt")
+    linked.resource_key = "0-key"
+    edits.share(local.state, linked, Permission("anyoneWithLink", "anyone", "reader"))
+    _, rows = await saved(local)
+    resource = json.loads(rows["linked.txt"]["resource"])
+    assert (resource["shared"], resource["resourceKey"]) == (True, "0-key")
+    assert resource["linkShareMetadata"]["securityUpdateEnabled"] is True
+
+
+async def test_a_file_that_asks_for_its_resource_key_is_saved():
+    local = LocalDrive()
+    keyed = local.file("keyed.txt", content=b"behind a key")
+    keyed.resource_key, keyed.key_required = "0-key", True
+    _, rows = await saved(local)
+    assert rows["keyed.txt"]["outcome"] == "copied"

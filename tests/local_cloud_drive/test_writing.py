@@ -187,4 +187,4 @@ def test_a_batch_of_more_than_a_hundred_or_with_media_is_refused(drive, ann):
 
 
 def test_a_method_that_is_not_there_says_so(ann, drive, refusal):
-    assert refusal(ann.files().listLabels(fileId=drive.named("pixel.png").id))[:2] == (501, "notImplemented")
+    assert refusal(ann.files().modifyLabels(fileId=drive.named("pixel.png").id, body={}))[:2] == (501, "notImplemented")

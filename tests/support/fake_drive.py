@@ -49,6 +49,7 @@ class FakeDrive:
         self.before_read: Callable[[str], None] | None = None
         self.during_read: Callable[[str], None] | None = None
         self.reads: Counter[str] = Counter()
+        self.kept: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self.calls: list[str] = []
         self.now_reading = 0
         self.most_reading = 0
@@ -113,6 +114,16 @@ class FakeDrive:
         self.calls.append(f"get {item_id}")
         self._use += ApiUse(calls=1, units=5)
         return Item.from_resource(self._known(item_id))
+
+    async def details(self, item: Item, detail: str) -> list[dict[str, Any]]:
+        await asyncio.sleep(0)
+        self.calls.append(f"{detail} {item.id}")
+        if self.errors[f"{detail} {item.id}"]:
+            raise self.errors[f"{detail} {item.id}"].pop(0)
+        return self.kept.get((item.id, detail), [])
+
+    async def shared_drive(self, drive_id: str) -> dict[str, Any]:
+        return {"id": drive_id, "name": "Team"}
 
     @asynccontextmanager
     async def open_content(self, item: Item, export_mime_type: str | None) -> AsyncIterator[AsyncIterator[bytes]]:

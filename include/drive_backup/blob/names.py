@@ -1,7 +1,7 @@
 """The layout of the container, format version 1: every blob name is made and read here. Pure.
 
     content/<kind>/<id>/<folder>/…/<file>/<modified>-<content id><.ext>
-    snapshots/<kind>/<id>/<instant>[.<generation>]/items-00000.parquet, manifest.json
+    snapshots/<kind>/<id>/<instant>[.<generation>]/items-00000.parquet, details-00000.parquet, manifest.json
     work/<kind>/<id>/<run>/<token>/…
     locks/<kind>/<id>
 
@@ -96,6 +96,10 @@ class SnapshotName(Struct, frozen=True):
     def part(self, number: int) -> str:
         """The blob of one part of the catalogue."""
         return f"{self.prefix}items-{number:05d}.parquet"
+
+    def details(self, number: int) -> str:
+        """The blob of one part of the details of items."""
+        return f"{self.prefix}details-{number:05d}.parquet"
 
 
 def source_path(source: Source) -> str:

@@ -7,7 +7,8 @@ googleapis/google-api-nodejs-client#722). So are values that expire (``thumbnail
 
 from __future__ import annotations
 
-_USER = "displayName,emailAddress,permissionId,me"
+#: Of each user resource.
+FILE_USER = "displayName,emailAddress,permissionId,me"
 
 #: Rights that decisions need. ``canDelete`` of a file in a shared drive belongs to its organizers alone.
 _CAPABILITIES = "canDownload,canListChildren,canReadRevisions,canCopy,canReadLabels,canShare,canDelete"
@@ -37,8 +38,8 @@ _FILE = (
     "trashed",
     "explicitlyTrashed",
     "trashedTime",
-    f"trashingUser({_USER})",
-    f"owners({_USER})",
+    f"trashingUser({FILE_USER})",
+    f"owners({FILE_USER})",
     "ownedByMe",
     "hasAugmentedPermissions",
     "inheritedPermissionsDisabled",
@@ -56,8 +57,8 @@ _FILE = (
     "folderColorRgb",
     "imageMediaMetadata",
     "videoMediaMetadata",
-    f"lastModifyingUser({_USER})",
-    f"sharingUser({_USER})",
+    f"lastModifyingUser({FILE_USER})",
+    f"sharingUser({FILE_USER})",
     "clientEncryptionDetails",
     f"capabilities({_CAPABILITIES})",
 )
@@ -66,3 +67,6 @@ FILE_FIELDS = ",".join(_FILE)
 
 #: Without ``nextPageToken`` in the mask Drive ends a listing silently after its first page.
 LIST_FIELDS = f"kind,nextPageToken,incompleteSearch,files({FILE_FIELDS})"
+
+#: Of a shared drive: what its settings are. What the caller may do, and links that expire, are left out.
+DRIVE_FIELDS = "id,name,createdTime,hidden,colorRgb,themeId,orgUnitId,restrictions"

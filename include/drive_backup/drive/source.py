@@ -14,12 +14,13 @@ from urllib.parse import quote
 from include.drive_backup.drive import content
 from include.drive_backup.drive.client import DEFAULT_ENDPOINT, DriveClient, DriveSettings
 from include.drive_backup.drive.corpus import Corpus, MyDriveFilter, corpus_of
+from include.drive_backup.drive.details import fetch_details
 from include.drive_backup.drive.errors import UnexpectedAnswerError
-from include.drive_backup.drive.fields import FILE_FIELDS, LIST_FIELDS
+from include.drive_backup.drive.fields import DRIVE_FIELDS, FILE_FIELDS, LIST_FIELDS
 from include.drive_backup.drive.ranges import Life, Part, list_in_ranges
 from include.drive_backup.drive.tokens import Tokens
 from include.drive_backup.errors import ItemUnavailableError, ServiceUnavailableError, SourceNotFoundError
-from include.drive_backup.model import ApiUse, Item, Source
+from include.drive_backup.model import ApiUse, Detail, Item, Source
 from include.drive_backup.pacing import LIST_UNITS, QuotaLimiter
 from include.drive_backup.ports import Clock, Page
 
@@ -120,6 +121,16 @@ class GoogleDrive:
             resource_keys=f"{item_id}/{resource_key}" if resource_key else None,
         )
         return _item(resource)
+
+    async def details(self, item: Item, detail: Detail) -> list[dict[str, Any]]:
+        """See :meth:`include.drive_backup.ports.Drive.details`."""
+        return await fetch_details(self._client, item, detail)
+
+    async def shared_drive(self, drive_id: str) -> dict[str, Any]:
+        """See :meth:`include.drive_backup.ports.Drive.shared_drive`."""
+        return await self._client.get_json(
+            f"drives/{quote(drive_id, safe='')}", {"fields": DRIVE_FIELDS}, what=f"the shared drive {drive_id}"
+        )
 
     def open_content(
         self, item: Item, export_mime_type: str | None

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.manifest import Manifest, Part
-from include.drive_backup.manifest.schema import SCHEMA, CatalogueRow, record
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.work import put_once
 
@@ -29,53 +27,55 @@ class NameTakenError(Exception):
     """Somebody else is writing this generation; take the next one."""
 
 
-class CatalogueWriter:
-    """Turns rows into parts, create-only. A catalogue has at least one part, if an empty one.
+class TableWriter:
+    """Turns records into Parquet parts, create-only.
 
-    :param name: the snapshot's place.
+    :param part_name: the name of a part, by its number.
     """
 
-    def __init__(self, store: BlobStore, name: SnapshotName) -> None:
+    def __init__(self, store: BlobStore, schema: pa.Schema, part_name: Callable[[int], str]) -> None:
         self._store = store
-        self._name = name
+        self._schema = schema
+        self._part_name = part_name
         self._group: list[dict[str, object]] = []
         self.parts: list[Part] = []
         self._start_part()
 
-    async def write(self, row: CatalogueRow) -> None:
-        """Take a row; writes a part when there are enough.
+    async def write(self, values: dict[str, object]) -> None:
+        """Take a record; writes a part when there are enough.
 
         :raises NameTakenError: the part exists already.
         """
-        self._group.append(record(row))
+        self._group.append(values)
         if len(self._group) >= GROUP_ROWS:
             self._end_group()
         if self._rows >= PART_ROWS or self._buffer.tell() >= PART_BYTES:
             await self._end_part()
 
-    async def close(self) -> None:
+    async def close(self, *, at_least: int = 0) -> None:
         """Write the rest.
 
+        :param at_least: write so many parts, if empty ones.
         :raises NameTakenError: the part exists already.
         """
         self._end_group()
-        if self._rows or not self.parts:
+        if self._rows or len(self.parts) < at_least:
             await self._end_part()
 
     def _start_part(self) -> None:
         self._buffer = io.BytesIO()
-        self._parquet = pq.ParquetWriter(self._buffer, SCHEMA, compression="zstd")
+        self._parquet = pq.ParquetWriter(self._buffer, self._schema, compression="zstd")
         self._rows = 0
 
     def _end_group(self) -> None:
         if self._group:
-            self._parquet.write_table(pa.Table.from_pylist(self._group, schema=SCHEMA))
+            self._parquet.write_table(pa.Table.from_pylist(self._group, schema=self._schema))
             self._rows += len(self._group)
             self._group = []
 
     async def _end_part(self) -> None:
         self._parquet.close()
-        data, blob = self._buffer.getvalue(), self._name.part(len(self.parts))
+        data, blob = self._buffer.getvalue(), self._part_name(len(self.parts))
         if not await put_once(self._store, blob, data, content_type=PARQUET):
             raise NameTakenError(blob)
         digest = hashlib.sha256(data).hexdigest()
@@ -91,7 +91,22 @@ async def read_rows(
     :param columns: only these; None for all.
     :raises CorruptStoreError: a part is missing or is not what was written.
     """
-    for part in manifest.parts:
+    async for row in _read_parts(store, manifest.parts, columns):
+        yield row
+
+
+async def read_details(
+    store: BlobStore, manifest: Manifest, columns: list[str] | None = None
+) -> AsyncIterator[dict[str, Any]]:
+    """What was saved beside the items' content, like :func:`read_rows`; nothing when the job did not ask for any."""
+    async for row in _read_parts(store, manifest.details.parts if manifest.details else (), columns):
+        yield row
+
+
+async def _read_parts(
+    store: BlobStore, parts: Sequence[Part], columns: list[str] | None
+) -> AsyncIterator[dict[str, Any]]:
+    for part in parts:
         data = await store.read(part.blob)
         if data is None or hashlib.sha256(data).hexdigest() != part.sha256:
             raise CorruptStoreError(

@@ -12,15 +12,23 @@ import msgspec
 
 from include.drive_backup.blob.names import SnapshotName, content_prefix
 from include.drive_backup.cost import Cost, cost
-from include.drive_backup.manifest.catalogue import CatalogueWriter, NameTakenError
-from include.drive_backup.manifest.manifest import Kind, Manifest, Status
+from include.drive_backup.manifest.catalogue import NameTakenError, TableWriter
+from include.drive_backup.manifest.manifest import Details, Kind, Manifest, Status
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.manifest.schema import CatalogueRow, merge
+from include.drive_backup.manifest.schema import (
+    DETAILS_SCHEMA,
+    SCHEMA,
+    CatalogueRow,
+    detail_records,
+    merge,
+    record,
+)
 from include.drive_backup.manifest.tally import Tally
 from include.drive_backup.model import (
     CopyResult,
     PlanRef,
     PlanRow,
+    Root,
     Source,
     StoredContent,
     format_instant,
@@ -35,6 +43,7 @@ from include.drive_backup.work import (
     read_parts,
     read_results,
     results_prefix,
+    root_prefix,
     rows_prefix,
 )
 
@@ -99,8 +108,9 @@ class _Results:
         self._decoder = msgspec.json.Decoder(CopyResult)
 
     def add(self, result: CopyResult) -> None:
-        """Take the result that counts for one item and format."""
-        self._packed[result.item_id] = (*self._packed.get(result.item_id, ()), encode_row(result))
+        """Take the result that counts for one item and format. The values of details stay in the work area."""
+        slim = msgspec.structs.replace(result, details={})
+        self._packed[result.item_id] = (*self._packed.get(result.item_id, ()), encode_row(slim))
 
     def of(self, item_id: str) -> list[CopyResult]:
         """The results of an item, one per format."""
@@ -135,8 +145,9 @@ async def _as_good(
     """The snapshot of this instant that makes another one needless: a reader would see no difference, or a worse one.
 
     Compared is the newest generation of the same status: of the complete ones readers take that, and a partial one
-    that says nothing new is not worth another. Worse is a complete one with fewer items as they were at the instant:
-    Drive forgets, so a late second look at an old instant sees less, and must not hide what the first one saw.
+    that says nothing new is not worth another. Worse is a complete one with fewer items as they were at the instant,
+    or with the permissions, comments … of fewer: Drive forgets, so a late second look at an old instant sees less, and
+    must not hide what the first one saw.
     """
     if not tries:
         return None
@@ -147,33 +158,57 @@ async def _as_good(
         manifest = await repository.try_read(name)
         if manifest is not None and manifest.status == _status(plan, tally):
             same = (manifest.digest, manifest.listing_complete) == (tally.digest, plan.listing.complete)
-            worse = manifest.status == "complete" and tally.exact < manifest.fidelity.get("exact", 0)
+            worse = manifest.status == "complete" and _sees_less(tally, manifest)
             if worse:
                 log.warning(
-                    "%s holds %d items as they were at its instant, this run only %d: it stays what readers take.",
+                    "%s holds more of what was there at its instant than this run saw: it stays what readers take.",
                     name.manifest,
-                    manifest.fidelity["exact"],
-                    tally.exact,
                 )
             return manifest if same or worse else None
     return None
+
+
+def _sees_less(tally: Tally, manifest: Manifest) -> bool:
+    details = manifest.details.counts if manifest.details else {}
+    fewer = any(tally.details.get(detail, 0) < count for detail, count in details.items())
+    return fewer or tally.exact < manifest.fidelity.get("exact", 0)
 
 
 async def _write(
     store: BlobStore, name: SnapshotName, rows: _Rows, clock: Clock, software_version: str
 ) -> Manifest | None:
     """Write catalogue and manifest; None when somebody else has this generation."""
-    writer, tally = CatalogueWriter(store, name), Tally()
+    writer, tally = TableWriter(store, SCHEMA, name.part), Tally()
     try:
         async for row in rows.read(tally):
-            await writer.write(row)
-        await writer.close()
+            await writer.write(record(row))
+        await writer.close(at_least=1)
+        details = await _write_details(store, name, rows.plan, tally)
     except NameTakenError:
         return None
     facts = _facts(rows.plan, tally, clock, software_version) | await _spending(store, rows.plan, tally, clock)
+    facts |= {"details": details, "root": await _root(store, rows.plan)}
     manifest = Manifest(generation=name.generation, parts=tuple(writer.parts), **facts)
     created = await put_once(store, name.manifest, manifest.to_json(), content_type="application/json")
     return manifest if created else None
+
+
+async def _write_details(store: BlobStore, name: SnapshotName, plan: PlanRef, tally: Tally) -> Details | None:
+    """Write what was saved beside the items' content, batch by batch; None when the job did not ask for any."""
+    asked = plan.listing.task.save
+    if not asked:
+        return None
+    writer = TableWriter(store, DETAILS_SCHEMA, name.details)
+    for number in range(1, plan.batches + 1):
+        for result in (await read_results(store, results_prefix(plan.plan, number))).values():
+            for values in detail_records(result):
+                await writer.write(values)
+    await writer.close()
+    return Details(asked=asked, counts=tally.details, parts=tuple(writer.parts))
+
+
+async def _root(store: BlobStore, plan: PlanRef) -> Root | None:
+    return await anext(read_parts(store, root_prefix(plan.listing.work), Root), None)
 
 
 def _status(plan: PlanRef, tally: Tally) -> Status:
@@ -203,7 +238,13 @@ def _facts(plan: PlanRef, tally: Tally, clock: Clock, software_version: str) -> 
         "run_id": task.run,
         "started": listing.started,
         "ended": format_instant(clock.now()),
-        "selection": {"include": task.include, "exclude": task.exclude},
+        "selection": {
+            "include": task.include,
+            "exclude": task.exclude,
+            **task.filters.to_dict(),
+            **({"trashed": True} if task.trashed else {}),
+            **({"save": task.save} if task.save else {}),
+        },
     }
 
 
@@ -229,6 +270,8 @@ def _kind(plan: PlanRef) -> Kind:
 
 def _summary(manifest: Manifest, *, created: bool) -> dict[str, Any]:
     facts: dict[str, Any] = msgspec.json.decode(manifest.to_json())
-    for key in ("parts", "digest", "change_token"):
+    for key in ("parts", "digest", "change_token", "root"):
         facts.pop(key)
+    if facts["details"]:
+        facts["details"].pop("parts", None)
     return {**facts, "manifest": manifest.name.manifest, "created": created}

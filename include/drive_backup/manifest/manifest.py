@@ -9,7 +9,7 @@ import msgspec
 
 from include.drive_backup.blob.names import FORMAT_VERSION, SnapshotName
 from include.drive_backup.cost import Cost
-from include.drive_backup.model import ApiUse, Source, Struct
+from include.drive_backup.model import ApiUse, Detail, Root, Source, Struct
 
 Kind = Literal["full", "incremental", "as-of"]
 Status = Literal["complete", "partial"]
@@ -30,6 +30,14 @@ class Reason(Struct, frozen=True):
     count: int = 0
     message: str | None = None
     examples: tuple[str, ...] = ()
+
+
+class Details(Struct, frozen=True):
+    """What was saved beside the items' content: what the job asked for, items by detail, and the table's parts."""
+
+    asked: tuple[Detail, ...]
+    counts: dict[Detail, int] = {}
+    parts: tuple[Part, ...] = ()
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +67,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     selection: dict[str, Any] = {}
     estimate: Cost | None = None
     cost: Cost | None = None
+    details: Details | None = None
+    root: Root | None = None
     format_version: int = FORMAT_VERSION
 
     @property

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence, Set  # noqa: PYI025 - the abstract one
+from collections.abc import Iterator, Sequence, Set  # noqa: PYI025 - the abstract one
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
 from include.drive_backup.blob.names import TRASH
-from include.drive_backup.model import CopyResult, Item, Outcome, PlanRow, StoredContent, Struct
+from include.drive_backup.model import (
+    DETAILS,
+    CopyResult,
+    Detail,
+    Item,
+    Outcome,
+    PlanRow,
+    Refused,
+    StoredContent,
+    Struct,
+)
+
+_NOT_COPIED = "Its batch did not finish; clear the batch's task, or run the backup again."
 
 _MS = pa.timestamp("ms", tz="UTC")
 
@@ -52,8 +64,21 @@ SCHEMA = pa.schema(
 )
 
 
+#: One row for each item and detail that was asked for: the value as a JSON array, or why there is none.
+DETAILS_SCHEMA = pa.schema(
+    [
+        pa.field("item_id", pa.string(), nullable=False),
+        pa.field("detail", pa.string(), nullable=False),
+        ("entries", pa.int64()),
+        ("value", pa.string()),
+        ("reason", pa.string()),
+        ("message", pa.string()),
+    ]
+)
+
+
 class CatalogueRow(Struct, frozen=True):
-    """One item of a snapshot."""
+    """One item of a snapshot. ``details`` were saved, others ``refused``; they have a table of their own."""
 
     item: Item
     path: str
@@ -62,6 +87,9 @@ class CatalogueRow(Struct, frozen=True):
     reason: str | None = None
     message: str | None = None
     contents: tuple[StoredContent, ...] = ()
+    details: tuple[Detail, ...] = ()
+    refused: dict[Detail, Refused] = {}
+    details_digest: str | None = None
 
     @property
     def stored_bytes(self) -> int:
@@ -72,12 +100,16 @@ class CatalogueRow(Struct, frozen=True):
 def merge(row: PlanRow, results: Sequence[CopyResult], missing: Set[str]) -> CatalogueRow:
     """What became of an item: the plan's word, and what its batch did.
 
-    :param results: of this item's copies, one per format.
+    :param results: of this item's orders, one per format; those for details say what was saved without its values.
     :param missing: blobs that are not in the container as they should be.
     """
+    told = next((result for result in results if result.format == DETAILS), None)
+    results = [result for result in results if result.format != DETAILS]
     contents = (*row.contents, *(result.content for result in results if result.content is not None))
     kept = tuple(content for content in contents if content.blob not in missing)
     outcome, reason, message = _outcome(row, results, kept, [each.blob for each in contents if each.blob in missing])
+    if outcome != "failed" and row.details and (told is None or told.outcome == "failed"):
+        outcome, reason, message = "failed", *_why_no_details(told)
     fidelity = next((result.fidelity for result in results if result.fidelity != "exact"), row.fidelity)
     return CatalogueRow(
         item=_as_copied(row.item, results),
@@ -87,7 +119,16 @@ def merge(row: PlanRow, results: Sequence[CopyResult], missing: Set[str]) -> Cat
         reason=reason,
         message=message,
         contents=kept,
+        details=tuple(detail for detail in row.details if told and detail not in told.refused),
+        refused=told.refused if told else {},
+        details_digest=told.digest if told else None,
     )
+
+
+def _why_no_details(told: CopyResult | None) -> tuple[str | None, str | None]:
+    if told is None:
+        return "notCopied", _NOT_COPIED
+    return told.reason, f"What was to be saved beside its content could not be had. {told.message}"
 
 
 def _as_copied(item: Item, results: Sequence[CopyResult]) -> Item:
@@ -111,11 +152,13 @@ def _outcome(
         if result.outcome == "failed":
             return "failed", result.reason, result.message
     if len(results) < row.copies:
-        return "failed", "notCopied", "Its batch did not finish; clear the batch's task, or run the backup again."
+        return "failed", "notCopied", _NOT_COPIED
     if row.copies:
         refused = next((result for result in results if result.outcome == "unavailable"), None)
         # Of several export formats one may be refused (too large); what there is can be restored.
-        outcome: Outcome = "copied" if kept else "unavailable"
+        outcome: Outcome = "copied" if any(result.content for result in results) else "unchanged"
+        if not kept:
+            outcome = "unavailable"
         return (outcome, refused.reason, refused.message) if refused else (outcome, None, None)
     if row.outcome is None:
         raise ValueError(f"The plan decided nothing for {row.item.id}.")
@@ -147,8 +190,19 @@ def record(row: CatalogueRow) -> dict[str, object]:
         "message": None if row.message is None else text(row.message),
         "trashed": row.path.startswith(f"{TRASH}/"),
         "contents": [msgspec.to_builtins(content) for content in row.contents],
-        "resource": _json(item),
+        "resource": json_text(item.resource),
     }
+
+
+def detail_records(result: CopyResult) -> Iterator[dict[str, object]]:
+    """The rows of :data:`DETAILS_SCHEMA` of one item."""
+    empty = dict.fromkeys(DETAILS_SCHEMA.names)
+    for detail, value in result.details.items():
+        said = {"entries": len(value), "value": json_text(value)}
+        yield {**empty, "item_id": result.item_id, "detail": detail, **said}
+    for detail, why in result.refused.items():
+        said = {"reason": why.reason, "message": text(why.message)}
+        yield {**empty, "item_id": result.item_id, "detail": detail, **said}
 
 
 def row_of(values: dict[str, Any]) -> CatalogueRow:
@@ -176,9 +230,10 @@ def text(name: str) -> str:
     return name.encode("utf-8", "replace").decode("utf-8")
 
 
-def _json(item: Item) -> str:
+def json_text(value: object) -> str:
+    """JSON that may hold lone surrogates."""
     try:
-        return msgspec.json.encode(item.resource).decode()
+        return msgspec.json.encode(value).decode()
     except UnicodeEncodeError:
         # msgspec refuses lone surrogates; escaped, they are JSON.
-        return json.dumps(item.resource, ensure_ascii=True)
+        return json.dumps(value, ensure_ascii=True)

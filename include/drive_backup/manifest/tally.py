@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import msgspec
 
 from include.drive_backup.manifest.manifest import Reason
 from include.drive_backup.manifest.schema import CatalogueRow, text
+from include.drive_backup.model import Detail
 
 EXAMPLES = 5
 _STORED = ("copied", "unchanged", "known")
@@ -23,6 +25,7 @@ class Tally:
         self.bytes: dict[str, int] = {}
         self.fidelity: dict[str, int] = {}
         self.reasons: dict[str, Reason] = {}
+        self.details: dict[Detail, int] = {}
         self._digest = 0
 
     def add(self, row: CatalogueRow) -> None:
@@ -32,15 +35,22 @@ class Tally:
         self.counts[row.outcome] = self.counts.get(row.outcome, 0) + 1
         self.bytes[row.outcome] = self.bytes.get(row.outcome, 0) + row.stored_bytes
         self.fidelity[row.fidelity] = self.fidelity.get(row.fidelity, 0) + 1
-        if row.outcome in ("unavailable", "failed"):
-            key = row.reason or row.outcome
-            known = self.reasons.get(key, Reason())
-            self.reasons[key] = Reason(
-                count=known.count + 1,
-                message=known.message or (None if row.message is None else text(row.message)),
-                examples=(*known.examples, row.path)[:EXAMPLES],
-            )
+        # Also of one export format that Drive refuses, while others are stored.
+        if row.reason is not None or row.outcome in ("unavailable", "failed"):
+            self._note(row.reason or row.outcome, row.message, row.path)
+        for detail in row.details:
+            self.details[detail] = self.details.get(detail, 0) + 1
+        for detail, why in row.refused.items():
+            self._note(f"{detail}: {why.reason}", why.message, row.path)
         self._digest = (self._digest + _row_digest(row)) % (1 << 256)
+
+    def _note(self, key: str, message: str | None, path: str) -> None:
+        known = self.reasons.get(key, Reason())
+        self.reasons[key] = Reason(
+            count=known.count + 1,
+            message=known.message or (None if message is None else text(message)),
+            examples=(*known.examples, path)[:EXAMPLES],
+        )
 
     @property
     def exact(self) -> int:
@@ -55,7 +65,7 @@ class Tally:
 
 def _row_digest(row: CatalogueRow) -> int:
     item = row.item
-    facts = [
+    facts: list[Any] = [
         item.id,
         row.path,
         item.name.encode("utf-8", "surrogatepass").hex(),
@@ -68,4 +78,6 @@ def _row_digest(row: CatalogueRow) -> int:
         row.reason,
         sorted((content.format, content.blob, content.sha256) for content in row.contents),
     ]
+    if row.details or row.refused:
+        facts += [row.details_digest, sorted((detail, why.reason) for detail, why in row.refused.items())]
     return int.from_bytes(hashlib.sha256(msgspec.json.encode(facts)).digest())

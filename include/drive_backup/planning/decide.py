@@ -8,13 +8,14 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from include.drive_backup.blob.names import content_blob, content_id, extension_of
-from include.drive_backup.model import CopyOrder, Fidelity, Item, Outcome, PlanRow, Source, Struct
+from include.drive_backup.model import DETAILS, CopyOrder, Detail, Fidelity, Item, Outcome, PlanRow, Source, Struct
+from include.drive_backup.planning.details import details_of
 from include.drive_backup.planning.exports import Export, NoExport, exports_of
 from include.drive_backup.planning.stored import StoredIndex, StoredVersion
 
 ORIGINAL = Export(format="original", mime_type="")
 
-# The row keeps the whole resource; an order only what tells whether a flagged file may be downloaded.
+# The row keeps the whole resource; an order only what tells what the account may do with the item.
 _NEEDED = ("ownedByMe", "capabilities")
 
 _NO_CHILDREN = (
@@ -57,6 +58,7 @@ class Rules(Struct, frozen=True):
     instant: datetime
     now: datetime
     export_formats: Mapping[str, Sequence[str]]
+    save: tuple[Detail, ...] = ()
 
 
 def created_later(created: datetime | None, rules: Rules) -> bool:
@@ -65,7 +67,16 @@ def created_later(created: datetime | None, rules: Rules) -> bool:
 
 
 def decide(item: Item, place: Place, stored: StoredIndex, rules: Rules) -> Decision:
-    """Decide on one live, wanted item that existed at T."""
+    """Decide on one wanted item that existed at T."""
+    decision = _decide(item, place, stored, rules)
+    details = details_of(item, rules.save)
+    if not details:
+        return decision
+    order = CopyOrder(item=_slim(item), path=place.path, blob="", format=DETAILS, details=details)
+    return Decision(row=replace(decision.row, details=details), orders=(*decision.orders, order))
+
+
+def _decide(item: Item, place: Place, stored: StoredIndex, rules: Rules) -> Decision:
     if item.kind in ("folder", "shortcut"):
         return Decision(row=_without_content(item, place))
     exports: tuple[Export, ...] | NoExport = (ORIGINAL,)
@@ -125,13 +136,17 @@ def _order(item: Item, place: Place, export: Export, rules: Rules, fidelity: Fid
         extension_of(item.name, export.format),
     )
     return CopyOrder(
-        item=replace(item, resource={key: item.resource[key] for key in _NEEDED if key in item.resource}),
+        item=_slim(item),
         path=place.path,
         blob=blob,
         format=export.format,
         export_mime_type=export.mime_type or None,
         fidelity=fidelity,
     )
+
+
+def _slim(item: Item) -> Item:
+    return replace(item, resource={key: item.resource[key] for key in _NEEDED if key in item.resource})
 
 
 def _as_of(item: Item, exports: Sequence[Export], stored: StoredIndex, rules: Rules) -> list[StoredVersion] | None:

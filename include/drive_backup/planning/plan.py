@@ -18,6 +18,7 @@ from include.drive_backup.cost import Expectation, estimate
 from include.drive_backup.exports import check_formats
 from include.drive_backup.listing import listing_prefix
 from include.drive_backup.model import (
+    DETAILS,
     BatchRef,
     CopyOrder,
     Item,
@@ -29,6 +30,7 @@ from include.drive_backup.model import (
     parse_instant,
 )
 from include.drive_backup.planning.decide import Place, Rules, created_later, decide
+from include.drive_backup.planning.details import units_of
 from include.drive_backup.planning.filters import ItemFilter, left_out
 from include.drive_backup.planning.shards import Sized, make_batches, share_batches
 from include.drive_backup.planning.stored import load_stored
@@ -116,11 +118,12 @@ class _Planner:
             instant=parse_instant(task.instant),
             now=clock.now(),
             export_formats=export_formats,
+            save=task.save,
         )
         self._counts: Counter[str] = Counter()
         self._orders: list[Sized[int]] = []
         self._orders_prefix = f"{self._plan}/orders-"
-        self._parts = self._order_parts = 0
+        self._parts = self._order_parts = self._beside = 0
 
     async def decide_all(self) -> None:
         """Write a row for each wanted item, and collect the orders."""
@@ -140,6 +143,7 @@ class _Planner:
                 self._counts[decision.row.outcome or "copy"] += 1
                 self._counts["head_later"] += decision.row.fidelity == "head-later"
                 for order in decision.orders:
+                    self._beside += units_of(order)
                     self._orders.append(Sized(len(self._orders), _size(order), f"{order.item.id} {order.format}"))
                     await orders.write(order)
         self._parts, self._order_parts = rows.parts, orders.parts
@@ -158,14 +162,16 @@ class _Planner:
                 number=number,
                 of=len(sharded),
                 parts=parts[number - 1],
-                files=len(orders),
+                files=len(orders) - sum(self._is_details(order) for order in orders),
+                details=sum(self._is_details(order) for order in orders),
                 bytes=sum(self._orders[order].size for order in orders),
             )
             for number, orders in enumerate(sharded, 1)
         ]
         cost = estimate(
-            (order.size for order in self._orders),
+            (self._orders[order].size for order in range(len(self._orders)) if not self._is_details(order)),
             expected,
+            beside=self._beside,
             units=self._listing.use.units,
             minutes=(self._clock.now() - parse_instant(self._listing.started)).total_seconds() / 60,
         )
@@ -191,6 +197,9 @@ class _Planner:
         )
         log.info("%s: estimate: %s", task.source, cost)
         return plan, batches
+
+    def _is_details(self, order: int) -> bool:
+        return self._orders[order].key.endswith(f" {DETAILS}")
 
     async def _deal(self, sharded: Sequence[Sequence[int]]) -> list[int]:
         """Write each order into its batch; the number of parts of each batch."""
@@ -250,4 +259,4 @@ class _Planner:
 
 def _size(order: CopyOrder) -> int:
     """What a batch is charged for an order: of a native Drive tells a size that is near that of its export."""
-    return order.item.size or 0
+    return 0 if order.details else order.item.size or 0

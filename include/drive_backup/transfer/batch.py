@@ -20,6 +20,7 @@ from include.drive_backup.pacing import Backoff
 from include.drive_backup.ports import BlobStore, Clock, Drive
 from include.drive_backup.transfer.budget import MemoryBudget
 from include.drive_backup.transfer.content import READS, ContentCopier
+from include.drive_backup.transfer.details import answers, save_details
 from include.drive_backup.transfer.trouble import DriveHealth, failed, stops_the_batch
 from include.drive_backup.transfer.upload import memory_of
 from include.drive_backup.work import ResultLog, batch_prefix, read_parts, read_results, results_prefix
@@ -64,7 +65,7 @@ async def copy_batch(
     copier = ContentCopier(drive, store, clock=clock, instant=parse_instant(batch.task.instant), reads=reads)
     log.info("%s%s", batch.label, ": looking for what is missing" if resume else "")
     async with ResultLog(store, results_prefix(batch.plan, batch.number), secrets.token_hex(6), clock) as results:
-        run = _Run(copier, DriveHealth(drive), results, recorded, memory_bytes, resume=resume, progress=progress)
+        run = _Run(drive, copier, results, recorded, memory_bytes, resume=resume, progress=progress)
         await run.all(orders, in_flight, stop)
     return await _conclude(run, drive, store, batch, len(orders))
 
@@ -84,12 +85,13 @@ async def _recorded(store: BlobStore, batch: BatchRef) -> Recorded:
 async def _conclude(run: _Run, drive: Drive, store: BlobStore, batch: BatchRef, total: int) -> dict[str, Any]:
     counts = run.counts
     log.info(
-        "%s: %d copied, %d were stored already, %d unavailable, %d failed; %s downloaded",
+        "%s: %d copied, %d were stored already, %d unavailable, %d failed, details of %d; %s downloaded",
         batch.label,
         counts["copied"],
         counts["stored"],
         counts["unavailable"],
         counts["failed"],
+        counts["details"],
         human_bytes(run.downloaded),
     )
     if run.first_failure is not None:
@@ -104,7 +106,7 @@ async def _conclude(run: _Run, drive: Drive, store: BlobStore, batch: BatchRef, 
         "batch": batch.number,
         "of": batch.of,
         "files": total,
-        **{outcome: counts[outcome] for outcome in ("copied", "stored", "unavailable", "failed")},
+        **{outcome: counts[outcome] for outcome in ("copied", "stored", "unavailable", "failed", "details")},
         "bytes": run.stored_bytes,
         "downloaded": run.downloaded,
         "use": drive.use.to_dict(),
@@ -120,8 +122,8 @@ class _Run:
 
     def __init__(
         self,
+        drive: Drive,
         copier: ContentCopier,
-        health: DriveHealth,
         results: ResultLog,
         recorded: Recorded,
         memory_bytes: int,
@@ -133,8 +135,9 @@ class _Run:
         self.stored_bytes = 0
         self.downloaded = 0
         self.first_failure: str | None = None
+        self._drive = drive
         self._copier = copier
-        self._health = health
+        self._health = DriveHealth(drive)
         self._results = results
         self._recorded = recorded
         self._memory = MemoryBudget(memory_bytes)
@@ -171,6 +174,8 @@ class _Run:
     async def _earlier(self, order: CopyOrder) -> CopyResult | None:
         """What an earlier try made of an order, as far as it still holds."""
         result = self._recorded.get((order.item.id, order.format))
+        if order.details:
+            return result if result is not None and answers(result, order) else None
         if result is not None and result.outcome == "unavailable":
             return result
         if result is not None and result.content is not None and await self._copier.still_stored(result.content):
@@ -185,9 +190,9 @@ class _Run:
 
     async def _copy(self, order: CopyOrder) -> CopyResult:
         size = order.item.size if order.item.kind == "file" else None
-        async with self._memory.hold(memory_of(size)):
+        async with self._memory.hold(0 if order.details else memory_of(size)):
             try:
-                result = await self._copier.copy(order)
+                result = await (save_details(self._drive, order) if order.details else self._copier.copy(order))
             except Exception as error:
                 if stops_the_batch(error):
                     raise
@@ -198,11 +203,12 @@ class _Run:
 
     def _count(self, order: CopyOrder, result: CopyResult, *, stored: bool) -> None:
         outcome = "stored" if stored and result.content is not None else result.outcome
-        self.counts[outcome] += 1
+        told = bool(order.details) and outcome != "failed"
+        self.counts["details" if told else outcome] += 1
         self.downloaded += 0 if stored else result.downloaded
         if result.content is not None:
             self.stored_bytes += result.content.size
-        else:
+        elif not told:
             log.warning("%s: %s (%s): %s", order.path, result.outcome, result.reason, result.message)
         if result.outcome == "failed" and self.first_failure is None:
             self.first_failure = result.message

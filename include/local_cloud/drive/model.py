@@ -43,6 +43,7 @@ class Item:
     """A file, folder, shortcut or native document. Times are milliseconds since 1970.
 
     ``fields`` holds what Drive keeps just as it is given: description, properties, folderColorRgb and the like.
+    ``comments`` and ``labels`` are resources as the API gives them.
     ``born`` is when the stand-in first had it, whatever ``created`` says: listing lag counts from there.
     """
 
@@ -74,6 +75,9 @@ class Item:
     listable: bool = True
     limited: bool = False
     checksums: tuple[str, ...] = ("md5", "sha1", "sha256")
+    comments: list[dict[str, Any]] = field(default_factory=list)
+    labels: list[dict[str, Any]] = field(default_factory=list)
+    labels_readable: bool = True
 
     @property
     def content(self) -> Content | None:

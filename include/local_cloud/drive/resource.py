@@ -187,7 +187,7 @@ def _capabilities(item: Item, view: View) -> dict[str, bool]:
         "canDelete": removes,
         "canTrash": removes,
         "canUntrash": removes,
-        "canReadLabels": item.mime_type != FOLDER,
+        "canReadLabels": item.mime_type != FOLDER and item.labels_readable,
         "canReadDrive": item.drive_id is not None,
         "canAcceptOwnership": False,
     }

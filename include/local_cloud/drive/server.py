@@ -18,6 +18,7 @@ from include.local_cloud.drive import (
     admin,
     batch,
     changes,
+    comments,
     drives,
     exports,
     files,
@@ -37,8 +38,12 @@ from include.local_cloud.drive.sessions import Sessions
 from include.local_cloud.drive.state import DriveState
 
 # Handlers register themselves when their modules are imported.
-REGISTERED = (about, changes, drives, exports, files, listing, operations, permissions, revisions, uploads)
-_LISTS = {"files.list", "changes.list", "drives.list", "permissions.list", "revisions.list"}
+REGISTERED = (about, changes, comments, drives, exports, files, listing, operations, permissions, revisions, uploads)
+_LISTS = {"files.list", "changes.list", "drives.list", "permissions.list", "revisions.list"} | {
+    "comments.list",
+    "replies.list",
+    "files.listLabels",
+}
 _DOWNLOADS = {"files.get.media", "revisions.get.media", "files.export", "files.download", "export-link", "download-uri"}
 _MEDIA_SCOPES = ("drive", "drive.readonly", "drive.file")
 _SCOPE = "https://www.googleapis.com/auth/"

@@ -43,6 +43,7 @@ class ResolveSourcesOperator(DriveBackupOperator):
                 exclude=options.items.exclude,
                 filters=options.items.filters,
                 trashed=options.items.trashed,
+                save=options.items.save,
                 batch_files=options.batch_files,
                 batch_bytes=options.batch_bytes,
                 dry_run=options.dry_run,

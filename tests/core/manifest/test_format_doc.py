@@ -9,6 +9,7 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from azure.storage.blob.aio import ContainerClient
@@ -18,8 +19,8 @@ from include.drive_backup.blob.metadata import content_metadata, stored_file
 from include.drive_backup.blob.segments import encode_segment
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.manifest.manifest import Manifest
-from include.drive_backup.manifest.schema import CONTENT, SCHEMA
-from include.drive_backup.model import CopyOrder
+from include.drive_backup.manifest.schema import CONTENT, DETAILS_SCHEMA, SCHEMA
+from include.drive_backup.model import CopyOrder, Detail
 from tests.core.manifest.plans import commit, content, copied, item, refused, row
 from tests.support.memory_blob import MemoryBlobStore
 
@@ -42,6 +43,8 @@ def test_every_key_and_column_is_described_and_no_other():
     assert described("The catalogue") - words == set(SCHEMA.names) - words
     assert set(SCHEMA.names) <= described("The catalogue")
     assert set(CONTENT.names) <= set(re.findall(r"`([a-z0-9_]+)`", section("The catalogue")))
+    assert described("The details") == set(DETAILS_SCHEMA.names)
+    assert set(re.findall(r"^- \*\*(\w+)\*\*", section("The details"), re.MULTILINE)) == set(get_args(Detail))
 
 
 def test_every_metadata_key_is_described_and_read_back():

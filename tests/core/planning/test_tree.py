@@ -2,7 +2,7 @@
 
 import random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.drive_backup.model import FOLDER
@@ -204,6 +204,7 @@ def test_of_a_folder_source_only_its_own_trash_is_kept():
     assert set(build(*entries, subtree=True, root="live", trash=True)) == {"a", "gone"}
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_every_item_has_exactly_one_place_when_the_trash_is_kept(data):
     """Whatever the parents are, loops and the trash included."""

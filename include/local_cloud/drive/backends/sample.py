@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from include.local_cloud.drive import edits, formats
+from include.local_cloud.drive.clock import to_text
 from include.local_cloud.drive.content import BytesContent, Content, NativeContent, SeededContent
 from include.local_cloud.drive.model import Item, Permission
 from include.local_cloud.drive.state import DriveState
@@ -117,12 +118,25 @@ def _natives(ann: Builder, root: str) -> None:
     letter = "Dear reader,\nthis is a Google Doc with \u00fcmlauts & <angles>.\nYours"
     document = ann.file("Letter", place, NativeContent(letter), formats.DOCUMENT)
     edits.write(ann.state, document, NativeContent(letter + "\nAnn"), by=ANN, at=ann.tick())
+    _discuss(document)
     ann.file("Numbers", place, NativeContent("Item\tPrice\nPen\t1.50\nPaper, A4\t4.20"), formats.SPREADSHEET)
     ann.file("Talk", place, NativeContent("Title\nFirst point\nSecond point"), formats.PRESENTATION)
     ann.file("Sketch", place, NativeContent("A box"), formats.DRAWING)
     ann.file("Macro", place, NativeContent("function main() {\n  Logger.log('hello');\n}"), formats.SCRIPT)
     ann.file("Survey", place, NativeContent("How are you?"), formats.FORM)
     ann.file("Huge document", place, NativeContent("Many pictures", padding=12_000_000), formats.DOCUMENT)
+
+
+def _discuss(document: Item) -> None:
+    """A comment with a reply, and a label, as the API shows them."""
+    ann, bob = ({"kind": "drive#user", "displayName": n, "emailAddress": e} for n, e in (("Ann", ANN), ("Bob", BOB)))
+    moment = to_text(document.modified)
+    times = {"createdTime": moment, "modifiedTime": moment}
+    reply = {"kind": "drive#reply", "id": "R1", "content": "Done.", "action": "resolve", "author": ann, **times}
+    comment = {"kind": "drive#comment", "id": "C1", "content": "Who is the reader?", "author": bob, "resolved": True}
+    document.comments = [{**comment, **times, "replies": [reply]}]
+    choice = {"kind": "drive#labelField", "id": "F1", "valueType": "selection", "selection": ["internal"]}
+    document.labels = [{"kind": "drive#label", "id": "L1", "revisionId": "1", "fields": {"F1": choice}}]
 
 
 def _names(ann: Builder, root: str) -> None:
