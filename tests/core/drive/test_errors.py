@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.drive_backup.drive.errors import UnexpectedAnswerError, error_from, operation_error, retry_after
+from include.drive_backup.drive.errors import _ITEM, UnexpectedAnswerError, error_from, operation_error, retry_after
 from include.drive_backup.errors import (
     CredentialsError,
     DailyQuotaError,
@@ -154,3 +154,11 @@ def test_a_failed_operation_is_retried_by_its_code(code: int) -> None:
     error = operation_error({"code": code, "message": "m"}, "x")
 
     assert isinstance(error, TransientError) == (code in {2, 4, 8, 10, 13, 14})
+
+
+@pytest.mark.parametrize("reason", sorted(_ITEM))
+def test_every_reason_that_is_an_items_own_has_advice(reason):
+    error = error_from(403, body(reason, "No."), {}, "the file 'a.txt'")
+    assert isinstance(error, ItemUnavailableError)
+    assert error.reason == reason
+    assert str(error).endswith(_ITEM[reason])
