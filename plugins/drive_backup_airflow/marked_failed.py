@@ -28,7 +28,6 @@ def on_dag_run_failed(dag_run: Any, msg: str) -> None:
         return
     run = SimpleNamespace(**{name: getattr(dag_run, name, None) for name in _PLAIN})
     context = {
-        "dag": SimpleNamespace(dag_id=run.dag_id),
         "dag_run": run,
         "run_id": run.run_id,
         "logical_date": run.logical_date,
@@ -37,10 +36,15 @@ def on_dag_run_failed(dag_run: Any, msg: str) -> None:
     threading.Thread(target=_alert, args=(context,), name="drive-backup-alert").start()
 
 
-def _alert(context: Any) -> None:
-    from drive_backup_airflow.notifier import DriveBackupNotifier  # noqa: PLC0415 - plugins load in every process
+def _alert(context: dict[str, Any]) -> None:
+    from airflow.sdk import DAG  # noqa: PLC0415 - plugins load in every process
 
-    DriveBackupNotifier.factory(config_of(context["dag"].dag_id))("run.failed").notify(context)
+    from drive_backup_airflow.notifier import DriveBackupNotifier  # noqa: PLC0415 - as above
+
+    dag_id = context["dag_run"].dag_id
+    # Further notifiers render their templates with the DAG's own environment: it must be a real one.
+    told: Any = context | {"dag": DAG(dag_id, schedule=None)}
+    DriveBackupNotifier.factory(config_of(dag_id))("run.failed").notify(told)
 
 
 def config_of(dag_id: str) -> Config:

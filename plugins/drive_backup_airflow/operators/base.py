@@ -14,7 +14,7 @@ from include.drive_backup.errors import DriveBackupError, OutOfTimeError
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-#: Seconds that a task has for ending in good order before Airflow's own time-out strikes; a tenth of a short one.
+#: Seconds that a task has for ending in good order before Airflow's own time-out strikes; a quarter of a short one.
 GRACE = 30.0
 
 
@@ -83,7 +83,7 @@ class DriveBackupOperator(BaseOperator):
         """
         limit = None if self.execution_timeout is None else self.execution_timeout.total_seconds()
         try:
-            async with asyncio.timeout(None if limit is None else max(limit * 0.9, limit - GRACE)) as alarm:
+            async with asyncio.timeout(None if limit is None else max(limit * 0.75, limit - GRACE)) as alarm:
                 return await work
         except TimeoutError:
             if not alarm.expired():
