@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DRIVE_ROOT ?=
 AIRFLOW_PORT ?= 8080
+export DRIVE_ROOT
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
 .PHONY: help setup demo stop test test-fast lint format lock browser clean env bench
@@ -34,7 +35,7 @@ $(READY): requirements-dev.lock
 	@touch $@
 
 demo: setup ## back up a sample Drive, or DRIVE_ROOT=/some/folder, with real Airflow into a local cloud
-	@$(BIN)/python -m include.demo --airflow-port $(AIRFLOW_PORT) $(if $(DRIVE_ROOT),--drive-root '$(DRIVE_ROOT)')
+	@$(BIN)/python -m include.demo --airflow-port $(AIRFLOW_PORT) $${DRIVE_ROOT:+--drive-root "$$DRIVE_ROOT"}
 
 stop: ## stop what `make demo` left running
 	@test ! -x $(BIN)/python || $(BIN)/python -m include.demo --stop

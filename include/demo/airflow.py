@@ -43,6 +43,11 @@ class AirflowSettings:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def migrated(self) -> Path:
+        """A file that says which Airflow made the database."""
+        return self.home / "airflow.db.version"
+
+    @property
     def password(self) -> str:
         """The demo user's password; made on first use and kept in the home folder."""
         file = self.home / "passwords.json"
@@ -128,9 +133,3 @@ class AirflowSettings:
             tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
             raise DemoError(f"'airflow {' '.join(arguments)}' failed:\n{tail}")
         return done.stdout
-
-    def migrate(self) -> None:
-        """Make or upgrade the database."""
-        self.home.mkdir(parents=True, exist_ok=True)
-        _ = self.password
-        self.run("db", "migrate")

@@ -43,9 +43,7 @@ class AirflowApi:
 
         :raises DemoError: the user or the password is refused.
         """
-        answer = self._session.post(
-            f"{self.url}/auth/token", json={"username": self._user, "password": self._password}, timeout=30
-        )
+        answer = self._send("POST", "/auth/token", json={"username": self._user, "password": self._password})
         if answer.status_code >= 400:
             raise DemoError(f"Airflow refuses the user {self._user}: {answer.text[:200]}")
         self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
@@ -53,17 +51,25 @@ class AirflowApi:
     def call(self, method: str, path: str, **kwargs: Any) -> Any:
         """One call; logs in when needed.
 
-        :raises DemoError: any status of 400 or more.
+        :raises DemoError: any status of 400 or more, or no answer.
         """
         if "Authorization" not in self._session.headers:
             self.login()
-        answer = self._session.request(method, f"{self.url}/api/v2{path}", timeout=60, **kwargs)
+        answer = self._send(method, f"/api/v2{path}", **kwargs)
         if answer.status_code == 401:
             self.login()
-            answer = self._session.request(method, f"{self.url}/api/v2{path}", timeout=60, **kwargs)
+            answer = self._send(method, f"/api/v2{path}", **kwargs)
         if answer.status_code >= 400:
             raise DemoError(f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:500]}")
         return answer.json() if answer.content else None
+
+    def _send(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        try:
+            return self._session.request(method, f"{self.url}{path}", timeout=60, **kwargs)
+        except requests.RequestException as error:
+            raise DemoError(
+                f"Airflow does not answer at {self.url} ({type(error).__name__}). Start anew: make stop; make demo"
+            ) from error
 
     def has_dag(self, dag_id: str) -> bool:
         """Is the DAG parsed and known?"""

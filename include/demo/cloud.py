@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
-import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from include.demo.signals import stop_once
 from include.local_cloud.cloud import HUB, LocalCloud
 from include.local_cloud.process import ServiceError
 
@@ -64,23 +64,23 @@ def info_of(cloud: LocalCloud) -> dict[str, Any]:
 
 
 def serve(state: Path, drive_root: Path | None) -> None:
-    """Run until SIGTERM or SIGINT.
+    """Run until told to stop, which may be while services still start.
 
     :raises ServiceError: a service cannot be started, or ended by itself.
     """
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop_once()
     info = state / "cloud.json"
     info.unlink(missing_ok=True)
-    with LocalCloud(state, "folder" if drive_root else "sample", drive_root) as cloud:
-        cloud.put_connections()
-        info.write_text(json.dumps(info_of(cloud)))
-        info.chmod(0o600)
-        while not stop.wait(0.5):
-            for service in cloud.dead():
-                raise ServiceError(f"{service.name} ended by itself. See {service.log}.")
-    info.unlink(missing_ok=True)
+    try:
+        with LocalCloud(state, "folder" if drive_root else "sample", drive_root) as cloud:
+            cloud.put_connections()
+            info.write_text(json.dumps(info_of(cloud)))
+            info.chmod(0o600)
+            while not cloud.dead():
+                time.sleep(0.5)
+            raise ServiceError("\n".join(f"{each.name} ended by itself. See {each.log}." for each in cloud.dead()))
+    except KeyboardInterrupt:
+        info.unlink(missing_ok=True)
 
 
 def main() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
 from include.demo.errors import DemoError
+from include.demo.signals import held_back
 
 GRACE = 40.0  # seconds; Azurite must write its tables before it goes, Airflow waits for its children
 
@@ -21,25 +23,36 @@ class Processes:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._once: set[str] = set()
 
-    def start(self, name: str, command: list[str], env: dict[str, str], cwd: Path) -> None:
-        """Start a process in its own session; its output goes to ``<folder>/<name>.log``."""
+    def start(self, name: str, command: list[str], env: dict[str, str], cwd: Path, *, once: bool = False) -> None:
+        """Start a process in its own session; its output goes to ``<folder>/<name>.log``. For the main thread.
+
+        :param once: it has one thing to do, and ends.
+        """
+        self._once |= {name} if once else set()
         self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / f"{name}.log").open("wb") as log:
+        # A process that no pid file tells of would never be stopped.
+        with (self._folder / f"{name}.log").open("wb") as log, held_back():
             child = subprocess.Popen(
                 command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        self._children[name] = child
-        # With the start time, so that a pid that was used again is not taken for ours.
-        (self._folder / f"{name}.pid").write_text(f"{child.pid} {psutil.Process(child.pid).create_time()}")
+            self._children[name] = child
+            # With the start time, so that a pid that was used again is not taken for ours.
+            (self._folder / f"{name}.pid").write_text(f"{child.pid} {psutil.Process(child.pid).create_time()}")
+
+    def done(self, name: str) -> bool:
+        """Has a process that had one thing to do done it? True too when it was not started."""
+        child = self._children.get(name)
+        return child is None or child.poll() == 0
 
     def check(self) -> None:
-        """See that what was started still runs.
+        """See that what was started still runs, or did what it had to do.
 
         :raises DemoError: with the end of the output of one that does not.
         """
         for name, child in self._children.items():
-            if child.poll() is not None:
+            if child.poll() is not None and not (name in self._once and child.returncode == 0):
                 raise DemoError(f"{name} could not run (code {child.returncode}):\n{self.tail(name)}")
 
     def output(self, name: str) -> str:
@@ -77,11 +90,13 @@ class Processes:
 
 
 def _end(processes: list[psutil.Process]) -> None:
-    family = [child for process in processes for child in process.children(recursive=True)]
+    family = []
     for process in processes:
-        process.terminate()
+        with suppress(psutil.NoSuchProcess):
+            family += process.children(recursive=True)
+            process.terminate()
     psutil.wait_procs(processes, timeout=GRACE)
     for process in [*processes, *family]:
-        if process.is_running():
+        with suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs([*processes, *family], timeout=5)

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import time
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any, Self
 
 import msgspec
 from azure.core.exceptions import AzureError
 from azure.storage.blob import ContainerClient
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from include.demo.api import AirflowApi
 from include.demo.world import DAG_ID
-from include.drive_backup.model import CopyResult, PlanRef, human_bytes
+from include.drive_backup.model import CopyResult, PlanRef, counted, human_bytes
 from include.drive_backup.work import results_prefix
 
 CONTAINER = "drive-backup"
@@ -32,6 +28,7 @@ PHASES = {
     "commit_snapshot": "commit",
     "report": "report",
 }
+PRINT_SECONDS = 10.0
 ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 
 
@@ -63,7 +60,7 @@ class Recorded:
 class RunWatch:
     """A live line for a run: phase, files, bytes, rate, time left.
 
-    :param console: where to draw; without a terminal, a line per phase is printed instead.
+    :param console: where to draw; without a terminal, lines are printed now and then instead.
     """
 
     def __init__(self, console: Console, api: AirflowApi, run_id: str, blob_connection_string: str) -> None:
@@ -73,17 +70,18 @@ class RunWatch:
         self._recorded = Recorded(ContainerClient.from_connection_string(blob_connection_string, CONTAINER))
         self._plans: list[PlanRef] = []
         self._phase = ""
+        self._copying_since = 0.0
+        self._printed = 0.0
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description:<16}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("files  {task.fields[size]}  {task.fields[rate]}"),
-            TimeRemainingColumn(),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[amount]}"),
+            TimeElapsedColumn(),
             console=console,
             transient=True,
         )
-        self._line = self._progress.add_task("starting", total=None, size="", rate="")
+        self._line = self._progress.add_task("starting", total=None, amount="")
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -96,30 +94,41 @@ class RunWatch:
     def look(self) -> None:
         """Bring the line up to date."""
         phase = _phase(self._api.tasks(DAG_ID, self._run_id))
-        if phase != self._phase and not self._console.is_terminal:
-            self._console.print(f"  {phase} …")
-        self._phase = phase
+        news, self._phase = phase != self._phase, phase
         if phase in ("copy", "commit", "report") and not self._plans:
             found = self._api.xcom(DAG_ID, self._run_id, "plan_batches", "plans") or []
             self._plans = [PlanRef.from_dict(each) for each in found]
-        try:
+            self._copying_since = time.monotonic()
+        # Blob may be out of reach for a moment; the next look shows it.
+        with suppress(AzureError):
             self._recorded.look(self._plans)
-        except AzureError:
-            return  # the next look shows it
-        self._draw()
+        self._draw(news=news)
 
-    def _draw(self) -> None:
-        task = self._progress.tasks[0]
+    def _draw(self, *, news: bool) -> None:
+        now = time.monotonic()
         files = sum(plan.copy_files for plan in self._plans)
         size = sum(plan.copy_bytes for plan in self._plans)
+        amount = _amount(self._recorded, files, size, now - self._copying_since) if self._phase == "copy" else ""
         self._progress.update(
             self._line,
             description=self._phase,
-            total=files or None,
+            total=files if self._phase == "copy" and files else None,
             completed=self._recorded.files,
-            size=f"{human_bytes(self._recorded.bytes)} of {human_bytes(size)}" if size else "",
-            rate=f"{task.speed:.0f} files/s" if task.speed else "",
+            amount=amount,
         )
+        if not self._console.is_terminal and (news or (amount and now - self._printed >= PRINT_SECONDS)):
+            self._printed = now
+            self._console.print(f"  {self._phase} … {amount}".rstrip(), soft_wrap=True)
+
+
+def _amount(done: Recorded, files: int, size: int, seconds: float) -> str:
+    """How much of how much, how fast, and how long still, which the slower of files and bytes decides."""
+    words = f"{done.files:,} of {counted(files, 'file')}, {human_bytes(done.bytes)} of {human_bytes(size)}"
+    if not done.files or seconds <= 0:
+        return words
+    part = min(done.files / files if files else 1, done.bytes / size if size and done.bytes else 1)
+    left = timedelta(seconds=round(seconds * (1 / part - 1))) if 0 < part < 1 else timedelta()
+    return f"{words}, {done.files / seconds:.0f} files/s, {human_bytes(done.bytes / seconds)}/s, {left} left"
 
 
 def _phase(tasks: list[dict[str, Any]]) -> str:

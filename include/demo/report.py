@@ -35,8 +35,10 @@ def show(
         console.print(_snapshot(summary))
     if not summaries:
         console.print(Panel(Text("Nothing was committed. The log of the failed task says why."), border_style="red"))
-    console.print(_events(events))
-    console.print(_where(world, run, good))
+    # Without borders, so that addresses can be copied from any width.
+    console.print(_events(events), soft_wrap=True)
+    console.rule("[green]Still running" if good else "[red]The run failed; all is still running")
+    console.print(_where(world, run), soft_wrap=True, highlight=False, markup=False)
 
 
 def _snapshot(summary: dict[str, Any]) -> RenderableType:
@@ -64,18 +66,19 @@ def _reasons(reasons: dict[str, Any]) -> RenderableType:
     return table
 
 
-def _events(events: list[Event]) -> RenderableType:
+def _events(events: list[Event]) -> str:
     counts = Counter(event["type"].removeprefix("dev.drivebackup.backup.") for event in events)
     text = ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
-    return Text(f"Events received from Event Hubs: {text}\n")
+    return f"Events received from Event Hubs: {text}"
 
 
-def _where(world: World, run: dict[str, Any], good: bool) -> RenderableType:  # noqa: FBT001 - one caller
+def _where(world: World, run: dict[str, Any]) -> str:
     airflow = world.airflow()
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_row("Airflow", f"{airflow.url}/dags/{DAG_ID}/runs/{run['dag_run_id']}")
-    table.add_row("Login", f"{USER} / {airflow.password}")
-    table.add_row("Blob", f"{world.cloud.urls['azurite']}/drive-backup")
-    table.add_row("Again", "make demo: an incremental run")
-    table.add_row("Stop", "make stop")
-    return Panel(table, title="Still running" if good else "The run failed", border_style="green" if good else "red")
+    lines = {
+        "Airflow": f"{airflow.url}/dags/{DAG_ID}/runs/{run['dag_run_id']}",
+        "Login": f"{USER} / {airflow.password}",
+        "Blob": f"{world.cloud.urls['azurite']}/drive-backup",
+        "Again": "make demo: an incremental run",
+        "Stop": "make stop",
+    }
+    return "\n".join(f"{name:<9}{text}" for name, text in lines.items())

@@ -7,6 +7,7 @@ import json
 import socket
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 from include.demo.airflow import COMPONENTS, ROOT, USER, AirflowSettings
@@ -16,6 +17,7 @@ from include.demo.errors import DemoError
 from include.demo.processes import Processes
 
 DAG_ID = "google_drive_backup"
+MIGRATION = "db-migrate"
 
 
 class World:
@@ -66,7 +68,10 @@ class World:
         return AirflowApi(settings.url, USER, settings.password)
 
     def airflow(self) -> AirflowSettings:
-        """The settings of its Airflow; log ports are chosen once and kept."""
+        """The settings of its Airflow, which the running cloud is part of."""
+        return self._airflow(self.cloud.vault_kwargs, self.cloud.env)
+
+    def _airflow(self, vault: dict[str, object] | None, cloud_env: dict[str, str]) -> AirflowSettings:
         home = self.folder / "airflow"
         home.mkdir(parents=True, exist_ok=True)
         ports = home / "log_ports.json"
@@ -77,44 +82,61 @@ class World:
             home=home,
             port=self.port,
             log_ports=tuple(json.loads(ports.read_text())),
-            vault=self.cloud.vault_kwargs,
-            extra_env={**self.cloud.env, **config, **self._env},
+            vault=vault,
+            extra_env={**cloud_env, **config, **self._env},
         )
 
-    def start_cloud(self, timeout: float = 300) -> None:
-        """Start the cloud's services.
+    def start_cloud(self, timeout: float = 1200) -> None:
+        """Start the cloud's services; meanwhile, Airflow's database is made.
 
         :param timeout: seconds; the first start installs Azurite.
-        :raises DemoError: they do not come up.
+        :raises DemoError: Airflow's port is taken, or the services do not come up.
         """
+        self._check_port()
+        (self.folder / "airflow" / "log_ports.json").unlink(missing_ok=True)
         state = self.folder / "cloud"
         state.mkdir(parents=True, exist_ok=True)
         (state / "cloud.json").unlink(missing_ok=True)
         root = ["--drive-root", str(self.drive_root)] if self.drive_root else []
         command = [sys.executable, "-m", "include.demo.cloud", "--state", str(state), *root]
         self.processes.start("cloud", command, AirflowSettings.clean_env(), ROOT)
+        self._begin_migration()
         self._wait(lambda: CloudInfo.read(state) is not None, timeout, "The local cloud")
 
+    def _begin_migration(self) -> None:
+        settings = self._airflow(None, {})
+        if not settings.migrated.exists() or settings.migrated.read_text() != version("apache-airflow"):
+            settings.migrated.unlink(missing_ok=True)
+            self.processes.start(MIGRATION, settings.command("db", "migrate"), settings.env(), ROOT, once=True)
+
     def start_airflow(self, timeout: float = 180) -> None:
-        """Make the database and start Airflow's parts.
+        """Start Airflow's parts. The cloud must run.
 
         :param timeout: seconds.
-        :raises DemoError: a port is taken, or they do not come up.
+        :raises DemoError: the port is taken, or they do not come up.
         """
+        self._wait(lambda: self.processes.done(MIGRATION), timeout, "Airflow's database")
+        self.airflow().migrated.write_text(version("apache-airflow"))
+        api = self.api  # makes the password
+        self._check_port()
+        for component in COMPONENTS:
+            self.start_component(component)
+        try:
+            self._wait(api.healthy, timeout, "Airflow")
+        except DemoError:
+            if not self.processes.alive("api-server"):
+                self._check_port()  # somebody took it after we had looked
+            raise
+        self._wait(lambda: api.has_dag(DAG_ID) or bool(api.import_errors()), timeout, f"The DAG {DAG_ID}")
+        if not api.has_dag(DAG_ID):
+            raise DemoError("Airflow cannot read the DAG:\n" + "\n".join(api.import_errors()))
+
+    def _check_port(self) -> None:
         if not port_is_free(self.port):
             raise DemoError(
                 f"Port {self.port} is taken. Stop the program that uses it, or take another one for Airflow: "
                 f"make demo AIRFLOW_PORT={free_port()}"
             )
-        settings = self.airflow()
-        settings.migrate()
-        for component in COMPONENTS:
-            self.start_component(component)
-        api = self.api
-        self._wait(api.healthy, timeout, "Airflow")
-        self._wait(lambda: api.has_dag(DAG_ID) or bool(api.import_errors()), timeout, f"The DAG {DAG_ID}")
-        if not api.has_dag(DAG_ID):
-            raise DemoError("Airflow cannot read the DAG:\n" + "\n".join(api.import_errors()))
 
     def start_component(self, name: str) -> None:
         """Start one of Airflow's processes."""

@@ -333,10 +333,9 @@ class BatchRef(Struct, frozen=True):
     @property
     def label(self) -> str:
         """The name that a person sees on the mapped task."""
-        label = (
-            f"{self.task.source} · batch {self.number} of {self.of} · {self.files} files · {human_bytes(self.bytes)}"
-        )
-        return f"{label} · details of {self.details} items" if self.details else label
+        amount = f"{counted(self.files, 'file')} · {human_bytes(self.bytes)}"
+        label = f"{self.task.source} · batch {self.number} of {self.of} · {amount}"
+        return f"{label} · details of {counted(self.details, 'item')}" if self.details else label
 
 
 class PlanRef(Struct, frozen=True):
@@ -354,6 +353,11 @@ class PlanRef(Struct, frozen=True):
     copy_files: int
     copy_bytes: int
     estimate: dict[str, Any] | None = None
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 file``, ``2,000 files``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def human_bytes(count: float) -> str:
