@@ -21,3 +21,9 @@ def admin(url: str, path: str, body: Any = None) -> Any:
 def open_quota(url: str) -> None:
     """Widen the local Drive's quota, so that a demo shows the copying and not Google's limits."""
     admin(url, "quota", {"user_units": UNITS_PER_MINUTE, "project_units": UNITS_PER_MINUTE})
+
+
+def not_served(url: str) -> dict[str, str]:
+    """Paths of a served folder that a Drive has nothing like (links out of it, pipes …), with the reason."""
+    found: dict[str, str] = admin(url, "stats").get("unlisted") or {}
+    return found

@@ -11,10 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from include.demo.airflow import USER
+from include.demo.drive import not_served
 from include.demo.events import Event
 from include.demo.world import DAG_ID, World
-from include.drive_backup.model import human_bytes
+from include.drive_backup.model import counted, human_bytes
 
+EXAMPLES = 5
 WORDS = {
     "copied": "copied now",
     "unchanged": "stored by an earlier run",
@@ -35,6 +37,8 @@ def show(
         console.print(_snapshot(summary))
     if not summaries:
         console.print(Panel(Text("Nothing was committed. The log of the failed task says why."), border_style="red"))
+    if left_out := not_served(world.cloud.urls["drive"]):
+        console.print(_left_out(left_out))
     # Without borders, so that addresses can be copied from any width.
     console.print(_events(events), soft_wrap=True)
     console.rule("[green]Still running" if good else "[red]The run failed; all is still running")
@@ -62,8 +66,23 @@ def _reasons(reasons: dict[str, Any]) -> RenderableType:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
     for reason, detail in reasons.items():
         count, examples = (detail, []) if isinstance(detail, int) else (detail["count"], detail.get("examples", []))
-        table.add_row(str(count), reason, ", ".join(examples[:3]))
+        table.add_row(f"{count:,}", reason, Text(printable(", ".join(examples[:3]))))
     return table
+
+
+def _left_out(paths: dict[str, str]) -> RenderableType:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+    for path, reason in list(paths.items())[:EXAMPLES]:
+        table.add_row(Text(printable(path)), reason)
+    if len(paths) > EXAMPLES:
+        table.add_row(f"and {len(paths) - EXAMPLES:,} more", "")
+    said = f"{counted(len(paths), 'path')} of the served folder became no part of the Drive:"
+    return Group(Text(said, style="yellow"), table, Text())
+
+
+def printable(text: str) -> str:
+    """Without what would move a terminal's cursor or break its line."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def _events(events: list[Event]) -> str:
