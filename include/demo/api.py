@@ -122,18 +122,18 @@ class AirflowApi:
         return [line for line in content if isinstance(line, dict)]
 
     def wait_run(
-        self, dag_id: str, run_id: str, timeout: float = 300, watch: Callable[[], None] = lambda: None
+        self, dag_id: str, run_id: str, timeout: float = 300, watch: Callable[[str], None] = lambda _: None
     ) -> dict[str, Any]:
         """Wait for a run to end.
 
         :param timeout: seconds.
-        :param watch: called about twice a second.
+        :param watch: called about twice a second, with the state of the run.
         :raises DemoError: it did not end in time.
         """
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             run = self.run(dag_id, run_id)
-            watch()
+            watch(run["state"])
             if run["state"] in DONE:
                 return run
             time.sleep(0.5)

@@ -28,6 +28,7 @@ PHASES = {
     "commit_snapshot": "commit",
     "report": "report",
 }
+WAITING = "wait for an earlier run"
 PRINT_SECONDS = 10.0
 ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 
@@ -91,9 +92,12 @@ class RunWatch:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def look(self) -> None:
-        """Bring the line up to date."""
-        phase = _phase(self._api.tasks(DAG_ID, self._run_id))
+    def look(self, state: str) -> None:
+        """Bring the line up to date.
+
+        :param state: of the run; Airflow queues it while an earlier run, e.g. an interrupted one, is not over.
+        """
+        phase = WAITING if state == "queued" else _phase(self._api.tasks(DAG_ID, self._run_id))
         news, self._phase = phase != self._phase, phase
         if phase in ("copy", "commit", "report") and not self._plans:
             found = self._api.xcom(DAG_ID, self._run_id, "plan_batches", "plans") or []

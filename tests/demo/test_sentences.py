@@ -137,6 +137,12 @@ def test_progress_says_phase_files_bytes_rate_and_time_left(terminal, monkeypatc
     watch._plans = [SimpleNamespace(copy_files=200, copy_bytes=4_000_000)]
     watch._copying_since = 90
     watch._recorded.files, watch._recorded.bytes = 50, 1_000_000
-    watch.look()
+    watch.look("running")
     text = out.export_text() if not terminal else watch._progress.tasks[0].fields["amount"]
     assert "50 of 200 files, 1.0 MB of 4.0 MB, 5 files/s, 100.0 kB/s, 0:00:30 left" in text
+
+
+def test_a_run_that_waits_for_an_earlier_one_says_so():
+    out = Console(width=160, record=True, file=io.StringIO())
+    RunWatch(out, Airflow(), "run", "UseDevelopmentStorage=true").look("queued")
+    assert "wait for an earlier run" in out.export_text()
