@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from include.drive_backup.model import Struct, human_bytes
 from include.drive_backup.pacing import DOWNLOAD_UNITS
 from include.drive_backup.spent import Spent
-from include.drive_backup.transfer.upload import BLOCK_SIZE, block_size
+from include.drive_backup.transfer.ranges import FROM, ranges_of
+from include.drive_backup.transfer.upload import BLOCK_SIZE
 
 GB = 10**9
 
@@ -75,10 +76,10 @@ def estimate(sizes: Iterable[int], expected: Expectation, *, units: int, minutes
     :param minutes: that went by already.
     :param beside: quota units that permissions, comments … will take.
     """
-    files = size = writes = 0
+    files = size = writes = reads = 0
     for each in sizes:
-        files, size, writes = files + 1, size + each, writes + writes_of(each)
-    ahead = files * DOWNLOAD_UNITS + beside
+        files, size, writes, reads = files + 1, size + each, writes + writes_of(each), reads + ranges_of(each)
+    ahead = reads * DOWNLOAD_UNITS + beside
     by_quota = ahead / expected.units_per_minute if expected.units_per_minute else 0.0
     by_line = size / (expected.mb_per_second * 1e6 * 60)
     spent = Spent(units=units + ahead, writes=writes)
@@ -101,7 +102,9 @@ def cost(files: int, size: int, spent: Spent, *, minutes: float, prices: Prices)
 
 def writes_of(size: int) -> int:
     """Write requests that content of so many bytes takes: one, or one per block and one that commits them."""
-    return 1 if size <= BLOCK_SIZE else math.ceil(size / block_size(size)) + 1
+    if size <= BLOCK_SIZE:
+        return 1
+    return 1 + (math.ceil(size / BLOCK_SIZE) if size < FROM else ranges_of(size))
 
 
 def human_minutes(minutes: float) -> str:

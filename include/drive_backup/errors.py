@@ -20,6 +20,7 @@ Retryability is a type, not a string. ``str(error)`` is a sentence for a person 
         ├── ServiceUnavailableError Drive, Blob, vault or hub is down or unreachable
         ├── BrokenBodyError         a body was cut or its bytes do not match the checksum
         ├── ItemChangedError        one item changed while it was read
+        ├── ItemLaterError          one item: Drive will give it, but not now
         ├── StoppedError            the task was asked to stop
         └── OutOfTimeError          the task took longer than it may
 """
@@ -160,6 +161,12 @@ class ItemChangedError(TransientError):
     """An item changed while it was being read."""
 
     default_reason = "changedWhileReading"
+
+
+class ItemLaterError(TransientError):
+    """Drive will give one item, but not now: for hours, or for a day, nobody gets it."""
+
+    default_reason = "downloadQuotaExceeded"
 
 
 class StoppedError(TransientError):

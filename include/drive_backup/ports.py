@@ -41,6 +41,10 @@ class Drive(Protocol):
     def use(self) -> ApiUse:
         """What was spent so far."""
 
+    @property
+    def strain(self) -> int:
+        """How often Drive has said so far that it is asked too much, or is down: a sign to ask for less at once."""
+
     async def user_email(self) -> str:
         """The address that this credential acts as."""
 
@@ -75,12 +79,14 @@ class Drive(Protocol):
         """
 
     def open_content(
-        self, item: Item, export_mime_type: str | None
+        self, item: Item, export_mime_type: str | None, span: tuple[int, int] | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Stream the head's bytes, or an export of a native. One attempt; the caller decides on another.
 
+        :param span: of a file's own bytes, only those from the first number to before the second.
         :raises ItemUnavailableError: Drive will not give it, with Drive's reason.
-        :raises BrokenBodyError: the body ended early.
+        :raises BrokenBodyError: the body ended early; reason ``rangeIgnored``: Drive gives the whole, not the span.
+        :raises ItemChangedError: the file is no longer of the item's size. Seen only with a span.
         """
 
 
@@ -105,6 +111,10 @@ class BlobStore(Protocol):
     @property
     def url(self) -> str:
         """The container's address, without a SAS."""
+
+    @property
+    def strain(self) -> int:
+        """How often Blob has said so far that it is busy, or has not answered: a sign to ask for less at once."""
 
     @property
     def writes(self) -> int:

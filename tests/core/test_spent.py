@@ -80,13 +80,15 @@ def test_an_estimate_is_of_quota_for_small_files_and_of_the_line_for_large_ones(
     small = estimate([1000] * 10_000, expected, units=500, minutes=2.0)
     assert (small.files, small.bytes, small.units) == (10_000, 10_000_000, 2_000_500)
     assert (small.minutes, small.writes, small.writes_once) == (102.0, 10_000, 0.1)
-    large = estimate([6 * 10**11], expected, units=0, minutes=0.0)
+    large = estimate([6 * 10**11], replace(expected, units_per_minute=100_000), units=0, minutes=0.0)
     assert (large.minutes, large.storage_month) == (100.0, 12.0)
+    # A large file is downloaded in ranges of 16 MiB.
+    assert large.units == 35_763 * 200
     assert "600.0 GB" in str(large)
     assert "12.00 USD a month" in str(large)
 
 
-@pytest.mark.parametrize(("size", "writes"), [(0, 1), (8 * 2**20, 1), (8 * 2**20 + 1, 3), (80 * 2**20, 11)])
+@pytest.mark.parametrize(("size", "writes"), [(0, 1), (8 * 2**20, 1), (8 * 2**20 + 1, 3), (80 * 2**20, 6)])
 def test_content_takes_a_write_or_one_per_block_and_the_commit(size, writes):
     assert writes_of(size) == writes
 

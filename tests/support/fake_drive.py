@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from include.drive_backup.errors import BrokenBodyError, ItemUnavailableError, SourceNotFoundError
+from include.drive_backup.errors import BrokenBodyError, ItemChangedError, ItemUnavailableError, SourceNotFoundError
 from include.drive_backup.model import FOLDER, ApiUse, Item, Source
 from include.drive_backup.ports import Page
 from tests.support.trees import ROOT, Entry, checksums, with_contents
@@ -50,6 +50,9 @@ class FakeDrive:
         self.during_read: Callable[[str], None] | None = None
         self.reads: Counter[str] = Counter()
         self.kept: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self.spans: list[tuple[int, int]] = []
+        self.ranges_ignored = False
+        self.strain = 0
         self.calls: list[str] = []
         self.now_reading = 0
         self.most_reading = 0
@@ -126,7 +129,9 @@ class FakeDrive:
         return {"id": drive_id, "name": "Team"}
 
     @asynccontextmanager
-    async def open_content(self, item: Item, export_mime_type: str | None) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def open_content(
+        self, item: Item, export_mime_type: str | None, span: tuple[int, int] | None = None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
         await asyncio.sleep(0)
         self.reads[item.id] += 1
         self._use += ApiUse(calls=1, units=200)
@@ -136,6 +141,8 @@ class FakeDrive:
             raise self.errors[item.id].pop(0)
         self._known(item.id)
         content = self.contents[item.id]
+        if span is not None:
+            content = self._part(item, content, span)
         if self.bodies[item.id]:
             content = self.bodies[item.id].pop(0)(content)
         self.now_reading += 1
@@ -151,6 +158,14 @@ class FakeDrive:
             yield content[start : start + self._piece]
         if self.during_read is not None:
             self.during_read(ident)
+
+    def _part(self, item: Item, content: bytes, span: tuple[int, int]) -> bytes:
+        if self.ranges_ignored:
+            raise BrokenBodyError("All of it came.", reason="rangeIgnored")
+        if len(content) != item.size:
+            raise ItemChangedError("It has another size now.")
+        self.spans.append(span)
+        return content[slice(*span)]
 
     def _known(self, ident: str) -> dict[str, Any]:
         if ident not in self.items:

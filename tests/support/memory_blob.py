@@ -38,6 +38,7 @@ class MemoryBlobStore:
         self._writes = 0
 
     url = "memory://container"
+    strain = 0
 
     @property
     def writes(self) -> int:

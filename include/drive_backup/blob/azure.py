@@ -57,6 +57,11 @@ class AzureBlobStore:
         return str(self._container.container_name)
 
     @property
+    def strain(self) -> int:
+        """See :attr:`include.drive_backup.ports.BlobStore.strain`."""
+        return self._calls.strain
+
+    @property
     def url(self) -> str:
         """The container's URL, without a SAS."""
         return self._calls.url

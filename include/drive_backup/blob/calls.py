@@ -45,6 +45,7 @@ class Calls:
         self._clock = clock
         self._settings = settings
         self.writes = 0
+        self.strain = 0
 
     @property
     def url(self) -> str:
@@ -80,8 +81,11 @@ class Calls:
             try:
                 return await call()
             except AzureError as error:
-                raise translate(error, doing=doing, container=self.url) from error
+                problem = translate(error, doing=doing, container=self.url)
+                self.strain += isinstance(problem, ServiceUnavailableError)
+                raise problem from error
             except TimeoutError as error:
+                self.strain += 1
                 message = f"Could not {doing} in {self.url}: no answer in time."
                 raise ServiceUnavailableError(message, service="blob", reason="timeout") from error
 

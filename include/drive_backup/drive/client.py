@@ -17,7 +17,7 @@ from yarl import URL
 from include.drive_backup.drive.errors import UnexpectedAnswerError, error_from
 from include.drive_backup.drive.hosts import may_have_token, proxy_for
 from include.drive_backup.drive.tokens import Tokens
-from include.drive_backup.errors import DriveBackupError, RateLimitError, ServiceUnavailableError
+from include.drive_backup.errors import DriveBackupError, ItemLaterError, RateLimitError, ServiceUnavailableError
 from include.drive_backup.model import ApiUse
 from include.drive_backup.pacing import DOWNLOAD_UNITS, GET_UNITS, Backoff, QuotaLimiter, is_transient, retry
 from include.drive_backup.ports import Clock
@@ -50,7 +50,7 @@ class DriveSettings:
     attempts: int = 6
     connect_timeout: float = 30.0
     read_timeout: float = 120.0
-    connections: int = 100
+    connections: int = 256
     acknowledge_abuse: bool = False
 
 
@@ -80,6 +80,7 @@ class DriveClient:
         self._base = URL(api_endpoint.rstrip("/").removesuffix("/drive/v3"))
         self._session: aiohttp.ClientSession | None = None
         self._calls = self._units = self._bytes = 0
+        self.strain = 0
 
     async def __aenter__(self) -> Self:
         timeout = aiohttp.ClientTimeout(
@@ -149,17 +150,22 @@ class DriveClient:
         what: str,
         resource_keys: str | None = None,
         attempts: int | None = None,
+        span: tuple[int, int] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Open an answer whose body is content; retried until the body begins, not afterwards.
 
         :param target: a path below ``/drive/v3/``, or an absolute URL that Drive gave.
         :param attempts: of this request, instead of the settings'.
+        :param span: only the bytes from the first number to before the second; then the answer's status is 206.
         """
         url = URL(target, encoded=True) if "://" in target else self._url(target, params)
         # Not compressed: the length that the answer names is then that of the content, and a cut body is noticed.
         headers = _headers("identity", resource_keys)
+        if span is not None:
+            headers["Range"] = f"bytes={span[0]}-{span[1] - 1}"
+        wanted = 200 if span is None else 206
         response = await self._retry(
-            lambda: self._send("GET", url, headers, DOWNLOAD_UNITS, what), attempts or self.settings.attempts
+            lambda: self._send("GET", url, headers, DOWNLOAD_UNITS, what, wanted), attempts or self.settings.attempts
         )
         try:
             yield response
@@ -180,9 +186,9 @@ class DriveClient:
         )
 
     async def _send(
-        self, method: str, url: URL, headers: dict[str, str], units: int, what: str
+        self, method: str, url: URL, headers: dict[str, str], units: int, what: str, wanted: int = 200
     ) -> aiohttp.ClientResponse:
-        """One attempt: paced, authorised, redirected; an open answer of status 200.
+        """One attempt: paced, authorised, redirected; an open answer of the wanted status.
 
         Any other success (204, 206) is not what was asked for: it would be a part taken for the whole.
         """
@@ -194,7 +200,7 @@ class DriveClient:
             self._units += units
             try:
                 response = await self._follow(method, url, headers, token)
-                if response.status == 200:
+                if response.status == wanted:
                     return response
                 error = await _refusal(response, what)
             except (aiohttp.ClientError, TimeoutError, OSError) as broken:
@@ -203,6 +209,8 @@ class DriveClient:
                 renewals += 1
                 await self._tokens.renew(token)
                 continue
+            if isinstance(error, RateLimitError | ServiceUnavailableError):
+                self.strain += 1
             if isinstance(error, RateLimitError):
                 self._limiter.slow_down(error.retry_after)
             raise error
@@ -235,7 +243,7 @@ def _headers(encoding: str, resource_keys: str | None) -> dict[str, str]:
 
 
 def _worth_repeating(error: DriveBackupError) -> bool:
-    return is_transient(error) and not isinstance(error, UnexpectedAnswerError)
+    return is_transient(error) and not isinstance(error, UnexpectedAnswerError | ItemLaterError)
 
 
 async def _refusal(response: aiohttp.ClientResponse, what: str) -> DriveBackupError:

@@ -21,6 +21,7 @@ from include.drive_backup.errors import (
     BrokenBodyError,
     CredentialsError,
     DriveBackupError,
+    ItemChangedError,
     ItemUnavailableError,
     ServiceUnavailableError,
 )
@@ -44,11 +45,14 @@ _POLLS = (1, 2, 4, 8, *(10,) * 60)
 
 @asynccontextmanager
 async def open_content(
-    client: DriveClient, item: Item, export_mime_type: str | None
+    client: DriveClient, item: Item, export_mime_type: str | None, span: tuple[int, int] | None = None
 ) -> AsyncIterator[AsyncIterator[bytes]]:
     """See :meth:`include.drive_backup.ports.Drive.open_content`."""
     async with AsyncExitStack() as stack:
-        body = await _open_body(client, item, export_mime_type, stack)
+        if span is not None:
+            body = _whole(await _open_span(client, item, span, stack), client, item, None)
+        else:
+            body = await _open_body(client, item, export_mime_type, stack)
         async with aclosing(body):
             yield body
 
@@ -81,17 +85,42 @@ def may_acknowledge_abuse(item: Item) -> bool:
     return (item.resource.get("capabilities") or {}).get("canDelete") is True
 
 
-async def _open_file(client: DriveClient, item: Item, stack: AsyncExitStack) -> aiohttp.ClientResponse:
-    # Never a Range: an empty file would answer it with 416.
+async def _open_span(
+    client: DriveClient, item: Item, span: tuple[int, int], stack: AsyncExitStack
+) -> aiohttp.ClientResponse:
+    try:
+        response = await _open_file(client, item, stack, span)
+    except UnexpectedAnswerError as error:
+        if error.status == 200:
+            raise BrokenBodyError(
+                f"All of '{item.name}' came where a part of it was asked for.", reason="rangeIgnored"
+            ) from error
+        if error.status == 416:
+            raise _resized(item) from error
+        raise
+    start, end = span
+    if response.headers.get("Content-Range") != f"bytes {start}-{end - 1}/{item.size}":
+        raise _resized(item)
+    return response
+
+
+def _resized(item: Item) -> ItemChangedError:
+    return ItemChangedError(f"'{item.name}' no longer has {item.size} bytes: it changes while it is read.")
+
+
+async def _open_file(
+    client: DriveClient, item: Item, stack: AsyncExitStack, span: tuple[int, int] | None = None
+) -> aiohttp.ClientResponse:
+    # Of a whole file never a Range: an empty one would answer it with 416.
     params = {"alt": "media", "supportsAllDrives": "true"}
     try:
-        return await _open(client, f"files/{quote(item.id, safe='')}", params, item, stack)
+        return await _open(client, f"files/{quote(item.id, safe='')}", params, item, stack, span=span)
     except ItemUnavailableError as error:
         flagged = error.reason == "cannotDownloadAbusiveFile"
         if not (flagged and client.settings.acknowledge_abuse and may_acknowledge_abuse(item)):
             raise
     params["acknowledgeAbuse"] = "true"
-    return await _open(client, f"files/{quote(item.id, safe='')}", params, item, stack)
+    return await _open(client, f"files/{quote(item.id, safe='')}", params, item, stack, span=span)
 
 
 async def _open(
@@ -101,9 +130,11 @@ async def _open(
     item: Item,
     stack: AsyncExitStack,
     attempts: int | None = None,
+    span: tuple[int, int] | None = None,
 ) -> aiohttp.ClientResponse:
+    keys = resource_keys(item)
     return await stack.enter_async_context(
-        client.open_stream(target, params, what=f"'{item.name}'", resource_keys=resource_keys(item), attempts=attempts)
+        client.open_stream(target, params, what=f"'{item.name}'", resource_keys=keys, attempts=attempts, span=span)
     )
 
 

@@ -18,6 +18,7 @@ from include.drive_backup.errors import (
     CredentialsError,
     DailyQuotaError,
     DriveBackupError,
+    ItemLaterError,
     ItemUnavailableError,
     RateLimitError,
     ServiceUnavailableError,
@@ -40,7 +41,13 @@ _RATE = frozenset(
 
 _TRANSIENT = frozenset({"backendError", "badGateway", "gatewayTimeout", "internalError", "transientError"})
 
-#: One item, for good (or, for its download quota, for about a day). The value says what a person can do.
+#: One item, for hours or a day. It is no fact about the item: the next run completes the backup.
+_LATER = {
+    "downloadQuotaExceeded": "Too many people downloaded it; its quota comes back within about a day.",
+    "UrlLeaseLimitExceeded": "Too many downloads of it are open.",
+}
+
+#: One item, for good. The value says what a person can do.
 _ITEM = {
     "notFound": "It was deleted, or this account lost access to it.",
     "insufficientFilePermissions": "Give the account that the backup acts as at least the role Viewer.",
@@ -55,11 +62,9 @@ _ITEM = {
     "cannotDownloadAbusiveFile": "Its owner can download it; set acknowledge_abuse to save what the account owns.",
     "invalidAbuseAcknowledgment": "Drive does not take the acknowledgement from this account.",
     "exportSizeLimitExceeded": "Its export is larger than Drive gives out.",
-    "downloadQuotaExceeded": "Too many people downloaded it; its quota comes back within about a day.",
     "download_restricted_for_revision": "Drive gives out old revisions only when they are kept forever.",
     "revisionsNotSupported": "Its type has no revisions.",
     "teamDriveMembershipRequired": "Add the account to the shared drive.",
-    "UrlLeaseLimitExceeded": "Too many downloads of it are open.",
 }
 
 _SCOPE_ADVICE = f"Grant the scope {READ_SCOPE} (service account: in the Admin console's domain-wide delegation too)."
@@ -151,8 +156,9 @@ def error_from(status: int, body: bytes, headers: Mapping[str, str], what: str) 
 def _rate_error(refusal: Refusal, said: str, headers: Mapping[str, str]) -> DriveBackupError | None:
     if refusal.reason == "dailyLimitExceeded":
         return DailyQuotaError(f"{said}. The project's quota for today is used up; the next run goes on from here.")
-    if refusal.spent_download_quota:
-        return ItemUnavailableError(f"{said}. {_ITEM['downloadQuotaExceeded']}", reason="downloadQuotaExceeded")
+    reason = "downloadQuotaExceeded" if refusal.spent_download_quota else refusal.reason
+    if reason in _LATER:
+        return ItemLaterError(f"{said}. {_LATER[reason]} A later run saves it.", reason=reason)
     if refusal.status == 429 or refusal.reason in _RATE:
         return RateLimitError(
             f"{said}. Lower limits.units_per_minute if this stays.",

@@ -73,6 +73,11 @@ class GoogleDrive:
         """What was spent so far."""
         return self._client.use
 
+    @property
+    def strain(self) -> int:
+        """See :attr:`include.drive_backup.ports.Drive.strain`."""
+        return self._client.strain
+
     async def user_email(self) -> str:
         """The address that this credential acts as, in lower case; empty when Drive does not tell it. Asked once."""
         if self._email is None:
@@ -133,13 +138,10 @@ class GoogleDrive:
         )
 
     def open_content(
-        self, item: Item, export_mime_type: str | None
+        self, item: Item, export_mime_type: str | None, span: tuple[int, int] | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """See :meth:`include.drive_backup.ports.Drive.open_content`.
-
-        Opening is repeated as the settings say; a body that has begun is not.
-        """
-        return content.open_content(self._client, item, export_mime_type)
+        """See :meth:`include.drive_backup.ports.Drive.open_content`."""
+        return content.open_content(self._client, item, export_mime_type, span)
 
     async def _find_root(self, source: Source) -> Item:
         if source.kind == "user":

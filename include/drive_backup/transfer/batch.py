@@ -11,7 +11,8 @@ import asyncio
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from include.drive_backup.errors import StoppedError, TransientError
@@ -21,11 +22,14 @@ from include.drive_backup.ports import BlobStore, Clock, Drive
 from include.drive_backup.transfer.budget import MemoryBudget
 from include.drive_backup.transfer.content import READS, ContentCopier
 from include.drive_backup.transfer.details import answers, save_details
+from include.drive_backup.transfer.flight import Flight
+from include.drive_backup.transfer.ranges import suits
 from include.drive_backup.transfer.trouble import DriveHealth, failed, stops_the_batch
-from include.drive_backup.transfer.upload import memory_of
 from include.drive_backup.work import ResultLog, batch_prefix, read_parts, read_results, results_prefix
 
 log = logging.getLogger(__name__)
+
+_LARGE_AT_ONCE = 4
 
 Recorded = Mapping[tuple[str, str], CopyResult]
 Progress = Callable[[CopyResult], None]
@@ -46,7 +50,7 @@ async def copy_batch(
 ) -> dict[str, Any]:
     """Copy a batch.
 
-    :param in_flight: files at once.
+    :param in_flight: files at once at most; it begins with fewer and finds out how many help.
     :param memory_bytes: for the contents of all files in flight; a single file of some TB needs up to 220 MB.
     :param resume: this is not the first try: look what is stored before anything is downloaded.
     :param stop: set it to end the batch soon.
@@ -62,11 +66,13 @@ async def copy_batch(
     # Largest first: a large file that begins last would keep the task waiting for itself alone.
     orders.sort(key=lambda order: (-(order.item.size or 0), order.item.id, order.format))
     recorded = await _recorded(store, batch) if resume else {}
-    copier = ContentCopier(drive, store, clock=clock, instant=parse_instant(batch.task.instant), reads=reads)
+    memory, instant = MemoryBudget(memory_bytes), parse_instant(batch.task.instant)
+    copier = ContentCopier(drive, store, clock=clock, instant=instant, memory=memory, reads=reads)
+    flight = Flight(clock, in_flight, lambda: drive.strain + store.strain)
     log.info("%s%s", batch.label, ": looking for what is missing" if resume else "")
     async with ResultLog(store, results_prefix(batch.plan, batch.number), secrets.token_hex(6), clock) as results:
-        run = _Run(drive, copier, results, recorded, memory_bytes, resume=resume, progress=progress)
-        await run.all(orders, in_flight, stop)
+        run = _Run(drive, copier, results, recorded, flight, resume=resume, progress=progress)
+        await run.all(orders, stop)
     return await _conclude(run, drive, store, batch, len(orders))
 
 
@@ -126,7 +132,7 @@ class _Run:
         copier: ContentCopier,
         results: ResultLog,
         recorded: Recorded,
-        memory_bytes: int,
+        flight: Flight,
         *,
         resume: bool,
         progress: Progress | None,
@@ -140,17 +146,23 @@ class _Run:
         self._health = DriveHealth(drive)
         self._results = results
         self._recorded = recorded
-        self._memory = MemoryBudget(memory_bytes)
+        self._flight = flight
         self._resume = resume
         self._progress = progress
 
-    async def all(self, orders: list[CopyOrder], in_flight: int, stop: asyncio.Event) -> None:
-        """Carry out the orders; the first error that concerns more than one file ends them all."""
-        queue = iter(orders)
+    async def all(self, orders: list[CopyOrder], stop: asyncio.Event) -> None:
+        """Carry out the orders; the first error that concerns more than one file ends them all.
+
+        A large file keeps many connections busy by itself, and is lost when the worker dies: only few of them begin
+        at once, and small ones fly beside them.
+        """
+        large = iter([order for order in orders if _is_large(order)])
+        small = iter([order for order in orders if not _is_large(order)])
         try:
             async with asyncio.TaskGroup() as group:
                 watch = group.create_task(self._watch(stop, len(orders)))
-                workers = [group.create_task(self._work(queue)) for _ in range(max(1, min(in_flight, len(orders))))]
+                queues = [chain(large, small) if n < _LARGE_AT_ONCE else small for n in range(self._flight.most)]
+                workers = [group.create_task(self._work(queue)) for queue in queues]
                 await asyncio.wait(workers)
                 watch.cancel()
         except BaseExceptionGroup as group_error:
@@ -163,13 +175,21 @@ class _Run:
             "recorded; the next try goes on from there."
         )
 
-    async def _work(self, queue: Iterable[CopyOrder]) -> None:
-        for order in queue:
-            earlier = await self._earlier(order) if self._resume else None
-            result = earlier or await self._copy(order)
-            if result is not self._recorded.get((order.item.id, order.format)):
-                await self._results.add(result)
-            self._count(order, result, stored=earlier is not None)
+    async def _work(self, queue: Iterator[CopyOrder]) -> None:
+        while True:
+            async with self._flight.seat():
+                order = next(queue, None)
+                if order is None:
+                    return
+                await self._one(order)
+
+    async def _one(self, order: CopyOrder) -> None:
+        earlier = await self._earlier(order) if self._resume else None
+        result = earlier or await self._copy(order)
+        if result is not self._recorded.get((order.item.id, order.format)):
+            await self._results.add(result)
+        self._count(order, result, stored=earlier is not None)
+        self._flight.landed(result.downloaded)
 
     async def _earlier(self, order: CopyOrder) -> CopyResult | None:
         """What an earlier try made of an order, as far as it still holds."""
@@ -189,15 +209,13 @@ class _Run:
         )
 
     async def _copy(self, order: CopyOrder) -> CopyResult:
-        size = order.item.size if order.item.kind == "file" else None
-        async with self._memory.hold(0 if order.details else memory_of(size)):
-            try:
-                result = await (save_details(self._drive, order) if order.details else self._copier.copy(order))
-            except Exception as error:
-                if stops_the_batch(error):
-                    raise
-                await self._health.refused(order, error)
-                return failed(order, error)
+        try:
+            result = await (save_details(self._drive, order) if order.details else self._copier.copy(order))
+        except Exception as error:
+            if stops_the_batch(error):
+                raise
+            await self._health.refused(order, error)
+            return failed(order, error)
         self._health.served()
         return result
 
@@ -214,3 +232,7 @@ class _Run:
             self.first_failure = result.message
         if self._progress is not None:
             self._progress(result)
+
+
+def _is_large(order: CopyOrder) -> bool:
+    return not order.details and suits(order.item)

@@ -19,17 +19,25 @@ class MemoryBudget:
         self._turn = asyncio.Lock()
         self._freed = asyncio.Event()
 
-    @asynccontextmanager
-    async def hold(self, amount: int) -> AsyncIterator[None]:
-        """Wait for so many bytes. A file that needs more than there is gets all of it, alone."""
+    async def take(self, amount: int) -> None:
+        """Wait for so many bytes. Who needs more than there is gets all of it, alone."""
         amount = min(amount, self._total)
         async with self._turn:
             while self._free < amount:
                 self._freed.clear()
                 await self._freed.wait()
             self._free -= amount
+
+    def give(self, amount: int) -> None:
+        """Give back what :meth:`take` got."""
+        self._free += min(amount, self._total)
+        self._freed.set()
+
+    @asynccontextmanager
+    async def hold(self, amount: int) -> AsyncIterator[None]:
+        """Have so many bytes for a while."""
+        await self.take(amount)
         try:
             yield
         finally:
-            self._free += amount
-            self._freed.set()
+            self.give(amount)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
+import secrets
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -28,7 +29,11 @@ from include.drive_backup.errors import (
 from include.drive_backup.model import CopyOrder, CopyResult, Item, StoredContent, human_bytes
 from include.drive_backup.pacing import Backoff, retry
 from include.drive_backup.ports import BlobStore, Clock, Drive
-from include.drive_backup.transfer.upload import Upload
+from include.drive_backup.transfer.budget import MemoryBudget
+from include.drive_backup.transfer.ranges import read_in_ranges, suits
+from include.drive_backup.transfer.upload import Upload, memory_of
+
+T = TypeVar("T")
 
 #: How often the bytes of one file are read before it is left for the task's next try.
 READS = Backoff(attempts=4, first=1.0, cap=30.0)
@@ -39,6 +44,7 @@ _CONTENT_TYPE = re.compile(r"[\w.+-]+/[\x21-\x7e]+", re.ASCII)
 class ContentCopier:
     """Copies content versions of one source.
 
+    :param memory: for the contents of all files in flight.
     :param instant: T of the snapshot; content that was modified later is ``head-later``.
     :param reads: how often a body is read, and the waits between.
     :param chance: random numbers in [0, 1) for the jitter of waits.
@@ -51,6 +57,7 @@ class ContentCopier:
         *,
         clock: Clock,
         instant: datetime,
+        memory: MemoryBudget,
         reads: Backoff = READS,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -58,6 +65,7 @@ class ContentCopier:
         self._store = store
         self._clock = clock
         self._instant = instant
+        self._memory = memory
         self._reads = reads
         self._chance = chance
 
@@ -70,13 +78,7 @@ class ContentCopier:
         """
         job = _Job(order, self._instant)
         try:
-            return await retry(
-                lambda: self._read_once(job),
-                backoff=self._reads,
-                clock=self._clock,
-                retryable=_worth_another_read,
-                chance=self._chance,
-            )
+            return await self._again(lambda: self._read_once(job), _worth_another_read)
         except ItemUnavailableError as error:
             return job.result("unavailable", reason=error.reason, message=str(error))
 
@@ -95,20 +97,47 @@ class ContentCopier:
         info = await self._store.head(content.blob)
         return info is not None and (info.size, info.md5) == (content.size, content.md5)
 
+    async def _again(self, call: Callable[[], Awaitable[T]], retryable: Callable[[DriveBackupError], bool]) -> T:
+        """Call as often as bytes may be read."""
+        return await retry(call, backoff=self._reads, clock=self._clock, retryable=retryable, chance=self._chance)
+
     async def _read_once(self, job: _Job) -> CopyResult:
-        order, item = job.order, job.order.item
-        size = item.size if item.kind == "file" else None
-        async with Upload(self._store, order.blob, size) as upload:
-            async with self._drive.open_content(item, order.export_mime_type) as body:
-                async for piece in body:
-                    await upload.write(piece)
-                    if size is not None and upload.size > size:
-                        break
+        if job.in_ranges:
+            return await self._transfer(job, self._by_ranges)
+        # The bytes of a small file are held until they are stored.
+        async with self._memory.hold(memory_of(job.size)):
+            return await self._transfer(job, self._by_stream)
+
+    async def _transfer(self, job: _Job, read: Callable[[_Job, Upload], Awaitable[None]]) -> CopyResult:
+        item = job.order.item
+        async with Upload(self._store, job.order.blob, job.size) as upload:
+            await read(job, upload)
+            await upload.finish()
             job.downloaded += upload.size
             mismatch = _mismatch(item, upload.size, upload.md5, upload.sha256)
             if mismatch is not None or not _has_checksum(item):
                 await self._check_unchanged(job, mismatch, upload.sha256)
             return await self._commit(job, upload)
+
+    async def _by_stream(self, job: _Job, upload: Upload) -> None:
+        async with self._drive.open_content(job.order.item, job.order.export_mime_type) as body:
+            async for piece in body:
+                await upload.write(piece)
+                if job.size is not None and upload.size > job.size:
+                    break
+
+    async def _by_ranges(self, job: _Job, upload: Upload) -> None:
+        try:
+            await read_in_ranges(
+                self._drive, job.order.item, upload, self._memory, lambda read: self._again(read, _is_broken_range)
+            )
+        except ItemChangedError as error:
+            job.downloaded += upload.size
+            await self._check_unchanged(job, str(error), secrets.token_hex(8))
+            raise
+        except BrokenBodyError as error:
+            job.one_stream = error.reason == "rangeIgnored"
+            raise
 
     async def _check_unchanged(self, job: _Job, mismatch: str | None, sha256: str) -> None:
         now = await self._drive.get_item(job.order.item.id, job.order.item.resource_key)
@@ -162,6 +191,17 @@ class _Job:
         self._instant = instant
         self._resource: dict[str, Any] | None = None
         self._digests: set[str] = set()
+        self.one_stream = False
+
+    @property
+    def size(self) -> int | None:
+        """Bytes to come, if that is known: a document's size is not that of its export."""
+        return self.order.item.size if self.order.item.kind == "file" else None
+
+    @property
+    def in_ranges(self) -> bool:
+        """Whether to read the item in ranges."""
+        return suits(self.order.item) and not self.one_stream
 
     def turn_to(self, now: Item) -> None:
         """From here on, copy the item as it is now."""
@@ -213,6 +253,10 @@ class _Job:
 
 def _worth_another_read(error: DriveBackupError) -> bool:
     return isinstance(error, BrokenBodyError | ItemChangedError)
+
+
+def _is_broken_range(error: DriveBackupError) -> bool:
+    return isinstance(error, BrokenBodyError) and error.reason != "rangeIgnored"
 
 
 def _has_checksum(item: Item) -> bool:

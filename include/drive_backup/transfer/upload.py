@@ -1,14 +1,14 @@
-"""A stream of unknown length into one blob: hashed on the way, small ones in one request, large ones in blocks."""
+"""The bytes of one file into one blob: hashed on the way, few in one request, many in blocks."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import math
 import secrets
 from types import TracebackType
 from typing import Self
 
+from include.drive_backup.hashing import Checksums
 from include.drive_backup.ports import BlobStore
 
 MIB = 1024**2
@@ -18,22 +18,24 @@ BLOCK_SIZE = 8 * MIB
 MAX_BLOCKS = 50_000
 
 
-def block_size(size: int | None) -> int:
+def block_size(size: int | None, least: int = BLOCK_SIZE) -> int:
     """Bytes per block for content of a size: whole MiB, so many that 50,000 blocks are enough.
 
     :param size: in bytes; None when it is not known before.
     """
-    return max(BLOCK_SIZE, math.ceil((size or 0) / MAX_BLOCKS / MIB) * MIB)
+    return max(least, math.ceil((size or 0) / MAX_BLOCKS / MIB) * MIB)
 
 
 def memory_of(size: int | None) -> int:
-    """Bytes of memory that an upload needs at most: one block on its way to Blob while the next one fills."""
+    """Bytes of memory that a stream needs at most: one block on its way to Blob while the next one fills."""
     block = block_size(size)
     return 2 * (block if size is None else min(size, block))
 
 
 class Upload:
-    """Takes pieces; nothing is visible under the name before :meth:`commit`. Use it as an async context manager.
+    """Takes bytes; nothing is visible under the name before :meth:`commit`. Use it as an async context manager.
+
+    Either :meth:`write` takes pieces in order, or :meth:`place` takes blocks in any order; :meth:`finish` ends both.
 
     :param size: bytes to come, None when that is not known; it only decides the size of blocks.
     """
@@ -45,12 +47,12 @@ class Upload:
         self._block = block_size(size)
         # Another try, or another run, may be staging other bytes under this name: each upload has pieces of its own.
         self._key = secrets.token_hex(8)
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self._sha256 = hashlib.sha256()
-        self._pieces: list[bytes] = []
-        self._held = 0
+        self._sums = Checksums()
+        self._turn = asyncio.Condition()
+        self._hashed = 0
+        self._held = bytearray()
         self._blocks = 0
-        self._staging: asyncio.Task[None] | None = None
+        self._placing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -58,70 +60,86 @@ class Upload:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._staging is not None:
-            self._staging.cancel()
-            await asyncio.gather(self._staging, return_exceptions=True)
+        if self._placing is not None:
+            self._placing.cancel()
+            await asyncio.gather(self._placing, return_exceptions=True)
 
     @property
     def md5(self) -> str:
-        """MD5 of what came so far, hex."""
-        return self._md5.hexdigest()
+        """MD5 of all that came, hex, once it is finished."""
+        return self._sums.md5
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of what came so far, hex."""
-        return self._sha256.hexdigest()
+        """SHA-256 of all that came, hex, once it is finished."""
+        return self._sums.sha256
 
     async def write(self, piece: bytes) -> None:
         """Take the next bytes."""
-        self._md5.update(piece)
-        self._sha256.update(piece)
         self.size += len(piece)
         view = memoryview(piece)
         # The last block is held back until more comes: content of exactly one block is one Put Blob.
-        while self._held + len(view) > self._block:
-            room = self._block - self._held
-            self._hold(view[:room])
+        while len(self._held) + len(view) > self._block:
+            room = self._block - len(self._held)
+            self._held += view[:room]
             view = view[room:]
-            await self._stage()
-        self._hold(view)
+            await self._settle()
+            # In the background: the next block fills meanwhile.
+            self._placing = asyncio.ensure_future(self._place(self._blocks, self._take()))
+            self._blocks += 1
+        self._held += view
+
+    async def place(self, index: int, block: bytearray) -> None:
+        """Take block ``index``. Returns when it is staged, and hashed after all the blocks before it."""
+        self.size += len(block)
+        self._blocks = max(self._blocks, index + 1)
+        await self._place(index, block)
+
+    async def finish(self) -> None:
+        """All bytes have come; :meth:`commit` does this too."""
+        await self._settle()
+        if self._sums.size < self.size:
+            await self._sums.add(self._held)
 
     async def commit(self, *, content_type: str, metadata: dict[str, str]) -> bool:
         """Make the blob.
 
         :return: true when this call created it, false when the name was taken.
         """
+        await self.finish()
         if self._blocks == 0:
             return await self._store.put(self.name, self._take(), content_type=content_type, metadata=metadata)
-        await self._stage()
-        await self._settle()
+        if self._held:
+            await self._store.stage_block(self.name, self._blocks, self._take(), upload_key=self._key)
+            self._blocks += 1
         return await self._store.commit_blocks(
             self.name,
             self._blocks,
             upload_key=self._key,
-            md5=self._md5.digest(),
+            md5=bytes.fromhex(self.md5),
             content_type=content_type,
             metadata=metadata,
         )
 
-    def _hold(self, view: memoryview) -> None:
-        if view:
-            self._pieces.append(bytes(view))
-            self._held += len(view)
-
-    def _take(self) -> bytes:
-        data, self._pieces, self._held = b"".join(self._pieces), [], 0
+    def _take(self) -> bytearray:
+        data, self._held = self._held, bytearray()
         return data
 
-    async def _stage(self) -> None:
-        """Send what is held as the next block, in the background, once the one before has arrived."""
-        await self._settle()
-        call = self._store.stage_block(self.name, self._blocks, self._take(), upload_key=self._key)
-        self._staging = asyncio.ensure_future(call)
-        self._blocks += 1
+    async def _place(self, index: int, block: bytearray) -> None:
+        staging = asyncio.ensure_future(self._store.stage_block(self.name, index, block, upload_key=self._key))
+        try:
+            async with self._turn:
+                await self._turn.wait_for(lambda: self._hashed == index)
+                await self._sums.add(block)
+                self._hashed += 1
+                self._turn.notify_all()
+            await staging
+        finally:
+            staging.cancel()
+            await asyncio.gather(staging, return_exceptions=True)
 
     async def _settle(self) -> None:
         """Wait for the block under way; being cancelled here cancels it too."""
-        if self._staging is not None:
-            await self._staging
-            self._staging = None
+        if self._placing is not None:
+            await self._placing
+            self._placing = None

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
+import uvloop
 from airflow.sdk import BaseOperator
 
 from drive_backup_airflow.retry import task_problem
@@ -58,7 +59,8 @@ class DriveBackupOperator(BaseOperator):
     def execute(self, context: Context) -> Any:
         """Run to the end; expected problems leave as one sentence."""
         try:
-            return asyncio.run(self._with_stop(context))
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                return runner.run(self._with_stop(context))
         except DriveBackupError as error:
             self.log.error(str(error))  # noqa: TRY400 - a sentence, not a traceback
             raise task_problem(error) from None

@@ -23,7 +23,7 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
     :param units_per_minute: Drive quota units a minute for all tasks of one user.
     :param tasks_at_once: how many of these tasks run at once at most; they share the units evenly.
     :param attempts: tries of one request.
-    :param files_in_flight: how many files at once.
+    :param files_in_flight: how many files at once at most.
     :param memory_mb: for file contents, in MB.
     :param acknowledge_abuse: download files that Drive flags as malware, where the owner may.
     """
@@ -37,7 +37,7 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
         units_per_minute: int = 325_000,
         tasks_at_once: int = 8,
         attempts: int = 6,
-        files_in_flight: int = 16,
+        files_in_flight: int = 128,
         memory_mb: int = 256,
         acknowledge_abuse: bool = False,
         **kwargs: Any,

@@ -14,6 +14,7 @@ from include.drive_backup.errors import (
     CredentialsError,
     DailyQuotaError,
     DriveBackupError,
+    ItemLaterError,
     ItemUnavailableError,
     RateLimitError,
     ServiceUnavailableError,
@@ -38,7 +39,8 @@ def body(reason: str, message: str = "Said so.", location: str = "", code: int =
         (403, "quotaExceeded", RateLimitError),
         (429, "rateLimitExceeded", RateLimitError),
         (403, "dailyLimitExceeded", DailyQuotaError),
-        (403, "downloadQuotaExceeded", ItemUnavailableError),
+        (403, "downloadQuotaExceeded", ItemLaterError),
+        (403, "UrlLeaseLimitExceeded", ItemLaterError),
         (403, "insufficientFilePermissions", ItemUnavailableError),
         (403, "insufficientPermissions", CredentialsError),
         (403, "appNotAuthorizedToFile", ItemUnavailableError),
@@ -94,7 +96,7 @@ def test_the_first_reason_decides_when_there_are_several() -> None:
 def test_the_old_name_of_a_files_download_quota_is_no_rate_limit(location: str, message: str) -> None:
     error = error_from(403, body("quotaExceeded", message, location), {}, "x")
 
-    assert type(error) is ItemUnavailableError
+    assert type(error) is ItemLaterError
     assert error.reason == "downloadQuotaExceeded"
 
 

@@ -10,6 +10,7 @@ from include.drive_backup.errors import (
     CorruptStoreError,
     CredentialsError,
     DailyQuotaError,
+    ItemLaterError,
     ItemUnavailableError,
     RateLimitError,
     ServiceUnavailableError,
@@ -102,15 +103,17 @@ async def test_one_bad_file_does_not_keep_the_others_from_being_saved():
     drive.bodies["f3"] = [short] * 99
     drive.errors["f5"] = [ItemUnavailableError("No right.", reason="cannotDownloadFile")]
     drive.errors["f7"] = [ValueError("a bug")]
-    with pytest.raises(TransientError, match=r"2 of 10 files") as caught:
+    drive.errors["f9"] = [ItemLaterError("Too many people.", reason="downloadQuotaExceeded")]
+    with pytest.raises(TransientError, match=r"3 of 10 files") as caught:
         await run(resume=False)
     assert type(caught.value) is TransientError
     outcomes = {key[0]: (result.outcome, result.reason) for key, result in (await results_of(store, batch)).items()}
     assert outcomes.pop("f3") == ("failed", "checksumMismatch")
     assert outcomes.pop("f5") == ("unavailable", "cannotDownloadFile")
     assert outcomes.pop("f7") == ("failed", "unexpected")
+    assert outcomes.pop("f9") == ("failed", "downloadQuotaExceeded")
     assert set(outcomes.values()) == {("copied", None)}
-    assert len(contents(store)) == 7
+    assert len(contents(store)) == 6
 
 
 async def test_the_next_try_copies_only_what_is_missing():

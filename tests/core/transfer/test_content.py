@@ -9,6 +9,7 @@ from include.drive_backup.blob.metadata import stored_file
 from include.drive_backup.blob.names import content_blob, content_id, extension_of
 from include.drive_backup.errors import BrokenBodyError, CorruptStoreError, ItemChangedError, ServiceUnavailableError
 from include.drive_backup.model import CopyOrder, Item, Source
+from include.drive_backup.transfer.budget import MemoryBudget
 from include.drive_backup.transfer.content import ContentCopier
 from include.drive_backup.transfer.upload import BLOCK_SIZE
 from tests.support.fake_clock import FakeClock
@@ -32,7 +33,8 @@ def doc_order(drive):
 
 
 def copier(drive, store, clock=None) -> ContentCopier:
-    return ContentCopier(drive, store, clock=clock or FakeClock(), instant=T, chance=lambda: 0.5)
+    memory = MemoryBudget(2**28)
+    return ContentCopier(drive, store, clock=clock or FakeClock(), instant=T, memory=memory, chance=lambda: 0.5)
 
 
 async def copy(drive, order, store):
