@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from include.drive_backup.cost import Cost, Expectation, Prices, estimate, writes_of
 from include.drive_backup.errors import ServiceUnavailableError, TransientError
