@@ -2,13 +2,13 @@
 
 import pytest
 
+from include.drive_backup.errors import TransientError
 from include.drive_backup.report import readable
 from include.local_cloud.drive import ANN, BOB, edits
 from include.local_cloud.drive.faults import Rule
 from tests.support.local_drive import LocalDrive, backup_of
 
 REFUSED = [
-    ("downloadQuotaExceeded", "The download quota for this file has been exceeded."),
     ("insufficientFilePermissions", "The user does not have sufficient permissions for this file."),
     ("cannotDownloadFile", "This file cannot be downloaded by the user."),
     ("appNotAuthorizedToFile", "The user has not granted the app access to the file."),
@@ -144,3 +144,24 @@ async def test_what_is_left_in_the_trash_is_counted():
     edits.trash(local.state, local.file("old.txt"), by=ANN)
     _, _, report = await backed_up(local)
     assert "1 in the trash" in report
+
+
+@pytest.mark.parametrize("reason", ["downloadQuotaExceeded", "UrlLeaseLimitExceeded"])
+async def test_a_file_that_drive_gives_to_nobody_today_is_failed_and_the_next_run_saves_it(reason):
+    local = LocalDrive()
+    wanted = local.file("wanted.bin")
+    local.file("other.bin", content=b"other")
+    rule = Rule(kind="error", routes=["files.get.media"], files=[wanted.id], status=403, reason=reason, message="No.")
+    async with backup_of(local) as backup:
+        local.server.service.faults.rules.append(rule)
+        plan, (batch,) = await backup.plan()
+        with pytest.raises(TransientError, match="A later run saves it"):
+            await backup.copy(batch)
+        asked = local.calls("files.get.media")
+        summary = await backup.commit(plan)
+        rows = {row["name"]: row for row in (await backup.rows(summary)).values()}
+        assert (summary["status"], rows["other.bin"]["outcome"]) == ("partial", "copied")
+        assert (rows["wanted.bin"]["outcome"], rows["wanted.bin"]["reason"]) == ("failed", reason)
+        assert asked == 2
+        local.server.service.faults.rules.clear()
+        assert (await backup.run("2026-03-02"))["status"] == "complete"
