@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Awaitable
+from typing import Any
 
 from include.drive_backup.blob.names import work_prefix
 from include.drive_backup.errors import ItemUnavailableError, SourceNotFoundError
@@ -63,15 +65,18 @@ async def _note_root(drive: Drive, store: BlobStore, task: SourceTask, item: Ite
 
     The members of a shared drive are its permissions, and hold for all that is in it.
     """
-    settings, permissions, refused = None, None, {}
+    wanted: dict[str, Awaitable[Any]] = {}
     if item.drive_id == item.id:
-        settings = await drive.shared_drive(item.id)
+        wanted["drive"] = drive.shared_drive(item.id)
     if "permissions" in task.save:
+        wanted["permissions"] = drive.details(item, "permissions")
+    found, refused = {}, {}
+    for what, answer in wanted.items():
         try:
-            permissions = await drive.details(item, "permissions")
+            found[what] = await answer
         except ItemUnavailableError as error:
-            refused["permissions"] = Refused(reason=error.reason, message=str(error))
-    root = Root(resource=item.resource, drive=settings, permissions=permissions, refused=refused)
+            refused[what] = Refused(reason=error.reason, message=str(error))
+    root = Root(resource=item.resource, refused=refused, **found)
     async with PartWriter[Root](store, root_prefix(work), 1) as writer:
         await writer.write(root)
 

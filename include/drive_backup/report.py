@@ -76,6 +76,7 @@ def _committed(summary: Summary) -> list[str]:
     lines += _line("snapshot", _snapshot(summary))
     lines += _line("saved", _saved(summary))
     lines += _line("no content", _counted(summary["counts"], {"metadata": "folders, shortcuts and the like"}))
+    lines += _line("beside that", _beside(summary.get("details")))
     lines += _reasons(summary)
     lines += _line("left out", _left_out(summary["left_out"]))
     lines += _line("changed after", _later(summary["fidelity"]))
@@ -128,6 +129,13 @@ def _saved(summary: Summary) -> str:
 
 def _counted(counts: Mapping[str, int], names: Mapping[str, str]) -> str:
     return ", ".join(f"{_number(counts[key])} {name}" for key, name in names.items() if counts.get(key))
+
+
+def _beside(details: Mapping[str, Any] | None) -> str:
+    """Of how many items permissions, comments … were saved."""
+    counts = (details or {}).get("counts", {})
+    asked = (details or {}).get("asked", ())
+    return ", ".join(f"{detail} of {_number(counts.get(detail, 0))} items" for detail in asked)
 
 
 def _left_out(counts: Mapping[str, int]) -> str:

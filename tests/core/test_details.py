@@ -7,7 +7,9 @@ import pytest
 from include.drive_backup.errors import ServiceUnavailableError, TransientError
 from include.drive_backup.manifest.catalogue import read_details
 from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.report import readable
 from include.local_cloud.drive import edits
+from include.local_cloud.drive.faults import Rule
 from include.local_cloud.drive.model import Permission
 from tests.support.fake_drive import FakeDrive
 from tests.support.flow import Backup
@@ -59,6 +61,7 @@ async def test_comments_with_their_replies_labels_and_revisions_are_saved_on_req
     assert [each["id"] for each in found[document.id, "revisions"]] == [each.id for each in document.revisions]
     assert {ident for ident, _ in found} == {document.id}
     assert summary["details"]["counts"] == {"comments": 1, "labels": 1, "revisions": 1}
+    assert "comments of 1 items, labels of 1 items, revisions of 1 items" in readable([], [summary])
     assert summary["status"] == "complete"
 
 
@@ -157,3 +160,18 @@ async def test_the_same_instant_again_is_another_snapshot_when_more_is_asked_for
     less = await backup.run()
     assert [first["generation"], more["generation"]] == [1, 2]
     assert [again["created"], less["created"]] == [False, False]
+
+
+async def test_a_shared_drive_whose_settings_are_refused_is_backed_up_all_the_same():
+    local = LocalDrive()
+    team = local.state.add_drive("Team", {"ann@example.com": "organizer"})
+    local.file("plain.txt", team.id)
+    refused = Rule(
+        kind="error", routes=["drives.get"], status=404, reason="notFound", message="Shared drive not found."
+    )
+    async with backup_of(local) as backup:
+        local.server.service.faults.rules.append(refused)
+        summary = await backup.run(source=f"drive/{team.id}")
+        root = json.loads(await backup.store.read(summary["manifest"]))["root"]
+    assert summary["status"] == "complete"
+    assert root["refused"]["drive"]["reason"] == "notFound"
