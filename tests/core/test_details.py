@@ -158,8 +158,23 @@ async def test_the_same_instant_again_is_another_snapshot_when_more_is_asked_for
     more = await backup.run(save=("comments",))
     again = await backup.run(save=("comments",))
     less = await backup.run()
-    assert [first["generation"], more["generation"]] == [1, 2]
+    drive.kept["a", "comments"] = [{"id": "c1"}, {"id": "c2"}]
+    other = await backup.run(save=("comments",))
+    assert [first["generation"], more["generation"], other["generation"]] == [1, 2, 3]
     assert [again["created"], less["created"]] == [False, False]
+
+
+async def test_where_drive_does_not_say_whether_an_item_is_shared_it_is_asked():
+    drive = FakeDrive(
+        file("unknown", id="unknown"),
+        file("private", id="private", shared=False),
+        file("in a drive", id="drive", driveId="d"),
+        file("plain", id="plain", driveId="d", hasAugmentedPermissions=False),
+        folder("closed", id="closed", driveId="d", hasAugmentedPermissions=False, inheritedPermissionsDisabled=True),
+    )
+    await Backup(drive).run(save=("permissions",))
+    asked = {call.removeprefix("permissions ") for call in drive.calls if call.startswith("permissions ")}
+    assert asked == {"root-id", "unknown", "drive", "closed"}
 
 
 async def test_a_shared_drive_whose_settings_are_refused_is_backed_up_all_the_same():

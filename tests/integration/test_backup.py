@@ -117,12 +117,16 @@ def test_a_changed_and_a_new_file_are_copied_and_nothing_else(backups):
 
 
 def test_params_choose_what_is_backed_up(backups):
-    run_id, state = backups.run(include=["Refused/**"], exclude=["*.exe"])
+    wanted = {"include": ["Refused/**", "/~trash/", "Letter"], "exclude": ["*.exe"], "max_size": "1 kB"}
+    run_id, state = backups.run(**wanted, trashed=True, save=["comments", "labels"])
     assert state == "success"
-    _, rows = read_snapshot(backups.container, backups.summary(run_id)["manifest"])
-    assert {row["name"] for row in rows.values()} >= {"Refused", "no download.pdf"}
-    assert "flagged.exe" not in {row["name"] for row in rows.values()}
-    assert len(rows) < 10
+    manifest, rows = read_snapshot(backups.container, backups.summary(run_id)["manifest"])
+    names = {row["name"] for row in rows.values()}
+    assert names >= {"Refused", "no download.pdf", "trashed.txt", "inside the trashed folder.txt", "Letter"}
+    assert "flagged.exe" not in names
+    assert len(rows) < 16
+    assert manifest["selection"] == {**wanted, "max_size": 1000, "trashed": True, "save": ["comments", "labels"]}
+    assert manifest["details"]["counts"]["comments"] >= 1
 
 
 def test_a_dry_run_plans_and_stores_nothing(backups):

@@ -6,7 +6,7 @@ from include.drive_backup.errors import ConfigError
 from include.drive_backup.model import Filters, SourceTask
 from include.drive_backup.planning.filters import ItemFilter, PathFilter, left_out
 from tests.core.planning.test_tree import build
-from tests.support.trees import file, folder, items, native, shortcut
+from tests.support.trees import ROOT, file, folder, items, native, shortcut
 
 ENTRIES = (
     folder("Archive", file("old.txt", id="old"), folder("2020", file("a.tmp", id="tmp"), id="y2020"), id="archive"),
@@ -62,6 +62,7 @@ def filtered(*entries, **filters):
 
 def test_only_some_folders_are_wanted_with_all_below_and_what_leads_there():
     assert filtered(folders=("y2020",)) == {"archive", "y2020", "tmp"}
+    assert filtered(folders=(ROOT,)) == kept()
 
 
 def test_a_folder_is_left_out_by_its_id_with_all_below():
