@@ -112,6 +112,8 @@ def backup_dag(name: str, config: Config, job: Job) -> DAG:
                 "prices": config.prices.model_dump(),
                 "units_per_minute": limits.units_per_minute,
                 "mb_per_second": limits.expected_mb_per_second,
+                "tasks_at_once": limits.tasks_at_once,
+                "files_in_flight": limits.files_in_flight,
             },
             trigger_rule="all_done_min_one_success",
         )

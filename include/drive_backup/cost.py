@@ -61,11 +61,15 @@ class Expectation(Struct, frozen=True):
 
     :ivar units_per_minute: of Drive's quota; None for no limit.
     :ivar mb_per_second: megabytes a second of all tasks together.
+    :ivar tasks_at_once: copy tasks that run side by side.
+    :ivar files_in_flight: of each of them.
     """
 
     prices: Prices = Prices()
     units_per_minute: int | None = 325_000
     mb_per_second: float = 50.0
+    tasks_at_once: int = 8
+    files_in_flight: int = 16
 
 
 def estimate(sizes: Iterable[int], expected: Expectation, *, units: int, minutes: float, beside: int = 0) -> Cost:

@@ -18,7 +18,7 @@ from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.model import CopyResult
 from include.drive_backup.ports import BlobInfo, BlobStore, Clock
 
-Row = TypeVar("Row", bound=msgspec.Struct)
+Row = TypeVar("Row", bound=msgspec.Struct | msgspec.Raw)
 
 _SUFFIX = ".jsonl.gz"
 _GZIP = 16 + zlib.MAX_WBITS
@@ -221,7 +221,7 @@ async def stream_results(store: BlobStore, prefix: str) -> AsyncIterator[CopyRes
             yield result
 
 
-def encode_row(row: msgspec.Struct) -> bytes:
+def encode_row(row: msgspec.Struct | msgspec.Raw) -> bytes:
     """One line of JSON, without its end."""
     try:
         return msgspec.json.encode(row)
@@ -231,7 +231,9 @@ def encode_row(row: msgspec.Struct) -> bytes:
 
 
 def decode_row(decoder: msgspec.json.Decoder[Row], line: bytes) -> Row:
-    """The inverse of :func:`encode_row`."""
+    """The inverse of :func:`encode_row`. As :class:`msgspec.Raw` a line stays what it is."""
+    if decoder.type is msgspec.Raw:
+        return decoder.type(line)
     try:
         return decoder.decode(line)
     except msgspec.DecodeError:

@@ -23,7 +23,6 @@ _MAX_NAME = 1024
 _MAX_SEGMENTS = 254
 _PLANE_ENDS = "".join(rf"\U{plane:04x}fffe\U{plane:04x}ffff" for plane in range(1, 17))
 _BAD_CHARACTER = re.compile(rf"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff\ufdd0-\ufdef\ufff0-\uffff{_PLANE_ENDS}]")
-_BAD_SEGMENT = re.compile(r"\A\Z|\.\Z")
 _KEY = re.compile(r"[a-z_][a-z0-9_]*")
 _CONTENT_TYPE = re.compile(r"[!-~]+/[!-~]+( *;[ -~]*)?")
 _PLAIN = "".join(set(string.punctuation) - {"%"})
@@ -34,11 +33,11 @@ def check_name(name: str) -> None:
 
     :raises ValueError: with what is wrong.
     """
-    length = len(name.encode("utf-16-le", "surrogatepass")) // 2
+    length = len(name) if name.isascii() else len(name.encode("utf-16-le", "surrogatepass")) // 2
     segments = name.split("/")
     if not 1 <= length <= _MAX_NAME or len(segments) > _MAX_SEGMENTS:
         raise ValueError(f"A blob name has 1 to {_MAX_NAME} characters and at most {_MAX_SEGMENTS} segments: {name!r}.")
-    if _BAD_CHARACTER.search(name) or any(_BAD_SEGMENT.search(segment) for segment in segments):
+    if _BAD_CHARACTER.search(name) or any(not segment or segment[-1] == "." for segment in segments):
         raise ValueError(f"Blob Storage does not hold this name as it is; encode it with encode_segment: {name!r}.")
 
 

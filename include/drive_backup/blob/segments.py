@@ -40,7 +40,7 @@ _SEGMENT = re.compile(rf"([^~]+|~)(~~[0-9a-f]{{{_HASH_DIGITS}}})?(~[^~]+)?")
 
 def units(text: str) -> int:
     """Length in UTF-16 code units, which is what Azure and Windows count."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def encode_segment(name: str) -> str:

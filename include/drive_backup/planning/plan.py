@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack
 
+import msgspec
+
 from include.drive_backup.cost import Expectation, estimate
 from include.drive_backup.exports import check_formats
 from include.drive_backup.listing import listing_prefix
@@ -32,7 +34,7 @@ from include.drive_backup.model import (
 from include.drive_backup.planning.decide import Place, Rules, created_later, decide
 from include.drive_backup.planning.details import units_of
 from include.drive_backup.planning.filters import ItemFilter, left_out
-from include.drive_backup.planning.shards import Sized, make_batches, share_batches
+from include.drive_backup.planning.shards import Pace, Sized, make_batches, share_batches
 from include.drive_backup.planning.stored import load_stored
 from include.drive_backup.planning.tree import Node, Tree, build_tree
 from include.drive_backup.ports import BlobStore, Clock
@@ -61,7 +63,8 @@ async def plan_sources(
     :param expected: what the estimate is made with.
     :raises ConfigError: a glob or an export format is wrong.
     """
-    shares = share_batches([(each.items, each.bytes, each.task) for each in listings], max_batches)
+    pace = Pace.expected(expected or Expectation())
+    shares = share_batches([(each.items, each.bytes, each.task) for each in listings], max_batches, pace)
     plans, batches = [], []
     for listing, share in zip(listings, shares, strict=True):
         plan, its_batches = await plan_source(
@@ -152,7 +155,11 @@ class _Planner:
         """Write the batches."""
         task = self._listing.task
         sharded = make_batches(
-            self._orders, batch_files=task.batch_files, batch_bytes=task.batch_bytes, max_batches=max_batches
+            self._orders,
+            batch_files=task.batch_files,
+            batch_bytes=task.batch_bytes,
+            max_batches=max_batches,
+            pace=Pace.expected(expected),
         )
         parts = await self._deal(sharded)
         batches = [
@@ -207,12 +214,13 @@ class _Planner:
         async with AsyncExitStack() as stack:
             writers = [
                 await stack.enter_async_context(
-                    PartWriter[CopyOrder](self._store, batch_prefix(self._plan, number), PART_ROWS)
+                    PartWriter[msgspec.Raw](self._store, batch_prefix(self._plan, number), PART_ROWS)
                 )
                 for number in range(1, len(sharded) + 1)
             ]
             position = 0
-            async for order in read_parts(self._store, self._orders_prefix, CopyOrder, parts=self._order_parts):
+            # As they are: an order is taken apart by the task that copies it.
+            async for order in read_parts(self._store, self._orders_prefix, msgspec.Raw, parts=self._order_parts):
                 await writers[batch_of[position] - 1].write(order)
                 position += 1
         return [writer.parts for writer in writers]

@@ -59,6 +59,12 @@ async def test_rows_keep_the_whole_resource():
     assert (await rows_of(store, plan_ref))["x"].item.resource == drive.items["x"]
 
 
+async def test_orders_keep_names_that_are_no_text():
+    store = MemoryBlobStore()
+    _, (batch,) = await plan(FakeDrive(file("half \ud83d", b"abc", id="x"), file("whole", b"abcd", id="y")), store)
+    assert [order.item.name for order in await orders_of(store, batch)] == ["half \ud83d", "whole"]
+
+
 async def test_of_an_item_that_was_listed_twice_the_newest_counts():
     class Twice(FakeDrive):
         async def list_items(self, source):
