@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import uvloop
 from azure.storage.blob.aio import ContainerClient
 from google.oauth2.service_account import Credentials
 
@@ -126,4 +127,6 @@ if __name__ == "__main__":
     parser.add_argument("--blob", required=True, help="connection string")
     parser.add_argument("--container", required=True)
     parser.add_argument("--in-flight", type=int, default=0, help="files at once; 0: the default of the settings")
-    print(json.dumps(asyncio.run(main(parser.parse_args()))))
+    # As the operators run it.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        print(json.dumps(runner.run(main(parser.parse_args()))))
