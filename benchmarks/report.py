@@ -123,18 +123,17 @@ def _numbers(results: Results) -> Iterator[str]:
 
 
 def _steps(results: Results) -> Iterator[str]:
-    yield "\n## Where our time goes, seconds\n\n| profile | start-up | list | plan | copy | commit |\n|---|---|---|---|---|---|"
+    names = ("start-up", "list", "plan", "copy", "commit")
+    yield "\n## Where our time goes: seconds, and seconds of CPU\n"
+    yield f"| profile | {' | '.join(names)} |\n|---|---|---|---|---|---|"
     for each in results.values():
-        runs = [run for run in _of(each, OURS) if run["detail"].get("seconds")]
+        runs = [run for run in _of(each, OURS) if run["detail"].get("cpu")]
         if runs:
             run = sorted(runs, key=_wall)[len(runs) // 2]
-            steps = run["detail"]["seconds"]
-            rest = run["wall"] - sum(steps.values())
-            yield (
-                f"| {_title(each)} | {rest:.1f} | "
-                + " | ".join(f"{steps.get(name, 0):.1f}" for name in ("list", "plan", "copy", "commit"))
-                + " |"
-            )
+            cpu, steps = run["detail"]["cpu"], run["detail"]["seconds"]
+            steps = {"start-up": run["wall"] - sum(steps.values()), **steps}
+            cells = (f"{steps.get(name, 0):.1f}, {cpu.get(name, 0):.1f}" for name in names)
+            yield f"| {_title(each)} | {' | '.join(cells)} |"
 
 
 def _airflow(results: Results) -> Iterator[str]:
