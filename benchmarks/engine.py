@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import resource
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -61,6 +62,7 @@ class Backup:
         self.clock = SystemClock()
         self.seconds: dict[str, float] = {}
         self.cpu: dict[str, float] = {"start-up": time.process_time()}
+        self.peak_mb: dict[str, float] = {"start-up": _peak_mb()}
 
     async def run(self) -> dict[str, Any]:
         """List, plan, copy every batch, commit; returns the commit's summary."""
@@ -106,7 +108,12 @@ class Backup:
         result = await step
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
         self.cpu[name] = self.cpu.get(name, 0.0) + time.process_time() - cpu
+        self.peak_mb[name] = _peak_mb()
         return result
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 async def main(given: argparse.Namespace) -> dict[str, Any]:
@@ -119,7 +126,7 @@ async def main(given: argparse.Namespace) -> dict[str, Any]:
         await store.ensure_container(create=True)
         backup = Backup(drive, store, config)
         summary = await backup.run()
-        return {"seconds": backup.seconds, "cpu": backup.cpu, "summary": summary}
+        return {"seconds": backup.seconds, "cpu": backup.cpu, "peak_mb": backup.peak_mb, "summary": summary}
 
 
 if __name__ == "__main__":

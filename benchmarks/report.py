@@ -124,15 +124,15 @@ def _numbers(results: Results) -> Iterator[str]:
 
 def _steps(results: Results) -> Iterator[str]:
     names = ("start-up", "list", "plan", "copy", "commit")
-    yield "\n## Where our time goes: seconds, and seconds of CPU\n"
+    yield "\n## Where our time goes: seconds, seconds of CPU, and peak MB so far\n"
     yield f"| profile | {' | '.join(names)} |\n|---|---|---|---|---|---|"
     for each in results.values():
-        runs = [run for run in _of(each, OURS) if run["detail"].get("cpu")]
+        runs = [run for run in _of(each, OURS) if run["detail"].get("peak_mb")]
         if runs:
             run = sorted(runs, key=_wall)[len(runs) // 2]
-            cpu, steps = run["detail"]["cpu"], run["detail"]["seconds"]
+            cpu, peak, steps = (run["detail"][key] for key in ("cpu", "peak_mb", "seconds"))
             steps = {"start-up": run["wall"] - sum(steps.values()), **steps}
-            cells = (f"{steps.get(name, 0):.1f}, {cpu.get(name, 0):.1f}" for name in names)
+            cells = (f"{steps.get(name, 0):.1f}, {cpu.get(name, 0):.1f}, {peak.get(name, 0):.0f}" for name in names)
             yield f"| {_title(each)} | {' | '.join(cells)} |"
 
 
