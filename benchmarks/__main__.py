@@ -200,7 +200,12 @@ def _airflow(servers: Servers) -> dict[str, Any]:
 
 def _save(results: dict[str, Any]) -> None:
     """After each profile: what is measured is not lost when a later one cannot be."""
-    found = {"date": datetime.now(UTC).date().isoformat(), "cores": os.cpu_count(), "results": results}
+    found = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "cores": os.cpu_count(),
+        "planned": [*(each.key for each in SCENARIOS), "airflow"],
+        "results": results,
+    }
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(found, indent=1))
 

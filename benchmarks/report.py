@@ -59,11 +59,19 @@ def _page(found: Results) -> Iterator[str]:
         tuned=" ".join(TUNED),
         largest=" ".join(LARGEST),
     )
+    if median(foreign) > found["cores"] / 4:
+        yield (
+            "**The machine was busy with other work.** Then speed says little, least of all of a client that runs on one "
+            "core against one that runs on all; CPU, memory, API calls and units hold all the same.\n"
+        )
     yield from _goals(found["results"])
     yield from _ratios(results)
     yield from _numbers(results)
     yield from _steps(results)
     yield from _airflow(found["results"])
+    missing = [key for key in found["planned"] if key not in found["results"]]
+    if missing:
+        yield f"\n## Not measured in this run\n\n{', '.join(missing)}: `make bench` on an idle machine measures all."
 
 
 def _goals(results: Results) -> Iterator[str]:
@@ -96,11 +104,11 @@ def _checks(results: Results) -> Iterator[tuple[str, str, bool]]:
 
 def _ratios(results: Results) -> Iterator[str]:
     yield "\n## Ratios\n"
-    yield "| profile | against | speed | CPU per file | memory | API calls | API units |\n|---|---|---|---|---|---|---|"
+    yield "| profile | against | rounds | speed | CPU per file | memory | API calls | API units |\n|---|---|---|---|---|---|---|---|"
     for each in results.values():
         for rival in _rivals(each):
             cells = [_spread(each, rival, of) for of in (_wall, _cpu, _rss, _calls, _units)]
-            yield f"| {_title(each)} | {rival} | {' | '.join(cells)} |"
+            yield f"| {_title(each)} | {rival} | {len(each['rounds'])} | {' | '.join(cells)} |"
 
 
 def _numbers(results: Results) -> Iterator[str]:

@@ -10,7 +10,8 @@ def run(contender, wall, calls=10):
 
 def page(tmp_path, *rounds):
     scenario = {"tree": "100 files", "blob": "null_blob", "latency": True, "rounds": list(rounds)}
-    found = {"date": "2026-11-23", "cores": 2, "results": {"small-null-latency": scenario}}
+    found = {"date": "2026-11-23", "cores": 2, "planned": ["small-null-latency", "list"]}
+    found["results"] = {"small-null-latency": scenario}
     write(found, tmp_path / "page.md")
     return (tmp_path / "page.md").read_text()
 
@@ -18,9 +19,10 @@ def page(tmp_path, *rounds):
 def test_the_ratio_is_the_median_of_the_rounds(tmp_path):
     rounds = [[run("ours", 10.0), run("rclone tuned", wall)] for wall in (15.0, 20.0, 90.0)]
     text = page(tmp_path, *rounds)
-    assert "| rclone tuned | 2.00 (1.50 to 9.00) |" in text
+    assert "| rclone tuned | 3 | 2.00 (1.50 to 9.00) |" in text
     assert "≥ 1.5 times rclone tuned | 2.00 times | met |" in text
     assert "missed" not in text
+    assert "\nlist: `make bench`" in text
 
 
 def test_a_loss_is_said(tmp_path):
