@@ -43,7 +43,7 @@ from drive_backup_airflow.retry import RETRY_POLICY
 from include.drive_backup.settings import POOL, TAG, Config, Job, config_path, dag_id_of, load
 
 
-def default_args(config: Config, job: Job) -> dict[str, Any]:
+def default_args(name: str, config: Config, job: Job) -> dict[str, Any]:
     """What all tasks of a job share."""
     limits = config.limits
     notify = DriveBackupNotifier.factory(config)
@@ -53,7 +53,7 @@ def default_args(config: Config, job: Job) -> dict[str, Any]:
         "blob_conn_id": config.connections.blob,
         "event_hubs_conn_id": config.connections.events,
         "container": config.storage.container,
-        "units_per_minute": limits.units_per_minute,
+        "quota": config.quota(name, job),
         "attempts": limits.attempts,
         "retries": limits.task_retries,
         "retry_delay": timedelta(seconds=limits.retry_delay_seconds),
@@ -76,7 +76,7 @@ def dag_args(name: str, config: Config, job: Job) -> dict[str, Any]:
         "max_active_runs": 1,
         "dagrun_timeout": timedelta(hours=config.limits.run_timeout_hours),
         "tags": [TAG, "backup", *job.tags],
-        "default_args": default_args(config, job),
+        "default_args": default_args(name, config, job),
         "on_success_callback": notify("run.succeeded"),
         "on_failure_callback": notify("run.failed"),
     }
@@ -121,7 +121,6 @@ def backup_dag(name: str, config: Config, job: Job) -> DAG:
         copy = DriveToBlobBatchOperator.partial(
             task_id="copy_batch",
             pool=POOL,
-            tasks_at_once=limits.tasks_at_once,
             files_in_flight=limits.files_in_flight,
             memory_mb=limits.memory_mb,
             acknowledge_abuse=job.acknowledge_abuse,

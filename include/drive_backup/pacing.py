@@ -6,10 +6,11 @@ Two parts that know nothing of Drive: :class:`Backoff` with :func:`retry` (one c
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random as _random
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from include.drive_backup.errors import DriveBackupError, StoppedError, TransientError
@@ -84,33 +85,51 @@ async def retry(
         await clock.sleep(wait)
 
 
-@dataclass
 class _Meter:
     """A token bucket as one number: the time at which the bucket will be full again (GCRA).
 
-    :param per_second: the rate at pace 1.
-    :param burst: seconds of unused rate that may be caught up at once.
+    :param per_minute: the rate at pace 1; None for no limit.
+    :param burst: seconds of unused rate that may be caught up at once. They come out of the minute's budget, so that no
+        minute gets more, not even the first.
     """
 
-    per_second: float
-    burst: float
-    _level: float = field(default=float("-inf"), init=False)
+    def __init__(self, per_minute: float | None, burst: float) -> None:
+        self._burst = burst
+        self._level = float("-inf")
+        self._per_second = self._rate(per_minute)
+        #: Amount that was taken, and seconds that somebody had to wait for it, since they were last read.
+        self.used = 0.0
+        self.waited = 0.0
 
-    def reserve(self, amount: float, now: float, pace: float) -> float:
-        """Take ``amount``; seconds to wait before using it."""
-        start = max(self._level, now - self.burst)
-        self._level = start + amount / (self.per_second * pace)
-        return max(0.0, start - now)
+    def wait(self, now: float) -> float:
+        """Seconds until the next call may take what it needs: what was taken before must be paid first."""
+        return max(0.0, self._level - now) if self._per_second else 0.0
+
+    def take(self, amount: float, now: float, pace: float) -> None:
+        """Take; the next one waits until it is paid."""
+        self.used += amount
+        if self._per_second:
+            self._level = max(self._level, now - self._burst) + amount / (self._per_second * pace)
+
+    def set_rate(self, per_minute: float | None, now: float) -> None:
+        """Go on at another rate; what is not paid yet is paid at that one."""
+        before, self._per_second = self._per_second, self._rate(per_minute)
+        if before and self._per_second and self._level > now:
+            self._level = now + (self._level - now) * before / self._per_second
+
+    def _rate(self, per_minute: float | None) -> float | None:
+        return None if per_minute is None else max(per_minute, 1) / (60 + self._burst)
 
 
 class QuotaLimiter:
-    """A budget of quota units (and, for older projects, of calls) a minute that all callers share.
+    """A budget a minute of quota units, of calls (for older projects) and of bytes, that all callers share.
 
     When Drive says "slow down", the pace of everybody is halved, once for all the calls that were under way
     together, and grows back by and by (additive increase, multiplicative decrease).
 
     :param units_per_minute: Drive quota units; None for no limit.
     :param queries_per_minute: calls, the model of projects from before May 2026; None for no limit.
+    :param bytes_per_minute: of content, counted as they come; None for no limit.
     :param burst: seconds of the rate that may be spent at once after a pause.
     """
 
@@ -119,6 +138,8 @@ class QuotaLimiter:
     echo = 5.0
     #: Seconds of quiet that take the pace from 0 to 1.
     recovery = 120.0
+    #: Seconds after which a caller that waits looks again, because the rate may have changed.
+    look = 1.0
 
     def __init__(
         self,
@@ -126,15 +147,22 @@ class QuotaLimiter:
         *,
         units_per_minute: float | None = 325_000,
         queries_per_minute: float | None = None,
+        bytes_per_minute: float | None = None,
         burst: float = 2.0,
     ) -> None:
         self._clock = clock
-        # The burst comes out of the minute's budget, so that no minute gets more, not even the first.
-        self._units = _Meter(units_per_minute / (60 + burst), burst) if units_per_minute else None
-        self._queries = _Meter(queries_per_minute / (60 + burst), burst) if queries_per_minute else None
+        rates = {"units": units_per_minute, "queries": queries_per_minute, "bytes": bytes_per_minute}
+        self._meters = {name: _Meter(rate, burst) for name, rate in rates.items()}
+        self._turn = asyncio.Lock()
         self._pace = 1.0
         self._changed = float("-inf")
         self._paused_until = float("-inf")
+        self._bounds: dict[str, float] = {}
+        self._refusal: DriveBackupError | None = None
+        #: What was spent in all, by resource.
+        self.total = dict.fromkeys(rates, 0.0)
+        #: The pace of others who share the budget; ours is never higher.
+        self.pace_of_others = 1.0
 
     @property
     def pace(self) -> float:
@@ -142,15 +170,51 @@ class QuotaLimiter:
         return min(1.0, self._pace + max(0.0, self._clock.monotonic() - self._changed) / self.recovery)
 
     async def acquire(self, units: float) -> None:
-        """Wait until one call that costs ``units`` quota units may be made."""
-        now, pace = self._clock.monotonic(), self._settle()
-        waits = [self._units.reserve(units, now, pace)] if self._units else []
-        waits += [self._queries.reserve(1, now, pace)] if self._queries else []
-        wait = max([*waits, self._paused_until - now])
-        while wait > 0:
-            await self._clock.sleep(wait)
-            # Somebody may have met a rate error while we slept.
-            wait = self._paused_until - self._clock.monotonic()
+        """Wait until one call that costs ``units`` quota units may be made; first come, first served.
+
+        :raises DriveBackupError: what :meth:`allow` was told.
+        """
+        async with self._turn:
+            while True:
+                held = self._held(units)
+                now = self._clock.monotonic()
+                slowest = max(self._meters.values(), key=lambda meter: meter.wait(now))
+                wait = max(slowest.wait(now), self._paused_until - now, self.look if held else 0)
+                if wait <= 0:
+                    break
+                if slowest.wait(now) > 0:
+                    slowest.waited += min(wait, self.look)
+                await self._clock.sleep(min(wait, self.look))
+            for name, cost in _costs(units):
+                self._take(name, cost)
+
+    def received(self, count: int) -> None:
+        """Account for bytes of content; the next call waits until they are paid."""
+        self._take("bytes", count)
+
+    def set_rates(self, rates: Mapping[str, float | None]) -> None:
+        """Change the rates a minute, at once and for those who wait already.
+
+        :param rates: by resource: ``units``, ``queries``, ``bytes``; None for no limit.
+        """
+        now = self._clock.monotonic()
+        for name, rate in rates.items():
+            self._meters[name].set_rate(rate, now)
+
+    def allow(self, bounds: Mapping[str, float], refusal: DriveBackupError | None) -> None:
+        """Bound what may be spent in all, until the next word.
+
+        :param bounds: by resource, what :attr:`total` may become; what is missing has no bound.
+        :param refusal: is raised by calls that would need more; None lets them wait.
+        """
+        self._bounds, self._refusal = dict(bounds), refusal
+
+    def reading(self) -> dict[str, tuple[float, float]]:
+        """Per resource: what was taken, and seconds that callers waited for it, since the last reading."""
+        found = {name: (meter.used, meter.waited) for name, meter in self._meters.items()}
+        for meter in self._meters.values():
+            meter.used = meter.waited = 0.0
+        return found
 
     def slow_down(self, retry_after: float | None = None) -> None:
         """Tell everybody that Drive answered a rate error.
@@ -166,6 +230,19 @@ class QuotaLimiter:
             log.warning("Drive asks to slow down; calls are paced until it no longer does")
         self._pace, self._changed = max(self.slowest, self.pace / 2), now
 
+    def _take(self, name: str, amount: float) -> None:
+        self.total[name] += amount
+        self._meters[name].take(amount, self._clock.monotonic(), min(self._settle(), self.pace_of_others))
+
+    def _held(self, units: float) -> bool:
+        """Whether a call would exceed what is allowed in all."""
+        held = any(
+            self.total[name] + max(cost, 1) > self._bounds.get(name, float("inf")) for name, cost in _costs(units)
+        )
+        if held and self._refusal is not None:
+            raise self._refusal
+        return held
+
     def _settle(self) -> float:
         """The pace now; says so once when it is whole again."""
         pace = self.pace
@@ -173,3 +250,7 @@ class QuotaLimiter:
             self._pace = 1.0
             log.info("calls to Drive are back at full pace")
         return pace
+
+
+def _costs(units: float) -> tuple[tuple[str, float], ...]:
+    return ("units", units), ("queries", 1), ("bytes", 0)

@@ -14,6 +14,8 @@ Summary = Mapping[str, Any]
 
 _SAVED = ("copied", "unchanged", "known")
 _EXAMPLES = 3
+#: Reasons of failed items for which there is nothing to mend: they say when to go on.
+_ANOTHER_DAY = ("dailyBudget", "dailyLimitExceeded")
 
 
 def readable(plans: Iterable[Mapping[str, Any]], summaries: Iterable[Summary]) -> str:
@@ -60,6 +62,7 @@ def _without_snapshot(plans: Sequence[PlanRef], summaries: Sequence[Summary]) ->
 
 def _problems(summary: Summary, fail_on_unavailable: bool) -> Iterator[str]:  # noqa: FBT001 - handed through
     source, counts = summary["source"], summary["counts"]
+    yield from (found["message"] for reason, found in summary["reasons"].items() if reason in _ANOTHER_DAY)
     if counts.get("failed"):
         yield f"{_number(counts['failed'])} items of {source} could not be copied"
     if not summary["listing_complete"]:

@@ -93,7 +93,13 @@ class JobLimits(Section):
 class Limits(JobLimits):
     """How fast, how much at once. Units are Drive's quota units of 2026: list 100, download 200, get 5."""
 
-    units_per_minute: Positive = Field(325_000, description="Drive quota units a minute for all tasks of one user")
+    units_per_minute: Positive | None = Field(325_000, description="quota units for all tasks of one user")
+    project_units_per_minute: Positive | None = Field(1_000_000, description="for all users; at least the above")
+    queries_per_minute: Positive | None = Field(None, description="calls of one user; the model of older projects")
+    project_queries_per_minute: Positive | None = Field(None, description="calls of all users")
+    mb_per_minute: Positive | None = Field(None, description="megabytes of content that all tasks download")
+    units_per_day: Positive | None = Field(None, description="of all jobs; a run that reaches it ends partial")
+    gb_per_day: PositiveFloat | None = Field(None, description="of all jobs; a run that reaches it ends partial")
     tasks_at_once: Positive = Field(8, description="slots of the Airflow pool `drive_backup`")
     expected_mb_per_second: PositiveFloat = Field(50, description="of all tasks together, for the estimate")
 
@@ -126,6 +132,8 @@ class Job(ItemSettings):
     batch_mb: Positive = 4_096
     fail_on_unavailable: bool = False
     acknowledge_abuse: bool = False
+    units_per_day: Positive | None = None
+    gb_per_day: PositiveFloat | None = None
     storage: Storage = Field(Storage(), description="keys that are given here hold instead of the file's")
     limits: JobLimits = Field(JobLimits(), description="keys that are given here hold instead of the file's")
 
@@ -162,6 +170,20 @@ class Config(Section):
     prices: Prices = Prices()
     export_formats: dict[str, tuple[str, ...]] = dict(DEFAULT_FORMATS)
     notifiers: tuple[Notifier, ...] = ()
+
+    def quota(self, name: str, job: Job) -> dict[str, Any]:
+        """What the tasks of a job share of Drive's quota: the fields of ``quota.settings.QuotaSettings``."""
+        limits = self.limits
+        shared = ("units_per_minute", "queries_per_minute", "project_queries_per_minute", "mb_per_minute")
+        project = limits.project_units_per_minute
+        return {
+            **{key: getattr(limits, key) for key in (*shared, "tasks_at_once", "units_per_day", "gb_per_day")},
+            "project_units_per_minute": project and max(project, limits.units_per_minute or 0),
+            "group": self.connections.drive,
+            "job": name,
+            "job_units_per_day": job.units_per_day,
+            "job_gb_per_day": job.gb_per_day,
+        }
 
     @field_validator("export_formats")
     @classmethod

@@ -6,10 +6,12 @@ Imports are inside the functions: the Azure SDK costs each task process about a 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from include.drive_backup.clock import SystemClock
+from include.drive_backup.model import SourceTask
 from include.drive_backup.ports import BlobStore, Drive
 
 
@@ -34,24 +36,50 @@ async def open_drive(
     gcp_conn_id: str,
     subject: str | None = None,
     *,
-    units_per_minute: float | None = 325_000,
+    attempts: int = 6,
+) -> AsyncIterator[Drive]:
+    """Google Drive behind a ``google_cloud_platform`` connection, for some calls that need no budget.
+
+    :param subject: e-mail address of the user to act as; None: the connection's own.
+    :param attempts: tries of one request.
+    """
+    from drive_backup_airflow.hooks.drive import GoogleDriveBackupHook
+    from include.drive_backup.drive.client import DriveSettings
+
+    hook = GoogleDriveBackupHook(gcp_conn_id, subject)
+    async with hook.get_drive(settings=DriveSettings(attempts=attempts)) as drive:
+        yield drive
+
+
+@asynccontextmanager
+async def open_shared_drive(
+    gcp_conn_id: str,
+    store: BlobStore,
+    task: SourceTask,
+    *,
+    quota: Mapping[str, Any],
     attempts: int = 6,
     acknowledge_abuse: bool = False,
 ) -> AsyncIterator[Drive]:
-    """Google Drive behind a ``google_cloud_platform`` connection.
+    """The Drive of a run's source, within the quota that all tasks share, and with the books kept.
 
-    :param subject: e-mail address of the user to act as; None: the connection's own.
-    :param units_per_minute: quota units that may be spent.
+    :param quota: fields of :class:`~include.drive_backup.quota.settings.QuotaSettings`.
     :param attempts: tries of one request.
     :param acknowledge_abuse: download files that Drive flags as malware, where the owner may.
     """
     from drive_backup_airflow.hooks.drive import GoogleDriveBackupHook
     from include.drive_backup.drive.client import DriveSettings
-    from include.drive_backup.pacing import QuotaLimiter
+    from include.drive_backup.quota.settings import QuotaSettings
+    from include.drive_backup.quota.shared import SharedQuota
+    from include.drive_backup.spent import recorded
 
     clock = SystemClock()
-    limiter = QuotaLimiter(clock, units_per_minute=units_per_minute)
     settings = DriveSettings(attempts=attempts, acknowledge_abuse=acknowledge_abuse)
-    hook = GoogleDriveBackupHook(gcp_conn_id, subject)
-    async with hook.get_drive(limiter=limiter, settings=settings, clock=clock) as drive:
+    hook = GoogleDriveBackupHook(gcp_conn_id, task.subject)
+    user = await hook.acts_as() or ""
+    async with (
+        SharedQuota(store, QuotaSettings.from_dict(dict(quota)), clock, user=user) as shared,
+        hook.get_drive(limiter=shared.limiter, settings=settings, clock=clock) as drive,
+        recorded(drive, store, task, clock),
+    ):
         yield drive

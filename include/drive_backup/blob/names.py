@@ -3,6 +3,7 @@
     content/<kind>/<id>/<folder>/…/<file>/<modified>-<content id><.ext>
     snapshots/<kind>/<id>/<instant>[.<generation>]/items-00000.parquet, details-00000.parquet, manifest.json
     work/<kind>/<id>/<run>/<token>/…
+    quota/<connection>/claims/…, days/<date>/…
     locks/<kind>/<id>
 
 docs/format.md describes the same for readers who do not have this software.
@@ -42,6 +43,7 @@ __all__ = [
     "lock_name",
     "parse_content",
     "parse_snapshot",
+    "quota_prefix",
     "sibling_segments",
     "snapshots_prefix",
     "source_path",
@@ -120,6 +122,11 @@ def snapshots_prefix(source: Source) -> str:
 def work_prefix(source: Source, run: str, token: str) -> str:
     """The work area of one try of one run (no trailing slash)."""
     return f"work/{source_path(source)}/{encode_segment(run)}/{encode_segment(token)}"
+
+
+def quota_prefix(group: str) -> str:
+    """Where the tasks that share a quota say what they want and what they spent (no trailing slash)."""
+    return f"quota/{encode_segment(group)}"
 
 
 def lock_name(source: Source) -> str:

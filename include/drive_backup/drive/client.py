@@ -115,6 +115,7 @@ class DriveClient:
     def received(self, count: int) -> None:
         """Account for bytes of content."""
         self._bytes += count
+        self._limiter.received(count)
 
     async def get_json(
         self,

@@ -155,7 +155,10 @@ def error_from(status: int, body: bytes, headers: Mapping[str, str], what: str) 
 
 def _rate_error(refusal: Refusal, said: str, headers: Mapping[str, str]) -> DriveBackupError | None:
     if refusal.reason == "dailyLimitExceeded":
-        return DailyQuotaError(f"{said}. The project's quota for today is used up; the next run goes on from here.")
+        return DailyQuotaError(
+            f"{said}. The project's quota for today is used up. It comes back at midnight in California (07:00 or "
+            "08:00 UTC); a run after that goes on from here."
+        )
     reason = "downloadQuotaExceeded" if refusal.spent_download_quota else refusal.reason
     if reason in _LATER:
         return ItemLaterError(f"{said}. {_LATER[reason]} A later run saves it.", reason=reason)

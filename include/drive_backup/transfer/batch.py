@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from include.drive_backup.errors import StoppedError, TransientError
+from include.drive_backup.errors import DailyQuotaError, StoppedError, TransientError
 from include.drive_backup.model import BatchRef, CopyOrder, CopyResult, human_bytes, parse_instant
 from include.drive_backup.pacing import Backoff
 from include.drive_backup.ports import BlobStore, Clock, Drive
@@ -56,7 +56,8 @@ async def copy_batch(
     :param stop: set it to end the batch soon.
     :param progress: called with each file's result.
     :param reads: how often one file's bytes are read, and the waits between.
-    :return: counts and bytes.
+    :return: counts and bytes; when the day's quota is used up, too, for a further try today is no use: what is left
+        is recorded as ``failed``.
     :raises TransientError: some files could not be copied; the next try copies only these.
     :raises StoppedError: ``stop`` was set.
     :raises DriveBackupError: of a kind that concerns more than one file; what is finished is recorded.
@@ -100,13 +101,16 @@ async def _conclude(run: _Run, drive: Drive, store: BlobStore, batch: BatchRef, 
         counts["details"],
         human_bytes(run.downloaded),
     )
-    if run.first_failure is not None:
+    if run.day_over is not None:
+        log.warning("%s: %d files are left for another day. %s", batch.label, counts["failed"], run.day_over)
+    elif run.first_failure is not None:
         raise TransientError(
             f"{counts['failed']} of {total} files could not be copied, the first one because: "
             f"{run.first_failure} The next try copies only what is missing.",
             reason="filesFailed",
         )
-    await store.put(_done_name(batch), b"{}", content_type="application/json")
+    else:
+        await store.put(_done_name(batch), b"{}", content_type="application/json")
     return {
         "source": batch.task.source,
         "batch": batch.number,
@@ -141,6 +145,7 @@ class _Run:
         self.stored_bytes = 0
         self.downloaded = 0
         self.first_failure: str | None = None
+        self.day_over: DailyQuotaError | None = None
         self._drive = drive
         self._copier = copier
         self._health = DriveHealth(drive)
@@ -209,11 +214,16 @@ class _Run:
         )
 
     async def _copy(self, order: CopyOrder) -> CopyResult:
+        if self.day_over is not None:
+            return failed(order, self.day_over)
         try:
             result = await (save_details(self._drive, order) if order.details else self._copier.copy(order))
         except Exception as error:
             if stops_the_batch(error):
                 raise
+            if isinstance(error, DailyQuotaError):
+                # What is under way is finished; nothing else begins.
+                self.day_over = error
             await self._health.refused(order, error)
             return failed(order, error)
         self._health.served()

@@ -8,7 +8,6 @@ from include.drive_backup.errors import (
     ConfigError,
     ContainerMissingError,
     CredentialsError,
-    DailyQuotaError,
     DriveBackupError,
     ItemUnavailableError,
     RateLimitError,
@@ -25,7 +24,6 @@ _RUN_LEVEL = (
     ConfigError,
     ContainerMissingError,
     CredentialsError,
-    DailyQuotaError,
     SecretMissingError,
     StoppedError,
 )

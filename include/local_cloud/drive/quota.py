@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import msgspec
 
 from include.local_cloud.drive.errors import ApiError, by_reason
 
 UNITS = {"get": 5, "list": 100, "download": 200, "edit": 50, "other": 5}
-WINDOW_SECONDS = 60.0
 
 
 class Limits(msgspec.Struct):
@@ -20,6 +20,7 @@ class Limits(msgspec.Struct):
     :ivar project_units: for all users together (1,000,000).
     :ivar user_queries: the older model, for each user (12,000); checked beside the units.
     :ivar project_queries: the older model, for all users.
+    :ivar window_seconds: the length of the "minute"; tests that cannot wait make it shorter.
     :ivar use_429: answer 429 ``rateLimitExceeded`` instead of 403 ``userRateLimitExceeded``.
     """
 
@@ -27,13 +28,15 @@ class Limits(msgspec.Struct):
     project_units: int | None = 1_000_000
     user_queries: int | None = None
     project_queries: int | None = None
+    window_seconds: float = 60.0
     use_429: bool = False
 
 
 class Quota:
     """Counts units in a sliding minute, approximated by two fixed ones, weighed by overlap."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
         self.limits = limits or Limits()
         self.refused = 0
         self._window = -1
@@ -65,11 +68,11 @@ class Quota:
         return units
 
     def _roll(self) -> float:
-        window, position = divmod(time.monotonic(), WINDOW_SECONDS)
+        window, position = divmod(self._seconds(), self.limits.window_seconds)
         if window != self._window:
             self._before = self._now if window == self._window + 1 else Counter()
             self._now, self._window = Counter(), int(window)
-        return 1 - position / WINDOW_SECONDS
+        return 1 - position / self.limits.window_seconds
 
     def _refusal(self, *, per_user: bool) -> ApiError:
         if self.limits.use_429:

@@ -41,6 +41,7 @@ class GoogleDriveBackupHook(ExplainedConnections, BaseHook):
         super().__init__()
         self.gcp_conn_id = gcp_conn_id
         self.subject = subject
+        self._found: GoogleConnection | None = None
 
     @asynccontextmanager
     async def get_drive(
@@ -87,8 +88,15 @@ class GoogleDriveBackupHook(ExplainedConnections, BaseHook):
         async with self.get_drive(settings=DriveSettings(attempts=1)) as drive:
             return f"Drive answers; the connection acts as {await drive.user_email()}."
 
+    async def acts_as(self) -> str | None:
+        """The user to act as; None when it is the credential's own account."""
+        subject = self.subject or (await self._connection()).field("subject")
+        return subject.lower() if subject else None
+
     async def _connection(self) -> GoogleConnection:
-        return GoogleConnection.of(await self.aget_connection(self.gcp_conn_id))
+        if self._found is None:
+            self._found = GoogleConnection.of(await self.aget_connection(self.gcp_conn_id))
+        return self._found
 
     async def _check_subject(self, drive: GoogleDrive, subject: str) -> None:
         """Refuse a credential that is another user's: a refresh token acts as one user only."""

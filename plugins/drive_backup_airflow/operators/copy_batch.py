@@ -6,10 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from drive_backup_airflow.operators.base import DriveBackupOperator
-from drive_backup_airflow.wiring import open_drive, open_store
+from drive_backup_airflow.wiring import open_shared_drive, open_store
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.model import BatchRef
-from include.drive_backup.spent import recorded
 from include.drive_backup.transfer.batch import copy_batch
 
 if TYPE_CHECKING:
@@ -20,8 +19,7 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
     """Copies the content versions of one batch; a further try copies only what is missing.
 
     :param batch: a dict of :class:`~include.drive_backup.model.BatchRef`.
-    :param units_per_minute: Drive quota units a minute for all tasks of one user.
-    :param tasks_at_once: how many of these tasks run at once at most; they share the units evenly.
+    :param quota: a dict of :class:`~include.drive_backup.quota.settings.QuotaSettings`.
     :param attempts: tries of one request.
     :param files_in_flight: how many files at once at most.
     :param memory_mb: for file contents, in MB.
@@ -34,8 +32,7 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
         self,
         *,
         batch: dict[str, Any],
-        units_per_minute: int = 325_000,
-        tasks_at_once: int = 8,
+        quota: dict[str, Any] | None = None,
         attempts: int = 6,
         files_in_flight: int = 128,
         memory_mb: int = 256,
@@ -44,8 +41,7 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.batch = batch
-        self.units_per_minute = units_per_minute
-        self.tasks_at_once = tasks_at_once
+        self.quota = quota
         self.attempts = attempts
         self.files_in_flight = files_in_flight
         self.memory_mb = memory_mb
@@ -56,14 +52,14 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
         batch: BatchRef = BatchRef.from_dict(self.batch)
         async with (
             open_store(self.blob_conn_id, self.container) as store,
-            open_drive(
+            open_shared_drive(
                 self.gcp_conn_id,
-                batch.task.subject,
-                units_per_minute=self.units_per_minute / min(self.tasks_at_once, batch.of),
+                store,
+                batch.task,
+                quota=self.quota or {},
                 attempts=self.attempts,
                 acknowledge_abuse=self.acknowledge_abuse,
             ) as drive,
-            recorded(drive, store, batch.task, SystemClock()),
         ):
             return await copy_batch(
                 drive,

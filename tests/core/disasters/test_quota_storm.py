@@ -1,10 +1,12 @@
 """Drive refuses calls for a while, or for the rest of the day."""
 
+import asyncio
 import random
 
 import pytest
 
-from include.drive_backup.errors import DailyQuotaError, RateLimitError, TransientError
+from include.drive_backup.errors import DailyQuotaError, RateLimitError, SnapshotIncompleteError, TransientError
+from include.drive_backup.report import verdict
 from tests.support.fake_drive import FakeDrive
 from tests.support.flow import Backup
 from tests.support.trees import file
@@ -36,17 +38,31 @@ async def test_a_storm_of_rate_errors_costs_tries_but_no_file():
     assert max(run.drive.reads.values()) == 4
 
 
-async def test_when_the_days_quota_is_used_up_the_batch_stops_and_the_next_run_goes_on():
+async def test_when_the_days_quota_is_used_up_the_batch_ends_and_the_next_run_goes_on():
     run = backup()
-    run.drive.errors["f50"] = [DailyQuotaError("No more today.")]
+    run.drive.errors["f50"] = [DailyQuotaError("No more today; go on tomorrow.")]
     plan, (batch,) = await run.plan()
-    with pytest.raises(DailyQuotaError):
-        await run.copy(batch)
+    done = await run.copy(batch)
+    assert done["failed"] == 100 - done["copied"] > 0
     first = await run.commit(plan)
     assert first["status"] == "partial"
+    assert first["counts"]["failed"] == first["reasons"]["dailyLimitExceeded"]["count"] == done["failed"]
+    with pytest.raises(SnapshotIncompleteError, match="not complete: No more today; go on tomorrow"):
+        verdict([plan.to_dict()], [first])
     saved = await run.restored(first)
     run.drive.reads.clear()
     second = await run.run("2026-03-02")
     assert second["status"] == "complete"
     assert set(run.drive.reads) == set(CONTENTS) - set(saved)
     assert await run.restored(second) == CONTENTS
+
+
+async def test_what_is_being_read_when_the_days_quota_ends_is_finished():
+    run = backup()
+    run.drive.errors["f1"] = [DailyQuotaError("No more today.")]
+    under_way = asyncio.Event()
+    run.drive.before_read = lambda ident: under_way.set() if ident == "f99" else None
+    _, (batch,) = await run.plan()
+    done = await run.copy(batch, in_flight=100)
+    assert under_way.is_set()
+    assert (done["copied"], done["failed"]) == (99, 1)

@@ -9,7 +9,6 @@ from include.drive_backup.errors import (
     ContainerMissingError,
     CorruptStoreError,
     CredentialsError,
-    DailyQuotaError,
     ItemLaterError,
     ItemUnavailableError,
     RateLimitError,
@@ -190,7 +189,7 @@ async def test_a_stopped_batch_has_recorded_what_it_finished():
 
 @pytest.mark.parametrize(
     "error",
-    [CredentialsError("Refused."), DailyQuotaError("No more today."), ContainerMissingError("No container.")],
+    [CredentialsError("Refused."), ContainerMissingError("No container.")],
 )
 async def test_trouble_that_concerns_all_files_stops_the_batch_at_once(error):
     drive, store = FakeDrive(*files(50)), MemoryBlobStore()
