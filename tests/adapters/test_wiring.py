@@ -21,6 +21,7 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ScriptedServe
     async with scripted_server() as server:
         server.on("/token", ok({"access_token": "secret-token", "expires_in": 3600}), method="POST")
         server.on("/drive/v3/about", ok({"user": {"emailAddress": "ann@example.com"}}))
+        server.on("/drive/v3/files/x", ok({"id": "x", "name": "x"}))
         user = {
             "type": "authorized_user",
             "client_id": "id",
@@ -39,7 +40,7 @@ async def test_it_claims_for_its_user_keeps_the_books_and_leaves_nothing_else(se
     async with open_shared_drive("google", store, TASK, quota=quota) as drive:
         (claim,) = [info async for info in store.list("quota/drive_backup_google/claims/", metadata=True)]
         assert claim.metadata["user"] == "ann@example.com"
-        await drive.user_email()
+        await drive.get_item("x")
     assert (await spent_by_run(store, TASK)).units == 5
     assert {name.split("/")[2] for name in store.blobs if name.startswith("quota/")} == {"days"}
 

@@ -83,4 +83,4 @@ def test_processes_share_the_quota_and_use_nearly_all_of_it(count, drive, azurit
     )
     assert used * 60 / passed > 0.9 * UNITS
     assert after["quotaRefusals"] <= sum(after["calls"].values()) / 1000
-    assert min(made) > 0.7 * max(made)
+    assert min(made) > 0.5 * max(made)  # the first one has all until the others are there
