@@ -64,6 +64,7 @@ paces = st.builds(Pace, st.floats(0.001, 10), st.floats(1e5, 1e9))
 
 
 @given(sizes_of_files, st.integers(1, 30), paces)
+@example([4 * 10**9, 3 * 10**9, 3 * 10**9], 2, Pace())
 def test_batches_cost_the_same_but_for_one_file(sizes, max_batches, pace):
     batches = make_batches(sized(sizes), batch_files=10**6, batch_bytes=10**18, max_batches=max_batches, pace=pace)
     costs = seconds_of(batches, sizes, pace)
