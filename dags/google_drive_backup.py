@@ -1,20 +1,20 @@
 """
 ### Back up Google Drive to Azure Blob Storage
 
-**What it does.** Lists each source, plans what must be copied, copies it in batches, commits one immutable snapshot per
-source, and reports. Sources, schedule and limits are in `include/drive_backup.yaml`; the trigger form overrides them for
-one run.
+**What it does.** Finds the sources (`users/*` and the like anew at each run), lists each, plans what must be copied,
+copies it in batches, commits one immutable snapshot per source, and reports. Sources, schedule and limits are in
+`include/drive_backup.yaml`; the trigger form overrides them for one run.
 
 **When it fails**, open the failed task's log: it ends with one sentence that says what to do.
 
 | task | failed means | do |
 |---|---|---|
-| `resolve_sources` | a connection, the container or a param is wrong, or the vault is down | follow the sentence; clear the task |
-| `list_source` | a source does not exist or may not be read, or Drive is down | follow the sentence; clear the task |
+| `resolve_sources` | a connection, the container or a param is wrong, users or shared drives may not be listed, or the vault is down | follow the sentence; clear the task |
+| `list_source` | a source does not exist or may not be read, or Drive is down; the task's other sources are listed | follow the sentence; clear the task: only what is missing is listed |
 | `plan_batches` | Blob is down | clear the task |
 | `copy_batch` | files could not be copied after all tries | clear the task: only what is missing is copied |
 | `commit_snapshot` | Blob is down | clear the task |
-| `report` | a snapshot is **partial**, or a task above failed | mend the cause, then clear the failed task with its downstream, or wait for the next run, which completes it |
+| `report` | a snapshot is **partial**, a source has none, or a task above failed | mend the cause, then clear the failed task with its downstream, or wait for the next run, which completes it |
 
 **It is safe** to clear any task and to run any instant again: nothing that is stored is overwritten or stored twice.
 
@@ -95,17 +95,18 @@ def backup_dag(name: str, config: Config, job: Job) -> DAG:
         resolve = ResolveSourcesOperator(
             task_id="resolve_sources",
             create_container=config.storage.create_container,
+            max_groups=limits.max_groups,
             on_execute_callback=DriveBackupNotifier.factory(config)("run.started"),
         )
         listing = ListDriveSourceOperator.partial(
             task_id="list_source",
             pool=POOL,
             execution_timeout=timedelta(minutes=limits.list_timeout_minutes),
-            map_index_template="{{ task.source_task['source'] }}",
-        ).expand(source_task=resolve.output)
+            map_index_template="{{ task.group['label'] }}",
+        ).expand(group=resolve.output)
         plan = PlanBatchesOperator(
             task_id="plan_batches",
-            listings=listing.output,
+            groups=resolve.output,
             export_formats=config.export_formats,
             max_batches=limits.max_batches,
             expected={
@@ -125,26 +126,25 @@ def backup_dag(name: str, config: Config, job: Job) -> DAG:
             memory_mb=limits.memory_mb,
             acknowledge_abuse=job.acknowledge_abuse,
             execution_timeout=timedelta(minutes=limits.batch_timeout_minutes),
-            map_index_template="{{ task.batch['label'] }}",
+            map_index_template="{{ task.copies['label'] }}",
             on_success_callback=DriveBackupNotifier.factory(config)("batch.copied"),
-        ).expand(batch=plan.output)
+        ).expand(copies=plan.output)
         commit = CommitSnapshotOperator.partial(
             task_id="commit_snapshot",
             outlets=[SNAPSHOTS],
             trigger_rule="all_done",
             plans=plans,
-            map_index_template="{{ task.listing['task']['source'] }}",
-        ).expand(listing=listing.output)
+            map_index_template="{{ task.group['label'] }}",
+        ).expand(group=resolve.output)
         report = ReportOperator(
             task_id="report",
+            groups=resolve.output,
             plans=plans,
-            summaries=commit.output,
             fail_on_unavailable=job.fail_on_unavailable,
             trigger_rule="all_done",
-            retries=0,
         )
-        copy >> commit
-        [listing, copy] >> report
+        listing >> plan >> copy >> commit
+        [listing, copy, commit] >> report
     return dag
 
 

@@ -7,6 +7,7 @@ Retryability is a type, not a string. ``str(error)`` is a sentence for a person 
     ├── PermanentError              trying again cannot help
     │   ├── ConfigError             config file or params: names the place, the value, what is allowed
     │   ├── CredentialsError        Google or Azure refuses who we are or what we may do
+    │   │   └── AccountUnavailableError   one user only: no such account, suspended, or without Drive
     │   ├── SecretMissingError      a connection is in no secrets backend
     │   ├── SourceNotFoundError     no such user, shared drive or folder, or no access to it
     │   ├── ContainerMissingError   the Blob container is not there and may not be made
@@ -67,6 +68,12 @@ class CredentialsError(PermanentError):
     """Google or Azure refuses the credential."""
 
     default_reason = "credentials"
+
+
+class AccountUnavailableError(CredentialsError):
+    """Google refuses to let us act as one user; others may be fine."""
+
+    default_reason = "accountUnavailable"
 
 
 class SecretMissingError(PermanentError):

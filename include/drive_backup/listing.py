@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 from include.drive_backup.blob.names import work_prefix
 from include.drive_backup.errors import ItemUnavailableError, SourceNotFoundError
+from include.drive_backup.groups import read_covered
 from include.drive_backup.model import Item, Listing, Refused, Root, Source, SourceTask, format_instant
-from include.drive_backup.ports import BlobStore, Clock, Drive
+from include.drive_backup.ports import BlobStore, Clock, Drive, Page
 from include.drive_backup.work import PartWriter, root_prefix
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ async def list_source(drive: Drive, store: BlobStore, task: SourceTask, clock: C
     items = size = 0
     complete = True
     async with PartWriter[Item](store, listing_prefix(work), PART_ROWS) as writer:
-        async for page in drive.list_items(source):
+        async for page in await _pages(drive, store, task, source):
             complete = complete and not page.incomplete
             for item in page.items:
                 await writer.write(item)
@@ -63,12 +64,13 @@ async def list_source(drive: Drive, store: BlobStore, task: SourceTask, clock: C
 async def _note_root(drive: Drive, store: BlobStore, task: SourceTask, item: Item, work: str) -> None:
     """Write down what is known of the folder that the source starts at, which no listing shows.
 
-    The members of a shared drive are its permissions, and hold for all that is in it.
+    The members of a shared drive are its permissions, and hold for all that is in it. What is shared with a user has no
+    such folder.
     """
     wanted: dict[str, Awaitable[Any]] = {}
     if item.drive_id == item.id:
         wanted["drive"] = drive.shared_drive(item.id)
-    if "permissions" in task.save:
+    if "permissions" in task.save and item.id:
         wanted["permissions"] = drive.details(item, "permissions")
     found, refused = {}, {}
     for what, answer in wanted.items():
@@ -84,6 +86,20 @@ async def _note_root(drive: Drive, store: BlobStore, task: SourceTask, item: Ite
 def listing_prefix(work: str) -> str:
     """Where the parts of a listing are."""
     return f"{work}/listing-"
+
+
+async def _pages(drive: Drive, store: BlobStore, task: SourceTask, source: Source) -> AsyncIterator[Page]:
+    if source.kind != "shared":
+        return drive.list_items(source)
+    covered = await read_covered(store, task.covered) if task.covered else frozenset[str]()
+    return drive.list_shared(source, lambda item: _is_covered(item, covered))
+
+
+def _is_covered(item: Item, covered: frozenset[str]) -> bool:
+    """Whether another source of the run holds this item: its owner's My Drive, or its shared drive."""
+    owners = item.resource.get("owners") or ()
+    homes = {f"user/{str(owner.get('emailAddress', '')).lower()}" for owner in owners}
+    return f"drive/{item.drive_id}" in covered or not covered.isdisjoint(homes)
 
 
 async def _root(drive: Drive, source: Source) -> Item:

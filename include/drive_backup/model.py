@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -18,7 +18,8 @@ FOLDER = "application/vnd.google-apps.folder"
 SHORTCUT = "application/vnd.google-apps.shortcut"
 NATIVE_PREFIX = "application/vnd.google-apps."
 
-SourceKind = Literal["user", "drive", "folder"]
+SourceKind = Literal["user", "drive", "folder", "shared"]
+SOURCE_KINDS: tuple[SourceKind, ...] = get_args(SourceKind)
 ItemKind = Literal["file", "folder", "shortcut", "native"]
 Mode = Literal["incremental", "full"]
 
@@ -57,7 +58,7 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Source(Struct, frozen=True):
-    """One Drive corpus: ``user/<email>``, ``drive/<driveId>`` or ``folder/<folderId>``."""
+    """One Drive corpus: ``user/<email>``, ``drive/<driveId>``, ``folder/<folderId>`` or ``shared/<email>``."""
 
     kind: SourceKind
     id: str
@@ -65,20 +66,25 @@ class Source(Struct, frozen=True):
     def __str__(self) -> str:
         return f"{self.kind}/{self.id}"
 
+    @property
+    def user(self) -> str | None:
+        """The address of the user whose eyes this source is seen with; None when any reader will do."""
+        return self.id if self.kind in ("user", "shared") else None
+
     @classmethod
     def parse(cls, text: str) -> Source:
         """Read ``kind/id``.
 
         :raises ConfigError: with what is allowed.
         """
-        match = re.fullmatch(r"(user|drive|folder)/([^/\s]+)", text.strip())
+        match = re.fullmatch(rf"({'|'.join(SOURCE_KINDS)})/([^/\s]+)", text.strip())
         if match is None:
             raise ConfigError(
-                f"'{text}' is not a source. Write user/<email address>, drive/<shared drive id> "
-                "or folder/<folder id>, e.g. user/ann@example.com."
+                f"'{text}' is not a source. Write user/<email address>, shared/<email address>, "
+                "drive/<shared drive id> or folder/<folder id>, e.g. user/ann@example.com."
             )
         kind, ident = match.groups()
-        return cls(kind=kind, id=ident.lower() if kind == "user" else ident)  # type: ignore[arg-type]
+        return cls(kind=kind, id=ident.lower() if kind in ("user", "shared") else ident)  # type: ignore[arg-type]
 
 
 def floor_ms(moment: datetime) -> datetime:
@@ -286,7 +292,11 @@ class Filters(Struct, frozen=True):
 
 
 class SourceTask(Struct, frozen=True):
-    """What ``resolve sources`` hands to the tasks of one source. ``subject`` is the user to act as, if any."""
+    """What ``resolve sources`` hands to the tasks of one source. ``subject`` is the user to act as, if any.
+
+    ``asked``: the job names it, so that it is an error when it cannot be read; otherwise a pattern found it.
+    ``covered``: for what is shared with a user, the work area that names the run's other sources.
+    """
 
     source: str
     instant: str
@@ -301,6 +311,8 @@ class SourceTask(Struct, frozen=True):
     batch_files: int = 2_000
     batch_bytes: int = 4 * 1024**3
     dry_run: bool = False
+    asked: bool = True
+    covered: str | None = None
 
 
 class Listing(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -28,6 +28,46 @@ class Page(Struct, frozen=True):
 
     items: tuple[Item, ...]
     incomplete: bool = False
+
+
+class Account(Struct, frozen=True):
+    """A user of the domain. ``suspended``: Google lets nobody act as this user."""
+
+    email: str
+    suspended: bool = False
+    org_unit: str = "/"
+
+
+class SharedDrive(Struct, frozen=True):
+    """A shared drive. ``readable``: the backup's own account is a member."""
+
+    id: str
+    name: str
+    readable: bool = True
+
+
+class Directory(Protocol):
+    """Who and what there is to back up.
+
+    Methods may raise what :class:`Drive` raises.
+
+    :ivar admin: below, an administrator to ask as; None: the user that the connection acts as.
+    """
+
+    async def me(self) -> str:
+        """The address of the user that the connection acts as."""
+
+    def users(self, *, domain: str | None, admin: str | None) -> AsyncIterator[Account]:
+        """Everybody in the organisation, or in one of its domains.
+
+        :raises CredentialsError: ``admin`` may not list users.
+        """
+
+    def shared_drives(self, *, admin: str | None) -> AsyncIterator[SharedDrive]:
+        """Every shared drive of the organisation.
+
+        :raises CredentialsError: ``admin`` may not list shared drives.
+        """
 
 
 class Drive(Protocol):
@@ -59,6 +99,12 @@ class Drive(Protocol):
 
     def list_items(self, source: Source) -> AsyncIterator[Page]:
         """Every item of the corpus that holds the source, flat and in no order; trashed ones included."""
+
+    def list_shared(self, source: Source, skip: Callable[[Item], bool]) -> AsyncIterator[Page]:
+        """Every item that others share with the source's user, with what is below shared folders.
+
+        :param skip: chooses items to leave out; of a folder all that is below it, too.
+        """
 
     async def get_item(self, item_id: str, resource_key: str | None = None) -> Item:
         """One item as it is now.

@@ -8,7 +8,9 @@ from typing import Any
 
 from include.drive_backup.cost import Cost
 from include.drive_backup.errors import SnapshotIncompleteError
+from include.drive_backup.groups import Listed
 from include.drive_backup.model import Listing, PlanRef, human_bytes, parse_instant
+from include.drive_backup.report_many import MANY, dry_runs, not_listed, overview
 
 Summary = Mapping[str, Any]
 
@@ -18,35 +20,52 @@ _EXAMPLES = 3
 _ANOTHER_DAY = ("dailyBudget", "dailyLimitExceeded")
 
 
-def readable(plans: Iterable[Mapping[str, Any]], summaries: Iterable[Summary]) -> str:
-    """The report as text, one block per source.
+def readable(plans: Iterable[Mapping[str, Any]], summaries: Iterable[Summary], missed: Sequence[Listed] = ()) -> str:
+    """The report as text, one block per source; of many sources, sums and the blocks that a person must read.
 
     :param plans: dicts of :class:`~include.drive_backup.model.PlanRef`.
     :param summaries: what the commits returned.
+    :param missed: sources that were not listed.
     """
     plan_refs, done = _plans(plans), list(summaries)
-    missing = _without_snapshot(plan_refs, done)
-    blocks = [_committed(summary) for summary in done]
-    blocks += [_dry_run(plan) for plan in plan_refs if plan.listing.task.dry_run]
-    blocks += [[f"{_title(plan.listing)}: NOT COMMITTED, nothing of this run can be restored"] for plan in missing]
+    many = len(plan_refs) > MANY
+    blocks = [overview(done, missed)] if many and done else []
+    blocks += [_committed(summary) for summary in done if not many or any(_problems(summary, fail_on_unavailable=True))]
+    dry = [plan for plan in plan_refs if plan.listing.task.dry_run]
+    blocks += [dry_runs(dry)] if many and dry else map(_dry_run, dry)
+    blocks += [
+        [f"{_title(plan.listing)}: NOT COMMITTED, nothing of this run can be restored"]
+        for plan in _without_snapshot(plan_refs, done)
+    ]
+    if missed:
+        blocks.append(not_listed(missed))
     return "\n\n".join("\n".join(block) for block in blocks) or "Nothing was planned."
 
 
 def verdict(
-    plans: Iterable[Mapping[str, Any]], summaries: Iterable[Summary], *, fail_on_unavailable: bool = False
+    plans: Iterable[Mapping[str, Any]],
+    summaries: Iterable[Summary],
+    missed: Sequence[Listed] = (),
+    *,
+    fail_on_unavailable: bool = False,
 ) -> None:
-    """Raise when the run saved less than everything.
+    """Raise when the run saved less than everything that it could.
 
+    :param missed: sources that were not listed; those that were left out are no problem while there are others.
     :param fail_on_unavailable: items that Drive refuses for good count, too.
     :raises SnapshotIncompleteError: names each source and what is missing.
     """
-    done = list(summaries)
-    problems = [problem for summary in done for problem in _problems(summary, fail_on_unavailable)]
-    problems += [f"{plan.listing.task.source} was not committed" for plan in _without_snapshot(_plans(plans), done)]
+    done, plan_refs = list(summaries), _plans(plans)
+    problems = [f"{row.source} was not listed" for row in missed if row.outcome == "failed"]
+    if missed and not plan_refs and not problems:
+        problems.append(f"all {_number(len(missed))} sources that were found had to be left out")
+    problems += [problem for summary in done for problem in _problems(summary, fail_on_unavailable=fail_on_unavailable)]
+    problems += [f"{plan.listing.task.source} was not committed" for plan in _without_snapshot(plan_refs, done)]
     if problems:
+        more = f"; and {_number(len(problems) - MANY)} more" if len(problems) > MANY else ""
         raise SnapshotIncompleteError(
-            f"The backup is not complete: {'; '.join(problems)}. What could be saved is saved. The report above and "
-            "the manifests name the items; run the backup again once their cause is gone."
+            f"The backup is not complete: {'; '.join(problems[:MANY])}{more}. What could be saved is saved. The report "
+            "above and the manifests name the items; run the backup again once their cause is gone."
         )
 
 
@@ -60,7 +79,7 @@ def _without_snapshot(plans: Sequence[PlanRef], summaries: Sequence[Summary]) ->
     return [plan for plan, task in tasks if not task.dry_run and task.source not in committed]
 
 
-def _problems(summary: Summary, fail_on_unavailable: bool) -> Iterator[str]:  # noqa: FBT001 - handed through
+def _problems(summary: Summary, *, fail_on_unavailable: bool) -> Iterator[str]:
     source, counts = summary["source"], summary["counts"]
     yield from (found["message"] for reason, found in summary["reasons"].items() if reason in _ANOTHER_DAY)
     if counts.get("failed"):

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.exports import DEFAULT_FORMATS, check_formats
 from include.drive_backup.item_settings import ItemSettings
-from include.drive_backup.model import Source
+from include.drive_backup.selection import parse_entry
 
 DEFAULT_JOB = "default"
 POOL = "drive_backup"
@@ -82,6 +82,7 @@ class JobLimits(Section):
     files_in_flight: Annotated[int, Field(gt=0, le=256)] = Field(128, description="per task, at most")
     memory_mb: Annotated[int, Field(ge=64)] = Field(256, description="for file contents, per task")
     attempts: Annotated[int, Field(gt=0, le=20)] = Field(6, description="of one request, before the task's own retry")
+    max_groups: Annotated[int, Field(gt=0, le=1000)] = Field(200, description="mapped tasks that list, and that commit")
     max_batches: Annotated[int, Field(gt=0, le=1000)] = Field(200, description="mapped copy tasks per run")
     task_retries: Annotated[int, Field(ge=0, le=20)] = 4
     retry_delay_seconds: Positive = Field(60, description="before the first retry; doubles, up to 30 minutes")
@@ -127,7 +128,7 @@ class Job(ItemSettings):
     start_date: date = date(2026, 1, 1)
     owner: str = "drive-backup"
     tags: tuple[str, ...] = ()
-    sources: Annotated[tuple[str, ...], Field(min_length=1)] = ("user/me",)
+    sources: Annotated[tuple[Any, ...], Field(min_length=1)] = ("user/me",)
     batch_files: Annotated[int, Field(gt=0, le=100_000)] = 2_000
     batch_mb: Positive = 4_096
     fail_on_unavailable: bool = False
@@ -154,9 +155,9 @@ class Job(ItemSettings):
 
     @field_validator("sources")
     @classmethod
-    def _sources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for text in value:
-            _as_value_error(parse_source, text)
+    def _sources(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        for entry in value:
+            _as_value_error(parse_entry, entry)
         return value
 
 
@@ -205,14 +206,6 @@ class Loaded(BaseModel):
     config: Config = Config()
     jobs: dict[str, Job] = {}
     problems: dict[str, str] = {}
-
-
-def parse_source(text: str) -> Source | None:
-    """A source of the config; None for ``user/me``, the user that the connection acts as.
-
-    :raises ConfigError: with what is allowed.
-    """
-    return None if text.strip() == "user/me" else Source.parse(text)
 
 
 def _over(shared: Model, own: BaseModel) -> Model:

@@ -10,8 +10,9 @@ from airflow.sdk import Param
 
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.item_settings import ItemSettings
-from include.drive_backup.model import Detail, Mode, Source, floor_ms
-from include.drive_backup.settings import Job, parse_source
+from include.drive_backup.model import Detail, Mode, floor_ms
+from include.drive_backup.selection import Entry, parse_entry
+from include.drive_backup.settings import Job
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -26,11 +27,13 @@ def backup_params(job: Job) -> dict[str, Param]:
         "sources": Param(
             list(job.sources),
             type="array",
-            items={"type": "string"},
+            # With nothing but texts the form has a box of lines, with mappings one of JSON.
+            items={"type": "string"} if all(isinstance(each, str) for each in job.sources) else {},
             minItems=1,
             title="Sources",
-            description="One a line: `user/<email address>`, `drive/<shared drive id>`, `folder/<folder id>`, "
-            "or `user/me` for the user that the connection acts as.",
+            description="One a line: `user/<email address>`, `shared/<email address>` (what others share with that "
+            "user), `drive/<shared drive id>`, `folder/<folder id>`; `me` for the user that the connection acts as; "
+            "or patterns: `users/*@example.com`, `shared/*@example.com`, `drives/*`.",
         ),
         "instant": Param(
             None,
@@ -134,9 +137,9 @@ def _filter_params(job: Job) -> dict[str, Param]:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """The params of one run, checked. A source of None is the user that the connection acts as."""
+    """The params of one run, checked."""
 
-    sources: tuple[Source | None, ...]
+    sources: tuple[Entry, ...]
     instant: datetime | None
     mode: Mode
     items: ItemSettings
@@ -154,7 +157,7 @@ class RunOptions:
         # The run's params hold unknown keys too; the DAG's are what there is.
         _refuse_unknown(context["dag_run"].conf or {}, set(context["dag"].params))
         return cls(
-            sources=tuple(parse_source(text) for text in params["sources"]),
+            sources=tuple(parse_entry(each) for each in params["sources"]),
             instant=_instant(params["instant"]),
             mode=params["mode"],
             items=ItemSettings.of_params(params),

@@ -12,7 +12,7 @@ from typing import Any
 
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.model import SourceTask
-from include.drive_backup.ports import BlobStore, Drive
+from include.drive_backup.ports import BlobStore, Directory, Drive
 
 
 @asynccontextmanager
@@ -29,6 +29,17 @@ async def storage_account_id(blob_conn_id: str) -> str | None:
     from drive_backup_airflow.hooks.blob import DriveBackupBlobHook
 
     return await DriveBackupBlobHook(blob_conn_id).resource_id()
+
+
+def directory(gcp_conn_id: str, *, attempts: int = 6) -> Directory:
+    """The organisation behind a ``google_cloud_platform`` connection.
+
+    :param attempts: tries of one request.
+    """
+    from drive_backup_airflow.hooks.directory import GoogleDirectoryHook
+    from include.drive_backup.drive.client import DriveSettings
+
+    return GoogleDirectoryHook(gcp_conn_id, clock=SystemClock(), settings=DriveSettings(attempts=attempts))
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from drive_backup_airflow.links import LOCATION, ContainerLink, ManifestLink, pu
 from drive_backup_airflow.operators import commit_snapshot
 from drive_backup_airflow.operators.commit_snapshot import CommitSnapshotOperator
 from drive_backup_plugin import DriveBackupPlugin
+from include.drive_backup.groups import SourceGroup
 
 ACCOUNT = "/subscriptions/0000/resourceGroups/backup/providers/Microsoft.Storage/storageAccounts/saved"
 PORTAL = "https://portal.azure.com/#view/Microsoft_Azure_Storage"
@@ -89,13 +90,18 @@ def test_a_national_cloud_has_a_portal_of_its_own(host, portal, xcoms):
 async def test_the_commit_links_to_the_account_that_its_connection_names(xcoms, monkeypatch):
     connection = {"conn_type": "wasb", "login": "saved", "password": "c2VjcmV0", "extra": {"resource_id": ACCOUNT}}
     monkeypatch.setenv("AIRFLOW_CONN_BLOB_TEST", json.dumps(connection))
-    monkeypatch.setattr(CommitSnapshotOperator, "_plan", lambda _: None)
+    listing = SimpleNamespace(task=SimpleNamespace(dry_run=False))
+
+    async def planned(*_):
+        return [SimpleNamespace(listing=listing)]
 
     async def committed(*_):
-        return {"manifest": MANIFEST, "created": False}
+        return [{"manifest": MANIFEST, "created": False}], []
 
-    monkeypatch.setattr(commit_snapshot, "commit_snapshot", committed)
-    task = CommitSnapshotOperator(task_id="commit_snapshot", listing={}, plans=[], blob_conn_id="blob_test")
+    monkeypatch.setattr(commit_snapshot, "read_plans", planned)
+    monkeypatch.setattr(commit_snapshot, "commit_group", committed)
+    group = SourceGroup(work="work", number=1, of=1, parts=1, sources=1, label="user/ann@example.com").to_dict()
+    task = CommitSnapshotOperator(task_id="commit_snapshot", group=group, plans="plan", blob_conn_id="blob_test")
     await task.run({"ti": xcoms}, None)
     assert f"storageAccountId/{ENCODED}/path/drive-backup" in ContainerLink().get_link(task, ti_key=SimpleNamespace())
 

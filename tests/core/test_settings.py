@@ -111,3 +111,10 @@ def test_a_file_that_is_no_config_is_told_in_a_sentence(config, text):
 
 def test_a_job_name_that_airflow_would_refuse_is_a_problem(config):
     assert "letters" in config({"jobs": {"my job": {}}}).problems["my job"]
+
+
+def test_sources_may_be_patterns_and_a_bad_one_is_named(config):
+    assert config("jobs: {a: {sources: ['users/*', {drives: {exclude: [Old*]}}, shared/me]}}").problems == {}
+    problem = config("jobs: {a: {sources: [{users: {include: x}}]}}").problems["a"]
+    assert "jobs.a.sources" in problem
+    assert "users.include" in problem

@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel
 
 from include.drive_backup.exports import EXPORT_FORMATS
+from include.drive_backup.selection import parse_entry
 from include.drive_backup.settings import (
     PATH_VARIABLE,
     PRESETS,
@@ -102,3 +103,9 @@ def test_every_field_that_a_hook_reads_from_a_connection_is_documented(file):
     assert read
     documented = {code for row in markdown.rows(PAGE) for code in markdown.codes(row[0])}
     assert read - documented == set()
+
+
+def test_the_example_of_sources_is_valid():
+    [example] = [block for block in markdown.fenced(PAGE, "yaml") if block.startswith("sources:")]
+    entries = [parse_entry(each) for each in yaml.safe_load(example)["sources"]]
+    assert [entry.kind for entry in entries] == ["user", "drive", "shared"]

@@ -166,7 +166,9 @@ class _Identity:
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("world")
     # From early on, so that days of the past can be backfilled; paused until a test triggers.
-    config = write_config(folder / "drive_backup.yaml", start_date="2026-01-01", limits={"task_retries": 2})
+    config = write_config(
+        folder / "drive_backup.yaml", start_date="2026-01-01", limits={"task_retries": 2, "max_groups": 3}
+    )
     made = World(folder, free_port(), config=config)
     try:
         made.start_cloud(timeout=600)

@@ -303,3 +303,15 @@ def test_directory_lists_users_for_administrators_only(drive, refusal):
         request = admin.users().list_next(request, answer)
     assert users == sorted([ANN, BOB, *(f"user{n}@example.com" for n in range(5))])
     assert refusal(drive.client(BOB, api="admin.directory_v1").users().list(customer="my_customer"))[0] == 403
+    assert refusal(admin.users().list(domain="example.org"))[:2] == (404, "notFound")
+
+
+def test_directory_knows_organisational_units_and_needs_its_own_scope(drive, refusal):
+    drive.admin("users", {"email": "cid@example.com", "org_unit": "/Sales", "suspended": True})
+    drive.admin("users", {"email": ANN, "admin": True, "drive_enabled": False})
+    fields = "users(primaryEmail,orgUnitPath,suspended)"
+    answer = drive.client(ANN, api="admin.directory_v1").users().list(domain="example.com", fields=fields).execute()
+    cid = {"primaryEmail": "cid@example.com", "orgUnitPath": "/Sales", "suspended": True}
+    assert cid in answer["users"]
+    without = drive.client(ANN, "drive.readonly", api="admin.directory_v1").users().list(customer="my_customer")
+    assert refusal(without)[:2] == (403, "insufficientPermissions")

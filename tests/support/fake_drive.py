@@ -94,6 +94,8 @@ class FakeDrive:
 
     async def root(self, source: Source) -> Item:
         self.calls.append("root")
+        if source.kind == "shared":
+            return Item(id="", name="Shared with me", mime_type=FOLDER)
         if source.kind == "user":
             return Item.from_resource(self.root_resource)
         resource = self.items.get(source.id) or (self.root_resource if source.id == self._root else None)
@@ -112,6 +114,11 @@ class FakeDrive:
             self._use += ApiUse(calls=1, units=100)
             found = tuple(Item.from_resource(each) for each in resources[start : start + self._page])
             yield Page(items=found, incomplete=self.incomplete)
+
+    async def list_shared(self, source: Source, skip: Callable[[Item], bool]) -> AsyncIterator[Page]:
+        self.calls.append("list_shared")
+        items = [Item.from_resource(each) for each in self.items.values()]
+        yield Page(items=tuple(item for item in items if not skip(item)), incomplete=self.incomplete)
 
     async def get_item(self, item_id: str, resource_key: str | None = None) -> Item:
         self.calls.append(f"get {item_id}")

@@ -25,7 +25,7 @@ from include.drive_backup.blob.segments import (
     sibling_segments,
     units,
 )
-from include.drive_backup.model import Item, Source, Struct, format_instant, parse_instant
+from include.drive_backup.model import SOURCE_KINDS, Item, Source, Struct, format_instant, parse_instant
 
 __all__ = [
     "MAX_SEGMENT",
@@ -237,9 +237,9 @@ def parse_snapshot(name: str) -> SnapshotName | None:
 
 
 def _source(segments: list[str]) -> Source | None:
-    if len(segments) != 2 or segments[0] not in ("user", "drive", "folder"):
+    if len(segments) != 2 or segments[0] not in SOURCE_KINDS:
         return None
     try:
-        return Source(kind=segments[0], id=decode_segment(segments[1]))  # type: ignore[arg-type]
+        return Source(kind=segments[0], id=decode_segment(segments[1]))
     except ValueError:
         return None

@@ -25,6 +25,7 @@ from include.drive_backup.ports import Clock
 Result = TypeVar("Result")
 
 DEFAULT_ENDPOINT = "https://www.googleapis.com"
+_SERVICE = "drive/v3"
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 8
@@ -58,6 +59,7 @@ class DriveClient:
     """An async context manager; all calls of one credential go through one of these.
 
     :param api_endpoint: root of the API, with or without ``/drive/v3``.
+    :param service: what the paths of this API begin with.
     :param limiter: the quota budget that all calls share.
     :param chance: random numbers in [0, 1) for the jitter.
     """
@@ -69,6 +71,7 @@ class DriveClient:
         limiter: QuotaLimiter,
         clock: Clock,
         api_endpoint: str = DEFAULT_ENDPOINT,
+        service: str = _SERVICE,
         settings: DriveSettings | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -77,7 +80,8 @@ class DriveClient:
         self._limiter = limiter
         self._clock = clock
         self._chance = chance
-        self._base = URL(api_endpoint.rstrip("/").removesuffix("/drive/v3"))
+        self._base = URL(api_endpoint.rstrip("/").removesuffix(f"/{_SERVICE}"))
+        self._service = service
         self._session: aiohttp.ClientSession | None = None
         self._calls = self._units = self._bytes = 0
         self.strain = 0
@@ -129,7 +133,7 @@ class DriveClient:
     ) -> dict[str, Any]:
         """One API call that answers JSON.
 
-        :param path: below ``/drive/v3/``, ids quoted.
+        :param path: below the service, such as ``/drive/v3/``, ids quoted.
         :param units: quota units that the call costs.
         :param what: what is asked for, for error sentences.
         :param resource_keys: value of ``X-Goog-Drive-Resource-Keys``.
@@ -174,7 +178,7 @@ class DriveClient:
             response.release()
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> URL:
-        url = URL(f"{self._base}/drive/v3/{path}", encoded=True)
+        url = URL(f"{self._base}/{self._service}/{path}", encoded=True)
         return url.with_query(params) if params else url
 
     async def _retry(self, call: Callable[[], Awaitable[Result]], attempts: int) -> Result:

@@ -28,7 +28,7 @@ def corpus_of(source: Source, root: Item) -> Corpus:
     """The corpus that holds the folder ``root`` of a source."""
     if root.drive_id is not None or source.kind == "drive":
         return Corpus(kind="drive", root_id=root.id, drive_id=root.drive_id or root.id, since=root.created)
-    if source.kind == "user" or owned(root):
+    if source.user is not None or owned(root):
         return Corpus(kind="user", root_id=root.id, since=root.created)
     return Corpus(kind="walk", root_id=root.id)
 

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from include.drive_backup.errors import (
+    AccountUnavailableError,
     CredentialsError,
     DailyQuotaError,
     DriveBackupError,
@@ -186,6 +187,8 @@ def _outage(refusal: Refusal, said: str, headers: Mapping[str, str]) -> DriveBac
 
 def _permanent(refusal: Refusal, said: str) -> DriveBackupError | None:
     reason = refusal.reason
+    if reason == "domainPolicy":
+        return AccountUnavailableError(f"{said}. {_CREDENTIALS[reason]}", reason=reason)
     if refusal.status == 401 or reason in _CREDENTIALS:
         return CredentialsError(f"{said}. {_CREDENTIALS.get(reason, _CREDENTIALS['authError'])}", reason=reason or None)
     if reason == "NOT_FOUND":

@@ -15,9 +15,11 @@ from include.drive_backup.drive import content
 from include.drive_backup.drive.client import DEFAULT_ENDPOINT, DriveClient, DriveSettings
 from include.drive_backup.drive.corpus import Corpus, MyDriveFilter, corpus_of
 from include.drive_backup.drive.details import fetch_details
+from include.drive_backup.drive.directory import shared_drives
 from include.drive_backup.drive.errors import UnexpectedAnswerError
 from include.drive_backup.drive.fields import DRIVE_FIELDS, FILE_FIELDS, LIST_FIELDS
 from include.drive_backup.drive.ranges import Life, Part, list_in_ranges
+from include.drive_backup.drive.shared import SHARED_ROOT, shared_with_me
 from include.drive_backup.drive.tokens import Tokens
 from include.drive_backup.errors import ItemUnavailableError, ServiceUnavailableError, SourceNotFoundError
 from include.drive_backup.model import ApiUse, Detail, Item, Source
@@ -117,6 +119,16 @@ class GoogleDrive:
         except ItemUnavailableError as error:
             raise SourceNotFoundError(f"{source} cannot be listed. {error}", reason=error.reason) from error
 
+    async def list_shared(self, source: Source, skip: Callable[[Item], bool]) -> AsyncIterator[Page]:
+        """See :meth:`include.drive_backup.ports.Drive.list_shared`. Items may come twice."""
+        await self.root(source)
+        async for page in shared_with_me(self._whole_pages, skip, f"the listing of {source}"):
+            yield page
+
+    def shared_drives(self, *, as_admin: bool) -> AsyncIterator[tuple[str, str]]:
+        """Id and name of the shared drives that the account is a member of, or of all in its organisation."""
+        return shared_drives(self._client, as_admin=as_admin)
+
     async def get_item(self, item_id: str, resource_key: str | None = None) -> Item:
         """See :meth:`include.drive_backup.ports.Drive.get_item`."""
         resource = await self._client.get_json(
@@ -144,8 +156,10 @@ class GoogleDrive:
         return content.open_content(self._client, item, export_mime_type, span)
 
     async def _find_root(self, source: Source) -> Item:
-        if source.kind == "user":
+        if source.user is not None:
             await self._check_user(source)
+        if source.kind == "shared":
+            return SHARED_ROOT
         try:
             item = await self.get_item("root" if source.kind == "user" else source.id)
         except ItemUnavailableError as error:
@@ -162,8 +176,8 @@ class GoogleDrive:
         email = await self.user_email()
         if email and email != source.id.lower():
             raise SourceNotFoundError(
-                f"The Google connection acts as {email}, not as {source.id}. Name the source user/{email}, or use a "
-                "service account with domain-wide delegation, which can act as each user.",
+                f"The Google connection acts as {email}, not as {source.id}. Name the source {source.kind}/{email}, or "
+                "use a service account with domain-wide delegation, which can act as each user.",
                 reason="otherUser",
             )
 
@@ -215,7 +229,11 @@ class GoogleDrive:
 
     async def _children(self, folder_id: str, what: str) -> list[Page]:
         query = {"corpora": "user", "q": f"'{folder_id}' in parents"}
-        return [part.page async for part in self._pages(query, what)]
+        return [page async for page in self._whole_pages(query, what)]
+
+    async def _whole_pages(self, query: dict[str, str], what: str) -> AsyncIterator[Page]:
+        async for part in self._pages(query, what):
+            yield part.page
 
     async def _pages(self, query: dict[str, str], what: str) -> AsyncGenerator[Part, None]:
         """All pages of one listing. Only a missing token ends it: short and empty pages do not."""

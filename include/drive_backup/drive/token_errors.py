@@ -8,7 +8,12 @@ import msgspec
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, ReauthFailError, RefreshError
 
 from include.drive_backup.drive.errors import READ_SCOPE
-from include.drive_backup.errors import CredentialsError, DriveBackupError, ServiceUnavailableError
+from include.drive_backup.errors import (
+    AccountUnavailableError,
+    CredentialsError,
+    DriveBackupError,
+    ServiceUnavailableError,
+)
 
 #: What to do, by a piece of the token endpoint's answer; the first that fits. The texts are those that GAM collected.
 _ADVICE = (
@@ -18,10 +23,13 @@ _ADVICE = (
     ("expired or revoked", "Sign in again and put the new refresh token into the Google connection."),
     ("invalid jwt", "Check this machine's clock, and that the key in the Google connection was not deleted."),
     ("unauthorized_client", f"Allow the scope {READ_SCOPE} for the client id under domain-wide delegation."),
+    ("account restricted", "Have an administrator restore the suspended or restricted user, or remove the source."),
     ("access_denied", "Have an administrator allow this client or this user in the Admin console."),
     ("invalid_scope", "Correct the scope in the Google connection: the credential was not granted it."),
     ("invalid_client", "Correct client_id and client_secret in the Google connection."),
 )
+#: Pieces of the answer that speak of one user, not of the credential.
+_PERSONAL = ("invalid email or user id", "not a valid email", "account has been deleted", "account restricted")
 #: OAuth's words for a refusal that stays (RFC 6749, section 5.2, and Google's own); others are a passing trouble.
 _FINAL = frozenset(
     {
@@ -61,7 +69,8 @@ def error_from_google_auth(error: Exception) -> DriveBackupError:
 def _refused(text: str, code: str) -> CredentialsError:
     lowered = text.lower()
     advice = next((each for piece, each in _ADVICE if piece in lowered), _DEFAULT_ADVICE)
-    return CredentialsError(f"Google gives no token: {_first_line(text)}. {advice}", reason=code)
+    kind = AccountUnavailableError if any(piece in lowered for piece in _PERSONAL) else CredentialsError
+    return kind(f"Google gives no token: {_first_line(text)}. {advice}", reason=code)
 
 
 def _answer(error: GoogleAuthError) -> tuple[str, str]:

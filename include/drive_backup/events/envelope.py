@@ -66,7 +66,8 @@ _IDENTITY: dict[Kind, tuple[str, ...]] = {
     "task.failed": ("task_id", "map_index"),
     "task.retried": ("task_id", "map_index", "try_number"),
     "batch.copied": ("task_id", "map_index", "try_number"),
-    "snapshot.committed": ("task_id", "map_index", "try_number"),
+    # A manifest, the object, is committed once, whichever try tells of it.
+    "snapshot.committed": (),
 }
 
 

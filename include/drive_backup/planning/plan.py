@@ -7,10 +7,11 @@ the sizes of all of them are held, with the tree and the index of what is stored
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack
 
@@ -44,6 +45,13 @@ log = logging.getLogger(__name__)
 
 PART_ROWS = 5_000
 
+#: Sources of up to so many items are planned side by side, and so many at once; larger ones one after the other.
+_SMALL = 5_000
+_AT_ONCE = 16
+
+#: The snapshot that a new one follows, if any.
+FindBase = Callable[[Listing], Awaitable[str | None]]
+
 
 async def plan_sources(
     store: BlobStore,
@@ -52,33 +60,36 @@ async def plan_sources(
     export_formats: Mapping[str, Sequence[str]],
     max_batches: int,
     clock: Clock,
-    bases: Mapping[str, str | None] | None = None,
+    find_base: FindBase | None = None,
     expected: Expectation | None = None,
 ) -> tuple[list[PlanRef], list[BatchRef]]:
-    """Plan all sources of a run, one after the other.
+    """Plan all sources of a run: small ones side by side, since they cost latency and little memory.
 
     :param export_formats: native type, such as ``document``, to the extensions to export it as.
     :param max_batches: of all sources together; exceeded only by sources that outnumber it, which get one each.
-    :param bases: per source, the snapshot that this one follows, for the manifest.
+    :param find_base: finds the snapshot that one follows, for the manifest.
     :param expected: what the estimate is made with.
     :raises ConfigError: a glob or an export format is wrong.
     """
     pace = Pace.expected(expected or Expectation())
     shares = share_batches([(each.items, each.bytes, each.task) for each in listings], max_batches, pace)
-    plans, batches = [], []
-    for listing, share in zip(listings, shares, strict=True):
-        plan, its_batches = await plan_source(
-            store,
-            listing,
-            export_formats=export_formats,
-            max_batches=share,
-            clock=clock,
-            base=(bases or {}).get(listing.task.source),
-            expected=expected,
-        )
-        plans.append(plan)
-        batches.extend(its_batches)
-    return plans, batches
+    room, lock = asyncio.Semaphore(_AT_ONCE), asyncio.Lock()
+
+    async def plan(listing: Listing, share: int) -> tuple[PlanRef, list[BatchRef]]:
+        async with lock if listing.items > _SMALL else room:
+            base = await find_base(listing) if find_base else None
+            return await plan_source(
+                store,
+                listing,
+                export_formats=export_formats,
+                max_batches=share,
+                clock=clock,
+                base=base,
+                expected=expected,
+            )
+
+    done = await asyncio.gather(*map(plan, listings, shares))
+    return [plan for plan, _ in done], [batch for _, batches in done for batch in batches]
 
 
 async def plan_source(
@@ -131,8 +142,10 @@ class _Planner:
     async def decide_all(self) -> None:
         """Write a row for each wanted item, and collect the orders."""
         nodes, places = await self._newest()
-        subtree, trash = self._rules.source.kind == "folder", self._listing.task.trashed
-        tree = build_tree(nodes, self._listing.root_id, subtree=subtree, trash=trash)
+        kind, trash = self._rules.source.kind, self._listing.task.trashed
+        tree = build_tree(
+            nodes, self._listing.root_id, subtree=kind == "folder", rootless=kind == "shared", trash=trash
+        )
         wanted = self._wanted(tree, nodes, await self._refused(places))
         stored = await load_stored(self._store, self._rules.source)
         async with (

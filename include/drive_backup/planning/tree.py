@@ -99,25 +99,29 @@ class Tree:
         return item_id if item_id in (ORPHANS, TRASH) else self._nodes[item_id].name.replace("/", "%2F")
 
 
-def build_tree(nodes: Mapping[str, Node], root_id: str, *, subtree: bool, trash: bool = False) -> Tree:
+def build_tree(
+    nodes: Mapping[str, Node], root_id: str, *, subtree: bool, rootless: bool = False, trash: bool = False
+) -> Tree:
     """Place every live item, and those in the trash if they are wanted.
 
     :param nodes: the listing, by id.
     :param root_id: the folder that the source starts at; it is not placed itself.
     :param subtree: the source is a folder: what is not below the root is no part of it. Otherwise the listing is the
         source, and live items that no folder leads to are placed in :data:`ORPHANS`.
+    :param rootless: the source is what is shared with a user: items that no folder leads to are its top.
     :param trash: place what is in the trash in :data:`TRASH`, a thrown-away folder with what is below it.
     """
+    top = root_id if rootless else ORPHANS
     children = _children(nodes, root_id)
     live = {ident for ident, node in nodes.items() if not node.trashed and ident != root_id}
     parent: dict[str, str] = {}
     _spread([root_id], children, live, parent)
     if not subtree:
         held = {child for held in children.values() for child in held}
-        _adopt(sorted(live - parent.keys() - held), children, live, parent, ORPHANS)
+        _adopt(sorted(live - parent.keys() - held), children, live, parent, top)
     trashed = _trash(nodes, children, parent, root_id, subtree=subtree)
     if not subtree:
-        _cut_loops(live - parent.keys() - trashed, children, parent, ORPHANS)
+        _cut_loops(live - parent.keys() - trashed, children, parent, top)
     if not trash:
         return Tree(nodes, root_id, parent, trashed=len(trashed))
     inside = {child for folder in trashed for child in children.get(folder, ())}

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from include.local_cloud.drive.backends.folder import FolderBackend, folder_state
-from include.local_cloud.drive.backends.generated import generated_state
+from include.local_cloud.drive.backends.generated import generated_state, organisation_state
 from include.local_cloud.drive.backends.sample import ANN, BOB, sample_state
 from include.local_cloud.drive.server import DriveServer
 from include.local_cloud.drive.state import DriveState
@@ -22,5 +22,6 @@ __all__ = [
     "FolderBackend",
     "folder_state",
     "generated_state",
+    "organisation_state",
     "sample_state",
 ]

@@ -51,6 +51,9 @@ async def list_users(call: Call) -> web.Response:
         raise forbidden("forbidden", "Not Authorized to access this resource/api")
     if not (call.params.get("customer") or call.params.get("domain")):
         raise ApiError(400, "badRequest", "Bad Request", location="customer")
+    domain = call.params.get("domain")
+    if domain and not any(email.endswith(f"@{domain}") for email in state.users):
+        raise ApiError(404, "notFound", "Domain not found.")
     emails = sorted(email for email in state.users if _matches(call, email))
     bound, now = fingerprint(call.email, call.method.id, call.params), state.clock.now()
     token = call.params.get("pageToken")
@@ -90,5 +93,5 @@ def _user(state: DriveState, email: str) -> dict[str, Any]:
         "suspended": user.suspended,
         "archived": False,
         "isMailboxSetup": True,
-        "orgUnitPath": "/",
+        "orgUnitPath": user.org_unit,
     }

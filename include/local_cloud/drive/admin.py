@@ -124,6 +124,7 @@ class _UserBody(msgspec.Struct, forbid_unknown_fields=True):
     admin: bool = False
     suspended: bool = False
     drive_enabled: bool = True
+    org_unit: str = "/"
 
 
 async def _put_user(service: Service, request: web.Request) -> Any:
@@ -132,6 +133,7 @@ async def _put_user(service: Service, request: web.Request) -> Any:
     state = service.state
     user = state.users.get(body.email) or state.add_user(body.email, body.name)
     user.admin, user.suspended, user.drive_enabled = body.admin, body.suspended, body.drive_enabled
+    user.org_unit = body.org_unit
     return {"email": user.email, "rootId": user.root_id}
 
 

@@ -101,6 +101,7 @@ class User:
     admin: bool = False
     suspended: bool = False
     drive_enabled: bool = True
+    org_unit: str = "/"
 
 
 @dataclass(slots=True)

@@ -213,7 +213,7 @@ class DriveServer:
             raise ApiError(405, "methodNotAllowed", f"Method not allowed: {verb}.")
         route = method.id.removeprefix("drive.") + (".media" if query.get("alt") == "media" else "")
         allowed = frozenset(_SCOPE + n for n in _MEDIA_SCOPES) if route in _DOWNLOADS else method.scopes
-        email = self._admit(request, allowed)
+        email = self._admit(request, allowed, drive=method.id.startswith("drive."))
         params = method.read(query)
         failed = await self._enter(route, request.match_info.get("fileId", ""), email, verb)
         if failed is not None:
@@ -223,12 +223,13 @@ class DriveServer:
             raise not_implemented(method.id)
         return await handler(Call(self.service, request, method, params, email, route))
 
-    def _admit(self, request: web.Request, scopes: frozenset[str]) -> str:
+    def _admit(self, request: web.Request, scopes: frozenset[str], *, drive: bool = True) -> str:
         grant = self.service.tokens.check(request.headers.get("Authorization"))
         if not grant.scopes & scopes:
             raise forbidden("insufficientPermissions", "Insufficient Permission: Request had insufficient scopes.")
         user = self.service.state.users.get(grant.email)
-        if user is None or not user.drive_enabled:
+        # The Directory API also serves an administrator who has no Drive.
+        if user is None or (drive and not user.drive_enabled):
             raise by_reason(403, "domainPolicy")
         return grant.email
 

@@ -117,4 +117,4 @@ def _naming(subject: str | None) -> Iterator[None]:
     except CredentialsError as error:
         if subject is None or subject in str(error):
             raise
-        raise CredentialsError(f"{error} (acting as {subject})", reason=error.reason) from error
+        raise type(error)(f"{error} (acting as {subject})", reason=error.reason) from error

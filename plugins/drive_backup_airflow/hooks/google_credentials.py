@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +73,10 @@ class GoogleConnection:
         """OAuth scopes; reading Drive when the connection names none."""
         text = str(self.field("scope") or READ_SCOPE)
         return [scope for scope in text.replace(",", " ").split() if scope]
+
+    def with_scope(self, scope: str) -> GoogleConnection:
+        """The same connection for another scope."""
+        return replace(self, extras={**self.extras, "scope": scope})
 
     @property
     def impersonation_chain(self) -> list[str]:

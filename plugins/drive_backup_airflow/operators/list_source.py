@@ -1,4 +1,4 @@
-"""List one source into the run's work area."""
+"""List a group of sources into the run's work area."""
 
 from __future__ import annotations
 
@@ -8,37 +8,41 @@ from typing import TYPE_CHECKING, Any
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_shared_drive, open_store
 from include.drive_backup.clock import SystemClock
-from include.drive_backup.listing import list_source
-from include.drive_backup.model import SourceTask
+from include.drive_backup.groups import SourceGroup
+from include.drive_backup.listing_group import list_group
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
 class ListDriveSourceOperator(DriveBackupOperator):
-    """Streams the flat listing of one source into Blob.
+    """Streams the flat listing of each source of a group into Blob; a further try lists only what is missing.
 
-    :param source_task: a dict of :class:`~include.drive_backup.model.SourceTask`.
+    :param group: a dict of :class:`~include.drive_backup.groups.SourceGroup`.
     :param quota: a dict of :class:`~include.drive_backup.quota.settings.QuotaSettings`.
     :param attempts: tries of one request.
     """
 
-    template_fields = ("source_task",)
+    template_fields = ("group",)
 
     def __init__(
-        self, *, source_task: dict[str, Any], quota: dict[str, Any] | None = None, attempts: int = 6, **kwargs: Any
+        self, *, group: dict[str, Any], quota: dict[str, Any] | None = None, attempts: int = 6, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.source_task = source_task
+        self.group = group
         self.quota = quota
         self.attempts = attempts
 
     async def run(self, context: Context, stop: asyncio.Event) -> dict[str, Any]:  # noqa: ARG002
-        """List; returns a dict of :class:`~include.drive_backup.model.Listing`."""
-        task: SourceTask = SourceTask.from_dict(self.source_task)
-        async with (
-            open_store(self.blob_conn_id, self.container) as store,
-            open_shared_drive(self.gcp_conn_id, store, task, quota=self.quota or {}, attempts=self.attempts) as drive,
-        ):
-            listing = await list_source(drive, store, task, SystemClock())
-        return listing.to_dict()
+        """List; returns how many sources, items and bytes."""
+        group: SourceGroup = SourceGroup.from_dict(self.group)
+        async with open_store(self.blob_conn_id, self.container) as store:
+            return await list_group(
+                lambda task: open_shared_drive(
+                    self.gcp_conn_id, store, task, quota=self.quota or {}, attempts=self.attempts
+                ),
+                store,
+                group,
+                SystemClock(),
+                stop,
+            )

@@ -3,41 +3,66 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.params import RunOptions, instant_of
-from drive_backup_airflow.wiring import open_drive, open_store
-from include.drive_backup.model import Source, SourceTask, format_instant
+from drive_backup_airflow.wiring import directory, open_store
+from include.drive_backup.groups import run_work, write_groups
+from include.drive_backup.model import SourceTask, format_instant
+from include.drive_backup.resolve import Found, resolve
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
 class ResolveSourcesOperator(DriveBackupOperator):
-    """Checks the run's params, connections and container, and returns one plain dict per source.
+    """Checks the run's params, connections and container, and returns one plain dict per group of sources.
 
     :param create_container: make the container when it is missing.
+    :param max_groups: up to so many sources have a group each.
+    :param attempts: tries of one request.
     """
 
-    def __init__(self, *, create_container: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self, *, create_container: bool = True, max_groups: int = 200, attempts: int = 6, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.create_container = create_container
+        self.max_groups = max_groups
+        self.attempts = attempts
 
     async def run(self, context: Context, stop: asyncio.Event) -> list[dict[str, Any]]:  # noqa: ARG002
-        """Resolve; nothing is written but a missing container."""
+        """Resolve; what is written is a missing container, and the sources in the run's work area."""
         options = RunOptions.of(context)
         instant = instant_of(context, options)
         async with open_store(self.blob_conn_id, self.container) as store:
             await store.ensure_container(create=self.create_container)
-        sources = [each or await self._me() for each in options.sources]
-        self.log.info("As of %s: %s", instant.isoformat(), ", ".join(map(str, sources)))
-        tasks = [
+            found, left_out = await resolve(options.sources, directory(self.gcp_conn_id, attempts=self.attempts))
+            work = run_work(context["run_id"])
+            tasks = self._tasks(found, options, instant, context["run_id"], work)
+            groups = await write_groups(store, work, tasks, left_out, max_groups=self.max_groups)
+        self.log.info(
+            "As of %s: %d sources (%d left out): %s%s",
+            instant.isoformat(),
+            len(tasks),
+            len(left_out),
+            ", ".join(task.source for task in tasks[:20]),
+            " …" if len(tasks) > 20 else "",
+        )
+        return [group.to_dict() for group in groups]
+
+    def _tasks(
+        self, found: Sequence[Found], options: RunOptions, instant: datetime, run: str, work: str
+    ) -> list[SourceTask]:
+        return [
             SourceTask(
-                source=str(source),
+                source=str(each.source),
                 instant=format_instant(instant),
-                run=context["run_id"],
-                subject=source.id if source.kind == "user" else None,
+                run=run,
+                subject=each.source.user,
                 mode=options.mode,
                 include=options.items.include,
                 exclude=options.items.exclude,
@@ -47,12 +72,8 @@ class ResolveSourcesOperator(DriveBackupOperator):
                 batch_files=options.batch_files,
                 batch_bytes=options.batch_bytes,
                 dry_run=options.dry_run,
+                asked=each.asked,
+                covered=work if each.source.kind == "shared" else None,
             )
-            for source in dict.fromkeys(sources)
+            for each in found
         ]
-        return [task.to_dict() for task in tasks]
-
-    async def _me(self) -> Source:
-        """The user that the connection acts as."""
-        async with open_drive(self.gcp_conn_id) as drive:
-            return Source(kind="user", id=(await drive.user_email()).lower())

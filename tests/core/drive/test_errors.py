@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from include.drive_backup.drive.errors import _ITEM, UnexpectedAnswerError, error_from, operation_error, retry_after
 from include.drive_backup.errors import (
+    AccountUnavailableError,
     CredentialsError,
     DailyQuotaError,
     DriveBackupError,
@@ -51,7 +52,7 @@ def body(reason: str, message: str = "Said so.", location: str = "", code: int =
         (403, "cannotDownloadAbusiveFile", ItemUnavailableError),
         (403, "exportSizeLimitExceeded", ItemUnavailableError),
         (403, "download_restricted_for_revision", ItemUnavailableError),
-        (403, "domainPolicy", CredentialsError),
+        (403, "domainPolicy", AccountUnavailableError),
         (403, "accessNotConfigured", CredentialsError),
         (404, "notFound", ItemUnavailableError),
         (416, "requestedRangeNotSatisfiable", UnexpectedAnswerError),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from include.local_cloud.drive.content import SeededContent
-from include.local_cloud.drive.edits import guess_type
+from include.local_cloud.drive.edits import create, guess_type
 from include.local_cloud.drive.model import FOLDER, Item, Revision
 from include.local_cloud.drive.state import DriveState
 
@@ -59,6 +59,34 @@ def generated_state(
         item.revisions.append(Revision(state.new_id(51), item.modified, content, item.mime_type, OWNER, name))
         state.add(item, log=False)
     return state
+
+
+def organisation_state(*, seed: int = 1, users: int = 100, files: int = 1, drives: int = 0) -> DriveState:
+    """An administrator, and many users and shared drives with a few small files each.
+
+    :param users: beside the administrator, :data:`OWNER`; each has an organisational unit, ``/Unit 0`` to ``/Unit 9``.
+    :param files: in each My Drive and each shared drive.
+    :param drives: shared drives; the administrator is a member of the even ones.
+    """
+    state = DriveState(seed=seed)
+    state.add_user(OWNER, "Ann Example", admin=True)
+    for number in range(users):
+        email = f"user{number:05d}@example.com"
+        user = state.add_user(email)
+        user.org_unit = f"/Unit {number % 10}"
+        _fill(state, email, user.root_id, files)
+    for number in range(drives):
+        members = {OWNER if number % 2 == 0 else "user00000@example.com": "organizer"}
+        drive = state.add_drive(f"Team {number:04d}", members)
+        _fill(state, next(iter(members)), drive.id, files)
+    return state
+
+
+def _fill(state: DriveState, by: str, folder: str, files: int) -> None:
+    for number in range(files):
+        content = SeededContent(f"{folder}/{number}", 1_000 + number)
+        # Not in the logs: each entry looks at every user.
+        create(state, f"file {number}.txt", folder, content, by=by, at=FIRST_MS, log=False)
 
 
 def _folders(state: DriveState, rng: random.Random, count: int) -> list[str]:

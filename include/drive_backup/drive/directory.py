@@ -1,0 +1,95 @@
+"""Who and what there is in a Google Workspace: users by the Directory API, shared drives by Drive itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from include.drive_backup.drive.client import DEFAULT_ENDPOINT, DriveClient
+from include.drive_backup.drive.errors import READ_SCOPE
+from include.drive_backup.errors import CredentialsError, ItemUnavailableError, ServiceUnavailableError
+from include.drive_backup.pacing import LIST_UNITS
+from include.drive_backup.ports import Account
+
+#: For reading the list of users, and nothing else (discovery document ``admin.directory_v1``, ``users.list``).
+DIRECTORY_SCOPE = "https://www.googleapis.com/auth/admin.directory.user.readonly"
+DIRECTORY_SERVICE = "admin/directory/v1"
+
+_DIRECTORY_ENDPOINT = "https://admin.googleapis.com"
+_USER_FIELDS = "nextPageToken,users(primaryEmail,suspended,orgUnitPath)"
+_DRIVE_FIELDS = "nextPageToken,drives(id,name)"
+
+
+def directory_endpoint(api_endpoint: str | None) -> str:
+    """Where the Directory API is: at Google it has a host of its own, elsewhere it is where Drive is."""
+    own = api_endpoint is not None and api_endpoint.rstrip("/") != DEFAULT_ENDPOINT
+    return api_endpoint if own and api_endpoint else _DIRECTORY_ENDPOINT
+
+
+async def list_users(client: DriveClient, *, domain: str | None) -> AsyncIterator[Account]:
+    """All users of the organisation, or of one of its domains; 500 a call.
+
+    :param client: of the Directory API, as an administrator.
+    :raises CredentialsError: the account may not list users.
+    """
+    whose = {"domain": domain} if domain else {"customer": "my_customer"}
+    # No Drive quota units: the Directory API has a quota of its own, 2,400 calls a minute.
+    query = {**whose, "maxResults": "500", "orderBy": "email", "fields": _USER_FIELDS}
+    try:
+        async for answer in _pages(client, "users", query, units=0, what="the users of the organisation"):
+            for user in answer.get("users") or ():
+                yield Account(
+                    email=user["primaryEmail"],
+                    suspended=bool(user.get("suspended", False)),
+                    org_unit=user.get("orgUnitPath") or "/",
+                )
+    except (CredentialsError, ItemUnavailableError) as error:
+        raise CredentialsError(
+            f"The users of the organisation cannot be listed. {error} Listing them needs an administrator (the "
+            "connection's subject, or 'admin' in the source), the Admin SDK API enabled in the Google Cloud project, "
+            f"and the scope {DIRECTORY_SCOPE} allowed under domain-wide delegation.",
+            reason=error.reason,
+        ) from error
+
+
+async def shared_drives(client: DriveClient, *, as_admin: bool) -> AsyncIterator[tuple[str, str]]:
+    """Id and name of each shared drive: those that the account is a member of, or all of the organisation.
+
+    :param as_admin: sees all, and gives no access to what is in them.
+    :raises CredentialsError: the account may not list all of them.
+    """
+    query = {"pageSize": "100", "fields": _DRIVE_FIELDS, "useDomainAdminAccess": "true" if as_admin else "false"}
+    try:
+        async for answer in _pages(client, "drives", query, units=LIST_UNITS, what="the shared drives"):
+            for drive in answer.get("drives") or ():
+                yield drive["id"], drive.get("name") or drive["id"]
+    except (CredentialsError, ItemUnavailableError) as error:
+        if not as_admin:
+            raise
+        raise CredentialsError(
+            f"The shared drives of the organisation cannot be listed. {error} Listing all of them needs an account "
+            "with the administrator privilege 'Drive and Docs' (the connection's subject, or 'admin' in the source) "
+            f"and the scope {READ_SCOPE}.",
+            reason=error.reason,
+        ) from error
+
+
+async def _pages(
+    client: DriveClient, path: str, query: Mapping[str, str], *, units: int, what: str
+) -> AsyncIterator[dict[str, Any]]:
+    """All pages. Only a missing token ends them."""
+    token, seen = "", set[str]()
+    while True:
+        more = {"pageToken": token} if token else {}
+        answer = await client.get_json(path, {**query, **more}, units=units, what=what)
+        yield answer
+        token = answer.get("nextPageToken") or ""
+        if not token:
+            return
+        if token in seen:
+            raise ServiceUnavailableError(
+                f"The answer for {what} makes no sense: a page leads back to itself. It is asked again later.",
+                service="drive",
+                reason="badAnswer",
+            )
+        seen.add(token)

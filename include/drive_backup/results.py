@@ -1,0 +1,43 @@
+"""What a run has left in its work area, for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from include.drive_backup.groups import Listed, SourceGroup, read_left_out
+from include.drive_backup.listing_group import read_listed
+from include.drive_backup.manifest.commit_group import read_committed
+from include.drive_backup.model import PlanRef
+from include.drive_backup.planning.run import read_all_plans
+from include.drive_backup.ports import BlobStore
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """Plans and summaries of the sources, and those that were not listed: left out, or failed."""
+
+    plans: list[PlanRef]
+    summaries: list[dict[str, Any]]
+    missed: list[Listed]
+
+
+async def read_results(store: BlobStore, groups: Sequence[SourceGroup], place: str | None) -> RunResults:
+    """Read them.
+
+    :param groups: of the run; none when its sources could not be resolved.
+    :param place: of the run's plan; None when there is none.
+    """
+    if not groups:
+        return RunResults([], [], [])
+    left_out = [
+        Listed(source=row.source, outcome="left_out", reason=row.reason, message=row.message)
+        for row in await read_left_out(store, groups[0].work)
+    ]
+    listed = [row for rows in (await read_listed(store, groups)).values() for row in rows]
+    return RunResults(
+        plans=await read_all_plans(store, place, groups) if place else [],
+        summaries=await read_committed(store, place, groups) if place else [],
+        missed=left_out + [row for row in listed if row.outcome != "listed"],
+    )
