@@ -13,7 +13,7 @@ AIRFLOW_PORT ?= 8080
 export DRIVE_ROOT
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 
-.PHONY: help setup demo stop test test-fast lint format lock browser clean env bench
+.PHONY: help setup demo stop test test-fast soak lint format lock browser clean env bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ browser: ## make sure that there is a Chromium for the browser tests
 bench: setup ## compare with rclone, about 20 minutes; writes docs/benchmarks.md
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r benchmarks/requirements.txt
 	$(BIN)/python -m benchmarks
+
+soak: setup ## hours in small: back up 100,000 files under faults of all kinds, and check (SOAK="--files 5000")
+	@$(BIN)/python -m benchmarks.soak $(SOAK)
 
 lock: setup ## resolve requirements*.txt anew into the lock files
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade requirements.txt -o requirements.lock

@@ -1,0 +1,154 @@
+"""``make soak``: many small files under random faults of all kinds, then a check that knows nothing of how they came.
+
+Drive and the faulty way to Azurite run in this process too: the memory that is sampled is theirs and the backup's. The
+check lists the container with Microsoft's SDK and compares every blob with what the Drive holds. What it
+finds is appended to ``docs/soak.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import uvloop
+from azure.storage.blob.aio import ContainerClient
+
+from include.local_cloud.drive.faults import Rule
+from tests.support.cloud import start_azurite
+from tests.support.local_drive import LocalDrive
+from tests.support.real_world import real_world
+
+ROOT = Path(__file__).resolve().parents[1]
+REPORT = ROOT / "docs" / "soak.md"
+MEDIA = ["files.get.media"]
+BLOB_FAULTS = ("503", "500", "cut", "lost", "hang")
+
+
+def content(number: int) -> bytes:
+    """What the file of a number holds: every one is different."""
+    return random.Random(number).randbytes(200 + number % 3000)
+
+
+def rules(rate: float) -> list[Rule]:
+    """Faults of Drive; together they strike a share of its downloads."""
+    share = rate / 6
+    return [
+        *(Rule(kind=kind, routes=MEDIA, rate=share, at=100, seconds=2) for kind in ("cut", "corrupt", "stall")),
+        Rule(kind="error", routes=MEDIA, rate=share, status=403, reason="userRateLimitExceeded"),
+        Rule(kind="html", routes=MEDIA, rate=share, status=502),
+        Rule(kind="hang", routes=MEDIA, rate=share, seconds=2),
+    ]
+
+
+class Memory:
+    """Samples of a process's resident bytes."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self.samples: list[int] = []
+
+    async def watch(self) -> None:
+        """Sample twice a second."""
+        while True:
+            self.samples.append(self._process.memory_info().rss)
+            await asyncio.sleep(0.5)
+
+    def quarters(self) -> list[float]:
+        """The mean of each quarter of the time, in MB."""
+        size = max(1, len(self.samples) // 4)
+        parts = [self.samples[at : at + size] for at in range(0, size * 4, size)]
+        return [round(sum(part) / len(part) / 1e6, 1) for part in parts if part]
+
+
+async def soak(files: int, rate: float, azurite: str) -> dict[str, object]:
+    """Back up under faults, try by try, until it is complete; then check."""
+    local, dice, memory = LocalDrive(), random.Random(1), Memory()
+    expected = Counter[str]()
+    for number in range(files):
+        data = content(number)
+        local.file(f"{number}.bin", content=data)
+        expected[hashlib.md5(data).hexdigest()] += 1
+    async with real_world(local, azurite) as world:
+        plan, batches = await world.backup.plan(batch_files=5_000)
+        local.server.service.faults.rules += rules(rate)
+        world.proxy.pick = lambda request: dice.choice(BLOB_FAULTS) if dice.random() < rate else None
+        watch = asyncio.create_task(memory.watch())
+        began, tries = time.monotonic(), 0
+        for batch in batches:
+            tries += await world.until_done(batch, in_flight=64)
+        seconds = time.monotonic() - began
+        watch.cancel()
+        local.server.service.faults.rules.clear()
+        world.proxy.pick = lambda request: None
+        summary = await world.backup.commit(plan)
+        async with ContainerClient.from_connection_string(azurite, world.backup.store.container) as client:
+            found = Counter[str]()
+            async for blob in client.list_blobs(name_starts_with="content/"):
+                found[bytes(blob.content_settings.content_md5).hex()] += 1
+            sample = dice.sample(range(files), min(files, 500))
+            wrong = await wrong_bytes(client, sample)
+        return {
+            "files": files,
+            "fault rate": f"{rate:.0%} of downloads, {rate:.0%} of Blob requests",
+            "faults of Drive": local.server.service.faults.struck,
+            "faults of Blob": f"{world.proxy.struck.total()} ({', '.join(f'{k} {n}' for k, n in sorted(world.proxy.struck.items()))})",
+            "batches, tries": f"{len(batches)}, {tries}",
+            "seconds": round(seconds),
+            "status": summary["status"],
+            "lost": (expected - found).total(),
+            "doubled or strange": (found - expected).total(),
+            "wrong bytes": wrong,
+            "blobs read back for that": len(sample),
+            "memory by quarter, MB (Drive's stand-in included)": memory.quarters(),
+        }
+
+
+async def wrong_bytes(client: ContainerClient, numbers: list[int]) -> int:
+    """How many of these files' blobs do not hold the file's bytes."""
+    wrong = 0
+    for number in numbers:
+        names = [
+            name
+            async for name in client.list_blob_names(name_starts_with=f"content/user/ann@example.com/{number}.bin/")
+        ]
+        data = await (await client.download_blob(names[0])).readall() if len(names) == 1 else None
+        wrong += data != content(number)
+    return wrong
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=int, default=100_000)
+    parser.add_argument("--rate", type=float, default=0.02)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        service = start_azurite(Path(folder))
+        try:
+            result = uvloop.run(soak(given.files, given.rate, service.info["connection_string"]))
+        finally:
+            service.stop(grace=120)
+    rows = "".join(f"| {key} | {value} |\n" for key, value in result.items())
+    text = f"\n## {datetime.now(UTC):%Y-%m-%d %H:%M} UTC\n\n| | |\n|---|---|\n{rows}"
+    with REPORT.open("a", encoding="utf-8") as report:
+        report.write(text)
+    print(text)
+    clean = (
+        result["status"] == "complete"
+        and not result["lost"]
+        and not result["doubled or strange"]
+        and not result["wrong bytes"]
+    )
+    return 0 if clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
