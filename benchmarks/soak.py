@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
+import logging
 import random
 import sys
 import tempfile
@@ -23,6 +24,7 @@ import uvloop
 from azure.storage.blob.aio import ContainerClient
 
 from include.local_cloud.drive.faults import Rule
+from include.local_cloud.drive.quota import Limits
 from tests.support.cloud import start_azurite
 from tests.support.local_drive import LocalDrive
 from tests.support.real_world import real_world
@@ -78,6 +80,8 @@ async def soak(files: int, rate: float, azurite: str) -> dict[str, object]:
         local.file(f"{number}.bin", content=data)
         expected[hashlib.md5(data).hexdigest()] += 1
     async with real_world(local, azurite) as world:
+        # Google's quota would make it a test of patience.
+        local.server.service.quota.limits = Limits(user_units=None, project_units=None)
         plan, batches = await world.backup.plan(batch_files=5_000)
         local.server.service.faults.rules += rules(rate)
         world.proxy.pick = lambda request: dice.choice(BLOB_FAULTS) if dice.random() < rate else None
@@ -130,6 +134,8 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--rate", type=float, default=0.02)
     given = parser.parse_args()
+    # The stand-in reports each connection that its faults break.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
         service = start_azurite(Path(folder))
         try:
