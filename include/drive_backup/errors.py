@@ -21,6 +21,7 @@ Retryability is a type, not a string. ``str(error)`` is a sentence for a person 
         ├── ServiceUnavailableError Drive, Blob, vault or hub is down or unreachable
         ├── BrokenBodyError         a body was cut or its bytes do not match the checksum
         ├── ItemChangedError        one item changed while it was read
+        ├── SourceBusyError         another run holds the source
         ├── ItemLaterError          one item: Drive will give it, but not now
         ├── StoppedError            the task was asked to stop
         └── OutOfTimeError          the task took longer than it may
@@ -174,6 +175,12 @@ class ItemLaterError(TransientError):
     """Drive will give one item, but not now: for hours, or for a day, nobody gets it."""
 
     default_reason = "downloadQuotaExceeded"
+
+
+class SourceBusyError(TransientError):
+    """Another run writes this source, or retention deletes of it; says which."""
+
+    default_reason = "sourceBusy"
 
 
 class StoppedError(TransientError):

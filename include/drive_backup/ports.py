@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
-from include.drive_backup.model import ApiUse, Detail, Item, Source, Struct
+from include.drive_backup.model import ApiUse, Detail, Item, Refused, Source, Struct
 
 
 class Clock(Protocol):
@@ -166,6 +166,9 @@ class BlobStore(Protocol):
     def writes(self) -> int:
         """Requests sent so far that create or write, repeated ones too: Azure bills each of them."""
 
+    async def now(self) -> datetime:
+        """The service's own time, to the second: what its Last-Modified times are to be compared with."""
+
     async def ensure_container(self, *, create: bool) -> None:
         """Check that the container can be used.
 
@@ -220,5 +223,10 @@ class BlobStore(Protocol):
     def list(self, prefix: str, *, metadata: bool = False) -> AsyncIterator[BlobInfo]:
         """Blobs under a prefix in lexical order."""
 
-    async def delete(self, names: Sequence[str]) -> None:
-        """Delete by name; a missing one is no error. Only for ``work/``, ``quota/`` and ``outbox/``."""
+    async def delete(self, names: Sequence[str]) -> dict[str, Refused]:
+        """Delete by name, several at once and in no order; a missing one is no error.
+
+        Of ``content/`` and ``snapshots/`` only retention deletes.
+
+        :return: what the service keeps, and why: an immutability policy, a legal hold, a snapshot or a lease of it.
+        """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from datetime import timedelta
 
 import pytest
 
@@ -121,6 +122,20 @@ class BlobStoreContract:
             assert info.content_type == "text/plain"
             assert info == await store.head(info.name)
         assert len(await listed(store, "")) == 5
+
+    async def test_it_has_a_clock_that_its_times_are_of(self, store):
+        before = await store.now()
+        await store.put("a", b"x")
+        written = (await store.head("a")).modified
+        # To the second: what was written may seem to be a moment before the time that was asked for.
+        assert before - timedelta(seconds=1) <= written <= await store.now() + timedelta(seconds=1)
+
+    async def test_many_are_deleted_in_one_go(self, store):
+        for number in range(100):
+            await store.put(f"many/{number}", b"x")
+        assert await store.delete([f"many/{number}" for number in range(1, 100)]) == {}
+        assert [info.name for info in await listed(store, "many/")] == ["many/0"]
+        assert await store.delete([]) == {}
 
     async def test_deleting_removes_just_the_named(self, store):
         for name in ("work/1", "work/2", "work/3"):

@@ -19,15 +19,19 @@ from include.drive_backup.blob.rules import (
     encode_metadata,
 )
 from include.drive_backup.errors import BrokenBodyError, ContainerMissingError, CorruptStoreError
-from include.drive_backup.ports import BlobInfo
+from include.drive_backup.model import Refused
+from include.drive_backup.ports import BlobInfo, Clock
 
 #: Called as ``fault(phase, operation, name)``; ``phase`` is "before" (nothing happened yet) or "after" (it is
-#: done, the answer gets lost). Operations: ensure put stage commit head read stream list delete. It may raise.
+#: done, the answer gets lost). Operations: ensure put stage commit head read stream list delete now. It may raise.
 Fault = Callable[[str, str, str], None]
 
 
 class MemoryBlobStore:
-    """Implements ``ports.BlobStore``. ``blobs`` maps each name to its bytes and properties; look, or tamper."""
+    """Implements ``ports.BlobStore``. ``blobs`` maps each name to its bytes and properties; look, or tamper.
+
+    Its time grows by a second with each write, or is that of ``clock``. What is ``immutable`` cannot be deleted.
+    """
 
     def __init__(self, *, fault: Fault | None = None, container: bool = True) -> None:
         self.blobs: dict[str, tuple[bytes, BlobInfo]] = {}
@@ -35,6 +39,8 @@ class MemoryBlobStore:
         self.fault = fault
         self.container = container
         self.calls: Counter[str] = Counter()
+        self.clock: Clock | None = None
+        self.immutable: set[str] = set()
         self._writes = 0
 
     url = "memory://container"
@@ -124,12 +130,26 @@ class MemoryBlobStore:
             info = self.blobs[name][1]
             yield info if metadata else msgspec.structs.replace(info, metadata={})
 
-    async def delete(self, names: Sequence[str]) -> None:
+    async def delete(self, names: Sequence[str]) -> dict[str, Refused]:
+        kept = {}
         for name in names:
             check_name(name)
             self._enter("delete", name)
+            if name in self.immutable and name in self.blobs:
+                kept[name] = Refused(reason="BlobImmutableDueToPolicy", message="An immutability policy protects it.")
+                continue
             self.blobs.pop(name, None)
             self._strike("after", "delete", name)
+        return kept
+
+    async def now(self) -> datetime:
+        self._enter("now", "")
+        return self._time()
+
+    def _time(self) -> datetime:
+        if self.clock is not None:
+            return self.clock.now()
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self._writes)
 
     def _create(
         self, operation: str, name: str, data: bytes, md5: str, content_type: str, encoded: dict[str, str]
@@ -143,7 +163,7 @@ class MemoryBlobStore:
             md5=md5,
             content_type=rules.content_type(content_type),
             metadata=decode_metadata(encoded),
-            modified=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self._writes),
+            modified=self._time(),
         )
         self.blobs[name] = (data, info)
         self.staged.pop(name, None)

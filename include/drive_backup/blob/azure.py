@@ -7,24 +7,29 @@ knows that it is one, looks at what is there, and says "created" when it is ours
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
 from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.storage.blob import BlobBlock, BlobProperties, ContentSettings
-from azure.storage.blob.aio import BlobClient, ContainerClient
+from azure.storage.blob.aio import ContainerClient
 
 from include.drive_backup.blob import rules
 from include.drive_backup.blob.calls import Calls, CallSettings
-from include.drive_backup.blob.errors import error_code, is_missing, is_taken
+from include.drive_backup.blob.errors import error_code, is_missing, is_taken, why_kept
 from include.drive_backup.blob.reading import first_range, pieces
 from include.drive_backup.blob.sending import Body, Sender
 from include.drive_backup.errors import ContainerMissingError, CorruptStoreError
 from include.drive_backup.hashing import md5_of
+from include.drive_backup.model import Refused
 from include.drive_backup.ports import BlobInfo, Clock
 
 _PAGE = 5000
+_DELETES = 32
 
 
 class AzureBlobStore:
@@ -239,20 +244,52 @@ class AzureBlobStore:
             if not token:
                 return
 
-    async def delete(self, names: Sequence[str]) -> None:
-        """Delete blobs one by one. See the port."""
+    async def delete(self, names: Sequence[str]) -> dict[str, Refused]:
+        """Delete blobs, some at once. See the port."""
         for name in names:
             rules.check_name(name)
-            client = self._calls.blob(name)
+        kept: dict[str, Refused] = {}
+        waiting = iter(names)
 
-            async def remove(client: BlobClient = client) -> None:
-                try:
-                    await client.delete_blob(**self._calls.options())
-                except AzureError as error:
-                    if not is_missing(error):
-                        raise
+        async def worker() -> None:
+            for name in waiting:
+                refused = await self._delete(name)
+                if refused is not None:
+                    kept[name] = refused
 
-            await self._calls.run(f"delete '{name}'", remove)
+        ended = await asyncio.gather(*(worker() for _ in range(min(_DELETES, len(names)))), return_exceptions=True)
+        for error in ended:
+            if error is not None:
+                raise error
+        return kept
+
+    async def _delete(self, name: str) -> Refused | None:
+        client = self._calls.blob(name)
+
+        async def remove() -> Refused | None:
+            try:
+                await client.delete_blob(**self._calls.options())
+            except AzureError as error:
+                refused = why_kept(error)
+                if refused is None and not is_missing(error):
+                    raise
+                return refused
+            return None
+
+        return await self._calls.run(f"delete '{name}'", remove)
+
+    async def now(self) -> datetime:
+        """The ``Date`` of an answer. See the port."""
+        dates: list[str] = []
+
+        async def look() -> datetime:
+            options = self._calls.options() | {
+                "raw_response_hook": lambda answer: dates.append(answer.http_response.headers["Date"])
+            }
+            await anext(self._container.list_blobs(results_per_page=1, **options).by_page())
+            return parsedate_to_datetime(dates[-1])
+
+        return await self._calls.run("ask for the time", look)
 
 
 def _info(properties: BlobProperties, name: str) -> BlobInfo:

@@ -26,6 +26,7 @@ from include.drive_backup.errors import (
     PermanentError,
     ServiceUnavailableError,
 )
+from include.drive_backup.model import Refused
 
 _DENIED = {
     "AuthenticationFailed": (
@@ -50,6 +51,12 @@ _DENIED = {
 _DENIED_OTHERWISE = (
     "Check the credential of the connection, and that it has the role 'Storage Blob Data Contributor' on the container."
 )
+_KEPT = {
+    "BlobImmutableDueToPolicy": "An immutability policy protects it; it can be deleted when that has expired.",
+    "BlobImmutableDueToLegalHold": "A legal hold in Azure protects it; it can be deleted when that was cleared.",
+    "SnapshotsPresent": "Somebody made Blob snapshots of it; delete these first.",
+    "LeaseIdMissing": "Somebody has leased it; break the lease first.",
+}
 _RESEND = {"Md5Mismatch", "Crc64Mismatch", "InvalidBlockList"}
 
 
@@ -70,6 +77,17 @@ def is_taken(error: AzureError) -> bool:
 def is_missing(error: AzureError) -> bool:
     """Whether the service says that there is no such blob (and not: no such container, account or host)."""
     return getattr(error, "status_code", None) == 404 and error_code(error) == "BlobNotFound"
+
+
+def why_kept(error: AzureError) -> Refused | None:
+    """Why the service will not delete a blob, if a policy, a legal hold, a snapshot or a lease of it is why.
+
+    The SDK's list of codes lacks ``BlobImmutableDueTo…``.
+    """
+    code = error_code(error)
+    if getattr(error, "status_code", None) not in (409, 412) or code not in _KEPT:
+        return None
+    return Refused(reason=code, message=_KEPT[code])
 
 
 def translate(error: AzureError, *, doing: str, container: str) -> DriveBackupError:

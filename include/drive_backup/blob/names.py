@@ -4,7 +4,8 @@
     snapshots/<kind>/<id>/<instant>[.<generation>]/items-00000.parquet, details-00000.parquet, manifest.json
     work/<kind>/<id>/<run>/<token>/…
     quota/<connection>/claims/…, days/<date>/…
-    locks/<kind>/<id>
+    locks/<kind>/<id>/<number>
+    holds/<kind>/<id>/<instant>[.<generation>]/<tag>
 
 docs/format.md describes the same for readers who do not have this software.
 """
@@ -40,7 +41,10 @@ __all__ = [
     "decode_segment",
     "encode_segment",
     "extension_of",
+    "hold_name",
+    "holds_prefix",
     "lock_name",
+    "lock_prefix",
     "parse_content",
     "parse_snapshot",
     "quota_prefix",
@@ -129,9 +133,24 @@ def quota_prefix(group: str) -> str:
     return f"quota/{encode_segment(group)}"
 
 
-def lock_name(source: Source) -> str:
-    """The blob whose lease is the lock of a source."""
-    return f"locks/{source_path(source)}"
+def lock_prefix(source: Source) -> str:
+    """The lock of a source: of the blobs under this prefix the last one counts."""
+    return f"locks/{source_path(source)}/"
+
+
+def lock_name(source: Source, number: int) -> str:
+    """One word on the lock of a source; names sort by number."""
+    return f"{lock_prefix(source)}{number:010d}"
+
+
+def holds_prefix(source: Source) -> str:
+    """All holds on snapshots of a source are under this prefix."""
+    return f"holds/{source_path(source)}/"
+
+
+def hold_name(snapshot: SnapshotName, tag: str) -> str:
+    """The blob that forbids to delete a snapshot."""
+    return f"{holds_prefix(snapshot.source)}{snapshot.ident}/{encode_segment(tag)}"
 
 
 def extension_of(name: str, content_format: str = "original") -> str:

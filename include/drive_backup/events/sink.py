@@ -33,5 +33,5 @@ class OutboxStore(Protocol):
     def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
         """Names under a prefix in lexical order."""
 
-    async def delete(self, names: Sequence[str]) -> None:
+    async def delete(self, names: Sequence[str]) -> object:
         """Delete by name; a missing one is no error."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -55,11 +55,23 @@ LEFT_OUT = "left_out_"
 PUNCTUAL = timedelta(hours=1)
 
 
-async def commit_snapshot(store: BlobStore, plan: PlanRef, clock: Clock, software_version: str) -> dict[str, Any]:
+#: Raises when this run may not commit any more, because it lost the lock of its source.
+StillOurs = Callable[[], Awaitable[None]]
+
+
+async def nobody_else() -> None:
+    """Nobody deletes while this run commits."""
+
+
+async def commit_snapshot(
+    store: BlobStore, plan: PlanRef, clock: Clock, software_version: str, still_ours: StillOurs = nobody_else
+) -> dict[str, Any]:
     """Merge the plan with what the batches did, and commit it, whatever they did.
 
     If the instant is committed already and a reader would see no difference, nothing is stored.
 
+    :param still_ours: asked right before the manifest is written: what it refers to was looked for before that, and
+        whoever has the source's lock may delete.
     :return: the manifest's facts as plain builtins, and ``created``: whether this call made a snapshot.
     """
     source, instant = Source.parse(plan.listing.task.source), plan.listing.task.instant
@@ -71,7 +83,7 @@ async def commit_snapshot(store: BlobStore, plan: PlanRef, clock: Clock, softwar
         log.info("%s as of %s is committed already, as good as this: nothing is stored.", source, instant)
         return _summary(same, created=False)
     name = SnapshotName(source=source, instant=instant, generation=tries[-1].generation + 1 if tries else 1)
-    while (manifest := await _write(store, name, rows, clock, software_version)) is None:
+    while (manifest := await _write(store, name, rows, clock, software_version, still_ours)) is None:
         name = msgspec.structs.replace(name, generation=name.generation + 1)
     log.info("Committed %s: %s, %d items.", name.manifest, manifest.status, manifest.items)
     return _summary(manifest, created=True)
@@ -175,7 +187,7 @@ def _sees_less(tally: Tally, manifest: Manifest) -> bool:
 
 
 async def _write(
-    store: BlobStore, name: SnapshotName, rows: _Rows, clock: Clock, software_version: str
+    store: BlobStore, name: SnapshotName, rows: _Rows, clock: Clock, software_version: str, still_ours: StillOurs
 ) -> Manifest | None:
     """Write catalogue and manifest; None when somebody else has this generation."""
     writer, tally = TableWriter(store, SCHEMA, name.part), Tally()
@@ -189,6 +201,7 @@ async def _write(
     facts = _facts(rows.plan, tally, clock, software_version) | await _spending(store, rows.plan, tally, clock)
     facts |= {"details": details, "root": await _root(store, rows.plan)}
     manifest = Manifest(generation=name.generation, parts=tuple(writer.parts), **facts)
+    await still_ours()
     created = await put_once(store, name.manifest, manifest.to_json(), content_type="application/json")
     return manifest if created else None
 

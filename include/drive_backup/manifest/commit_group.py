@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from include.drive_backup.errors import DriveBackupError
 from include.drive_backup.groups import Committed, SourceGroup
 from include.drive_backup.journal import Journal, each_once, read_journal
-from include.drive_backup.manifest.commit import commit_snapshot
-from include.drive_backup.model import PlanRef
+from include.drive_backup.manifest.commit import StillOurs, commit_snapshot, nobody_else
+from include.drive_backup.model import PlanRef, SourceTask
 from include.drive_backup.ports import BlobStore, Clock
 
 #: Sources that one task commits at once.
 AT_ONCE = 4
+
+#: Holds a source while it is committed.
+Hold = Callable[[SourceTask], AbstractAsyncContextManager[StillOurs]]
+
+
+@asynccontextmanager
+async def _unlocked(_: SourceTask) -> AsyncIterator[StillOurs]:
+    yield nobody_else
 
 
 async def commit_group(
@@ -25,16 +34,19 @@ async def commit_group(
     plans: Sequence[PlanRef],
     clock: Clock,
     software_version: str,
+    hold: Hold = _unlocked,
 ) -> tuple[list[dict[str, Any]], list[DriveBackupError]]:
     """Commit what an earlier try has not committed completely.
 
     :param place: of the run's plan in the work area.
+    :param hold: holds the lock of a source.
     :return: the summaries of all that is committed, and what went wrong with the others.
     """
     async with Journal(store, _journal(place, group), Committed, clock) as journal:
 
         async def do(plan: PlanRef) -> Committed:
-            summary = await commit_snapshot(store, plan, clock, software_version)
+            async with hold(plan.listing.task) as still_ours:
+                summary = await commit_snapshot(store, plan, clock, software_version, still_ours)
             return Committed(source=plan.listing.task.source, summary=summary)
 
         tasks = [(plan.listing.task.source, plan) for plan in plans]

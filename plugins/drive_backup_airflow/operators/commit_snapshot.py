@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from drive_backup_airflow.events import emit_facts
 from drive_backup_airflow.facts import fact_of
 from drive_backup_airflow.links import ContainerLink, ManifestLink, push_location
+from drive_backup_airflow.locks import RunLocks
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_store, storage_account_id
 from include.drive_backup import __version__
@@ -57,7 +58,10 @@ class CommitSnapshotOperator(DriveBackupOperator):
                 raise AirflowSkipException("Nothing was planned for this group; see list_source and plan_batches.")
             if all(plan.listing.task.dry_run for plan in plans):
                 raise AirflowSkipException("Dry run: nothing is committed.")
-            summaries, errors = await commit_group(store, str(self.plans), group, plans, SystemClock(), __version__)
+            hold = RunLocks(store, context).hold_last
+            summaries, errors = await commit_group(
+                store, str(self.plans), group, plans, SystemClock(), __version__, hold
+            )
             manifest = summaries[0]["manifest"] if len(summaries) == 1 else None
             push_location(context, container_url=store.url, manifest=manifest, resource_id=account)
         made = [summary for summary in summaries if summary["created"]]

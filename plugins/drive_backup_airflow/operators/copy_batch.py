@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from drive_backup_airflow.locks import RunLocks
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_shared_drive, open_store
 from include.drive_backup.clock import SystemClock
@@ -60,10 +61,11 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
         resume = context["ti"].try_number > 1
         done, errors = list[dict[str, Any]](), list[DriveBackupError]()
         async with open_store(self.blob_conn_id, self.container) as store:
-            batches = await read_copies(store, copies)
+            batches, locks = await read_copies(store, copies), RunLocks(store, context)
             for batch in batches:
                 try:
-                    done.append(await self._copy(store, batch, resume=resume, stop=stop))
+                    async with locks.hold(batch.task):
+                        done.append(await self._copy(store, batch, resume=resume, stop=stop))
                 except StoppedError:
                     raise
                 except DriveBackupError as error:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from drive_backup_airflow.locks import RunLocks
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_shared_drive, open_store
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.groups import SourceGroup
 from include.drive_backup.listing_group import list_group
+from include.drive_backup.model import SourceTask
+from include.drive_backup.ports import Drive
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -33,16 +38,20 @@ class ListDriveSourceOperator(DriveBackupOperator):
         self.quota = quota
         self.attempts = attempts
 
-    async def run(self, context: Context, stop: asyncio.Event) -> dict[str, Any]:  # noqa: ARG002
-        """List; returns how many sources, items and bytes."""
+    async def run(self, context: Context, stop: asyncio.Event) -> dict[str, Any]:
+        """Hold each source, and list it; returns how many sources, items and bytes."""
         group: SourceGroup = SourceGroup.from_dict(self.group)
         async with open_store(self.blob_conn_id, self.container) as store:
-            return await list_group(
-                lambda task: open_shared_drive(
-                    self.gcp_conn_id, store, task, quota=self.quota or {}, attempts=self.attempts
-                ),
-                store,
-                group,
-                SystemClock(),
-                stop,
-            )
+            locks = RunLocks(store, context)
+
+            @asynccontextmanager
+            async def open_held(task: SourceTask) -> AsyncIterator[Drive]:
+                async with (
+                    locks.hold(task),
+                    open_shared_drive(
+                        self.gcp_conn_id, store, task, quota=self.quota or {}, attempts=self.attempts
+                    ) as drive,
+                ):
+                    yield drive
+
+            return await list_group(open_held, store, group, SystemClock(), stop)

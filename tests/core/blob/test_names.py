@@ -82,7 +82,7 @@ def test_work_and_locks():
         "work/user/ann@example.com/manual__2026-11-23T00:00:00+00:00/t1"
     )
     assert names.work_prefix(ANN, "a/../b.", "t") == "work/user/ann@example.com/a%2F..%2Fb%2E/t"
-    assert names.lock_name(Source(kind="drive", id="0A/..")) == "locks/drive/0A%2F.%2E"
+    assert names.lock_name(Source(kind="drive", id="0A/.."), 7) == "locks/drive/0A%2F.%2E/0000000007"
 
 
 def test_a_source_with_an_odd_id_stays_inside_its_folder():
