@@ -14,6 +14,7 @@ Retryability is a type, not a string. ``str(error)`` is a sentence for a person 
     │   ├── DailyQuotaError         Drive gives nothing more today
     │   ├── CorruptStoreError       what is stored is not what was written
     │   ├── SnapshotNotFoundError   there is no such snapshot to read
+    │   ├── ApprovalNeededError     retention would delete so much that a person has to agree first
     │   ├── SnapshotIncompleteError the run's result is partial; raised last, so that the run fails
     │   └── ItemUnavailableError    one item: Drive will not give it; data in the catalogue, not a failed run
     └── TransientError              the same call may succeed later
@@ -117,6 +118,12 @@ class SnapshotIncompleteError(PermanentError):
     """The run's result is partial. Raised after everything is committed, so that the alert fires."""
 
     default_reason = "partial"
+
+
+class ApprovalNeededError(PermanentError):
+    """Retention deleted nothing: so much would go, or so much has changed, that a person has to agree first."""
+
+    default_reason = "approvalNeeded"
 
 
 class ItemUnavailableError(PermanentError):

@@ -1,0 +1,66 @@
+"""What old runs left behind: work areas, records of the quota, events that nobody took."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from include.drive_backup.blob.names import source_path
+from include.drive_backup.model import Source
+from include.drive_backup.ports import BlobInfo, BlobStore
+from include.drive_backup.retention.plan import Amount, is_older
+
+#: Everything of this age that is not under a source of its own.
+SHARED = ("work/run/", "quota/", "outbox/")
+_AT_ONCE = 500
+
+
+async def clean_source(store: BlobStore, source: Source, days: float) -> Amount:
+    """Delete the work areas of runs of a source of which nothing was written for so many days."""
+    return await _clean(store, f"work/{source_path(source)}/", days, depth=4)
+
+
+async def clean_shared(store: BlobStore, days: float) -> Amount:
+    """Delete what no single source has: a run's own work areas, and single old records."""
+    done = Amount()
+    for prefix in SHARED:
+        done += await _clean(store, prefix, days, depth=3 if prefix == "work/run/" else None)
+    return done
+
+
+async def _clean(store: BlobStore, prefix: str, days: float, depth: int | None) -> Amount:
+    """Delete what is old.
+
+    :param depth: segments of the name that one run's blobs share; they go together, when the newest is old. None: each
+        blob for itself.
+    """
+    before = await store.now() - timedelta(days=days)
+    done = Amount()
+    async for group in _groups(store, prefix, depth):
+        if all(is_older(info.modified, before) for info in group):
+            done += await delete_all(store, group)
+    return done
+
+
+async def delete_all(store: BlobStore, blobs: list[BlobInfo]) -> Amount:
+    """Delete; what the service keeps does not count."""
+    done = Amount()
+    for start in range(0, len(blobs), _AT_ONCE):
+        some = blobs[start : start + _AT_ONCE]
+        refused = await store.delete([info.name for info in some])
+        gone = [info for info in some if info.name not in refused]
+        done += Amount(blobs=len(gone), bytes=sum(info.size for info in gone))
+    return done
+
+
+async def _groups(store: BlobStore, prefix: str, depth: int | None) -> AsyncIterator[list[BlobInfo]]:
+    key, group = None, list[BlobInfo]()
+    async for info in store.list(prefix):
+        its = info.name if depth is None else tuple(info.name.split("/")[:depth])
+        if group and its != key:
+            yield group
+            group = []
+        key = its
+        group.append(info)
+    if group:
+        yield group

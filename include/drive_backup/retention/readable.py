@@ -1,0 +1,57 @@
+"""The plan and its result as a person reads them. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from include.drive_backup.model import counted, human_bytes
+from include.drive_backup.retention.plan import Amount, SourcePlan
+
+if TYPE_CHECKING:
+    from include.drive_backup.retention.apply import Applied
+
+
+def plan_text(plans: Iterable[SourcePlan]) -> str:
+    """A block per source: each snapshot with its reasons, then what goes."""
+    return "\n\n".join("\n".join(_plan(plan)) for plan in plans) or "There is no snapshot."
+
+
+def _plan(plan: SourcePlan) -> Iterator[str]:
+    yield f"{plan.source}: {counted(len(plan.goes), 'snapshot')} of {len(plan.verdicts)} would go"
+    for verdict in plan.verdicts:
+        word = "keep  " if verdict.kept else "forget"
+        reasons = ", ".join(verdict.reasons) or "no rule keeps it"
+        status = "" if verdict.snapshot.status == "complete" else "partial; "
+        yield f"  {word}  {verdict.snapshot.name}  {status}{reasons}"
+    for ident in plan.damaged:
+        yield f"  keep    {ident}  its manifest cannot be read"
+    yield f"  catalogues: {amount(plan.parts)} would go"
+    yield f"  content: {amount(plan.unused)} of {amount(plan.content)} would go"
+    if plan.blocked:
+        yield f"  NO CONTENT GOES: {plan.blocked}"
+    for reason in plan.brakes:
+        yield f"  STOP: {reason}"
+
+
+def applied_text(results: Sequence[Applied]) -> str:
+    """What was deleted, and what was not, and why."""
+    return "\n\n".join("\n".join(_applied(result)) for result in results) or "Nothing was deleted."
+
+
+def _applied(result: Applied) -> Iterator[str]:
+    yield f"{result.source}: {counted(len(result.forgotten), 'snapshot')} deleted"
+    yield f"  catalogues: {amount(result.parts)} deleted"
+    yield f"  content: {amount(result.content)} deleted"
+    if result.leftovers.blobs:
+        yield f"  left over from old runs: {amount(result.leftovers)} deleted"
+    if result.blocked:
+        yield f"  NO CONTENT DELETED: {result.blocked}"
+    for reason, refused in sorted(Counter(result.refused).items()):
+        yield f"  kept by Blob Storage: {counted(refused, 'blob')}, {reason}"
+
+
+def amount(of: Amount) -> str:
+    """``2 blobs, 1.2 MB``."""
+    return f"{counted(of.blobs, 'blob')}, {human_bytes(of.bytes)}"
