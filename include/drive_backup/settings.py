@@ -22,11 +22,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.exports import DEFAULT_FORMATS, check_formats
 from include.drive_backup.item_settings import ItemSettings
+from include.drive_backup.retention.settings import RetentionSettings
 from include.drive_backup.selection import parse_entry
 
 DEFAULT_JOB = "default"
 POOL = "drive_backup"
 DAG_ID = "google_drive_backup"
+RETENTION_DAG_ID = "google_drive_retention"
 #: Every DAG of ours has this tag.
 TAG = "drive-backup"
 DEFAULT_PATH = Path(__file__).resolve().parents[1] / "drive_backup.yaml"
@@ -170,6 +172,7 @@ class Config(Section):
     limits: Limits = Limits()
     prices: Prices = Prices()
     export_formats: dict[str, tuple[str, ...]] = dict(DEFAULT_FORMATS)
+    retention: RetentionSettings = RetentionSettings()
     notifiers: tuple[Notifier, ...] = ()
 
     def quota(self, name: str, job: Job) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel
 
 from include.drive_backup.exports import EXPORT_FORMATS
+from include.drive_backup.retention.settings import KeepSettings, RetentionSettings
 from include.drive_backup.selection import parse_entry
 from include.drive_backup.settings import (
     PATH_VARIABLE,
@@ -28,11 +29,13 @@ SECTIONS = {
     "storage.": Storage,
     "limits.": Limits,
     "prices.": Prices,
+    "retention.": RetentionSettings,
+    "retention.keep.": KeepSettings,
     "jobs.<name>.": Job,
     "notifiers[].": Notifier,
 }
 # Sections have tables of their own.
-SECTION_KEYS = {"connections", "storage", "limits", "prices"}
+SECTION_KEYS = {"connections", "storage", "limits", "prices", "retention"}
 
 
 def settings():

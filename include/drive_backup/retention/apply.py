@@ -18,7 +18,6 @@ from include.drive_backup.retention.holds import read_holds
 from include.drive_backup.retention.leftovers import clean_source
 from include.drive_backup.retention.plan import (
     Amount,
-    Policy,
     SourcePlan,
     is_older,
     kept_references,
@@ -26,6 +25,7 @@ from include.drive_backup.retention.plan import (
     read_manifests,
     snapshot_of,
 )
+from include.drive_backup.retention.rules import Policy
 
 #: Blobs that are deleted between two looks at the lock.
 _AT_ONCE = 500

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from include.drive_backup.blob.names import SnapshotName, content_prefix, parse_snapshot, snapshots_prefix
@@ -14,27 +14,7 @@ from include.drive_backup.ports import BlobStore
 from include.drive_backup.retention.brake import brakes
 from include.drive_backup.retention.holds import read_holds
 from include.drive_backup.retention.references import References
-from include.drive_backup.retention.rules import Candidate, Keep, Verdict, judge
-
-
-class Policy(Struct, frozen=True):
-    """What may go.
-
-    :param grace_days: content that nothing refers to stays so long after it was written, by Blob Storage's own clock:
-        a run may be about to refer to it.
-    :param brake_percent: of the content's bytes; to delete more needs a person's word.
-    :param timezone: in which days, weeks, months and years begin.
-    """
-
-    keep: Keep = Keep()
-    grace_days: float = 7.0
-    brake_percent: float = 20.0
-    timezone: str = "UTC"
-
-    @property
-    def grace(self) -> timedelta:
-        """As a duration."""
-        return timedelta(days=self.grace_days)
+from include.drive_backup.retention.rules import Candidate, Policy, Verdict, judge
 
 
 class Amount(Struct, frozen=True):

@@ -34,6 +34,26 @@ class Keep(Struct, frozen=True):
         return self == Keep()
 
 
+class Policy(Struct, frozen=True):
+    """What may go.
+
+    :param grace_days: content that nothing refers to stays so long after it was written, by Blob Storage's own clock:
+        a run may be about to refer to it.
+    :param brake_percent: of the content's bytes; to delete more needs a person's word.
+    :param timezone: in which days, weeks, months and years begin.
+    """
+
+    keep: Keep = Keep()
+    grace_days: float = 7.0
+    brake_percent: float = 20.0
+    timezone: str = "UTC"
+
+    @property
+    def grace(self) -> timedelta:
+        """As a duration."""
+        return timedelta(days=self.grace_days)
+
+
 class Candidate(Struct, frozen=True):
     """One committed snapshot, as far as the rules look at it.
 

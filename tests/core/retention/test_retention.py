@@ -1,6 +1,7 @@
 """Plans that a person can read, and deletions that may be broken off anywhere."""
 
 import asyncio
+import re
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -25,9 +26,9 @@ from include.drive_backup.retention.apply import apply_source
 from include.drive_backup.retention.brake import brakes
 from include.drive_backup.retention.holds import hold, read_holds, release
 from include.drive_backup.retention.leftovers import clean_shared, clean_source
-from include.drive_backup.retention.plan import Amount, Policy, plan_source, read_manifests
+from include.drive_backup.retention.plan import Amount, plan_source, read_manifests
 from include.drive_backup.retention.readable import applied_text, plan_text
-from include.drive_backup.retention.rules import Keep
+from include.drive_backup.retention.rules import Keep, Policy
 from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
 from tests.support.memory_blob import MemoryBlobStore
@@ -104,8 +105,9 @@ async def test_the_plan_names_each_snapshot_and_its_reasons(house):
     await hold(house.store, (await SnapshotRepository(house.store).names(ANN))[2], "case-7")
     plan = await house.plan(Policy(keep=Keep(daily=3, weekly=2), brake_percent=5))
     text = plan_text([plan])
-    file = GOLDEN / "plan.txt"
-    assert text + "\n" == file.read_text()
+    # How large Parquet files are is the library's business.
+    golden = re.sub(r"catalogues: (\d+) blobs, [\d.]+ kB", r"catalogues: \1 blobs, * kB", text)
+    assert golden + "\n" == (GOLDEN / "plan.txt").read_text()
     assert plan_text([type(plan).from_dict(plan.to_dict())]) == text
 
 

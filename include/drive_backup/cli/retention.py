@@ -1,0 +1,127 @@
+"""``drive-backup forget``, ``hold``, ``release``: what is kept, and what goes."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated
+
+import typer
+
+from include.drive_backup.cli.app import Session, app
+from include.drive_backup.cli.browse import SourceArgument
+from include.drive_backup.clock import SystemClock
+from include.drive_backup.errors import ApprovalNeededError, ConfigError
+from include.drive_backup.locking import SourceLock
+from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.model import Source
+from include.drive_backup.ports import BlobStore
+from include.drive_backup.retention import holds
+from include.drive_backup.retention.apply import Applied, apply_source
+from include.drive_backup.retention.plan import SourcePlan, plan_source
+from include.drive_backup.retention.readable import applied_text, plan_text
+from include.drive_backup.retention.rules import Keep, Policy
+
+Count = Annotated[int, typer.Option(min=0)]
+SnapshotArgument = Annotated[str, typer.Argument(help="A snapshot's id, `latest`, or a time.")]
+TagArgument = Annotated[str, typer.Argument(help="Says why, e.g. case-7.")]
+
+
+@app.command(
+    epilog="Example: `drive-backup forget user/ann@example.com --keep-daily 7 --keep-weekly 4 --keep-monthly 12` shows "
+    "what would go; with `--apply` it goes."
+)
+def forget(
+    context: typer.Context,
+    source: SourceArgument,
+    *,
+    keep_last: Count = 0,
+    keep_hourly: Count = 0,
+    keep_daily: Count = 0,
+    keep_weekly: Count = 0,
+    keep_monthly: Count = 0,
+    keep_yearly: Count = 0,
+    keep_within_days: Count = 0,
+    grace_days: Annotated[float, typer.Option(min=1, help="Newer content stays in any case.")] = 7.0,
+    brake_percent: Annotated[float, typer.Option(min=0, max=100, help="Of the bytes; more needs --yes-really.")] = 20.0,
+    timezone: Annotated[str, typer.Option(help="In which days, weeks … begin.")] = "UTC",
+    apply: Annotated[bool, typer.Option("--apply", help="Delete. Without it nothing is deleted.")] = False,
+    yes_really: Annotated[bool, typer.Option("--yes-really", help="Delete although the plan says STOP.")] = False,
+) -> None:
+    """Show which snapshots the rules keep and what would be deleted; with --apply, delete it."""
+    session: Session = context.obj
+    keep = Keep(
+        last=keep_last,
+        hourly=keep_hourly,
+        daily=keep_daily,
+        weekly=keep_weekly,
+        monthly=keep_monthly,
+        yearly=keep_yearly,
+        within_days=keep_within_days,
+    )
+    if keep.empty:
+        raise ConfigError("Say what to keep, e.g. --keep-daily 7 --keep-monthly 12; without a rule nothing may go.")
+    policy = Policy(keep=keep, grace_days=grace_days, brake_percent=brake_percent, timezone=_zone(timezone))
+
+    async def plan_and_apply(store: BlobStore) -> None:
+        plan = await plan_source(store, Source.parse(source), policy)
+        _show(session, plan)
+        if not apply or plan.empty:
+            session.output.say("Nothing was deleted." if plan.empty else "Nothing was deleted: add --apply.")
+            return
+        if plan.brakes and not yes_really:
+            raise ApprovalNeededError(f"{' '.join(plan.brakes)} Nothing was deleted; if it is right, add --yes-really.")
+        lock = SourceLock(store, Source.parse(source), f"drive-backup forget {secrets.token_hex(6)}")
+        done = await apply_source(store, plan, policy, lock, SystemClock(), approved=yes_really)
+        _show_done(session, done)
+
+    session.run(plan_and_apply)
+
+
+@app.command(epilog="Example: `drive-backup hold user/ann@example.com 20261123T000000.000Z case-7`")
+def hold(context: typer.Context, source: SourceArgument, snapshot: SnapshotArgument, tag: TagArgument) -> None:
+    """Keep a snapshot, whatever the rules say, until it is released."""
+    session: Session = context.obj
+
+    async def place(store: BlobStore) -> str:
+        name = (await SnapshotRepository(store).find(Source.parse(source), snapshot)).name
+        made = await holds.hold(store, name, tag)
+        return f"{name.ident} is held by '{tag}'{'' if made else ', as it was before'}."
+
+    session.output.say(session.run(place))
+
+
+@app.command(epilog="Example: `drive-backup release user/ann@example.com 20261123T000000.000Z case-7`")
+def release(context: typer.Context, source: SourceArgument, snapshot: SnapshotArgument, tag: TagArgument) -> None:
+    """Take a hold away."""
+    session: Session = context.obj
+
+    async def take_away(store: BlobStore) -> tuple[str, bool]:
+        name = (await SnapshotRepository(store).find(Source.parse(source), snapshot)).name
+        return name.ident, await holds.release(store, name, tag)
+
+    ident, there = session.run(take_away)
+    session.output.say(f"{ident} is no longer held by '{tag}'." if there else f"{ident} was not held by '{tag}'.")
+    if not there:
+        raise typer.Exit(1)
+
+
+def _zone(name: str) -> str:
+    from zoneinfo import available_timezones  # noqa: PLC0415 - reads the whole database
+
+    if name not in available_timezones():
+        raise ConfigError(f"'{name}' is no time zone; write a name such as UTC or Europe/Berlin.")
+    return name
+
+
+def _show(session: Session, plan: SourcePlan) -> None:
+    if session.output.as_json:
+        session.output.line(plan.to_dict())
+    else:
+        session.output.say(plan_text([plan]))
+
+
+def _show_done(session: Session, done: Applied) -> None:
+    if session.output.as_json:
+        session.output.line(done.to_dict())
+    else:
+        session.output.say(applied_text([done]))

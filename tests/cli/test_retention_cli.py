@@ -1,0 +1,102 @@
+"""``forget``, ``hold`` and ``release`` as a person runs them, on a real container in Azurite."""
+
+import asyncio
+import json
+import uuid
+
+import pytest
+from azure.storage.blob import ContainerClient as SyncContainer
+from azure.storage.blob.aio import ContainerClient
+
+from include.drive_backup.blob.azure import AzureBlobStore
+from include.drive_backup.cli.app import main
+from include.drive_backup.clock import SystemClock
+from tests.support.fake_drive import FakeDrive, at
+from tests.support.flow import Backup
+from tests.support.trees import file
+
+ANN = "user/ann@example.com"
+OLDEST = "20260301T000000.000Z"
+
+pytestmark = pytest.mark.integration
+
+
+async def back_up(azurite, name):
+    async with (
+        ContainerClient.from_connection_string(azurite, name) as container,
+        AzureBlobStore(container, SystemClock()) as store,
+    ):
+        await store.ensure_container(create=True)
+        made = Backup(FakeDrive(*(file(f"{n}.txt", b"x" * 100 + bytes([n]), id=f"id{n}") for n in range(8))), store)
+        for day in range(1, 6):
+            made.clock.set(at(f"2026-03-0{day}T00:10"))
+            made.drive.write("id0", b"day %d" % day, f"2026-02-2{day}T00:00:00.000Z")
+            await made.run(f"2026-03-0{day}")
+
+
+@pytest.fixture
+def cli(azurite, monkeypatch, capsys):
+    name = f"c{uuid.uuid4().hex[:20]}"
+    asyncio.run(back_up(azurite, name))
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite)
+    monkeypatch.setenv("DRIVE_BACKUP_CONTAINER", name)
+    monkeypatch.delenv("DRIVE_BACKUP_CONTAINER_URL", raising=False)
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["drive-backup", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return ended.value.code or 0, captured.out, captured.err
+
+    run.container = SyncContainer.from_connection_string(azurite, name)
+    return run
+
+
+def manifests(cli):
+    return [name for name in cli.container.list_blob_names() if name.endswith("manifest.json")]
+
+
+def test_it_shows_what_would_go_and_deletes_on_demand(cli):
+    code, out, _ = cli("forget", ANN, "--keep-last", "4")
+    assert code == 0
+    assert f"forget  {OLDEST}  no rule keeps it" in out
+    assert "Nothing was deleted: add --apply." in out
+    assert len(manifests(cli)) == 5
+    code, out, _ = cli("--json", "forget", ANN, "--keep-last", "4", "--apply")
+    assert code == 0
+    _plan, done = map(json.loads, out.splitlines())
+    assert done["forgotten"] == [OLDEST]
+    assert "refused" not in done
+    assert len(manifests(cli)) == 4
+    assert not [name for name in cli.container.list_blob_names() if OLDEST in name and name.startswith("snapshots/")]
+    # Written a moment ago: within the grace time all content stays.
+    assert "content" not in done
+
+
+def test_much_at_once_needs_another_word(cli):
+    code, _, err = cli("forget", ANN, "--keep-last", "1", "--apply")
+    assert code == 2
+    assert "4 of 5 snapshots would be deleted, more than half." in err
+    assert "--yes-really" in err
+    assert len(manifests(cli)) == 5
+    assert cli("forget", ANN, "--keep-last", "1", "--apply", "--yes-really")[0] == 0
+    assert len(manifests(cli)) == 1
+
+
+def test_a_hold_is_obeyed_until_it_is_released(cli):
+    assert cli("hold", ANN, OLDEST, "case-7")[0] == 0
+    _, out, _ = cli("forget", ANN, "--keep-last", "4", "--apply")
+    assert "held: case-7" in out
+    assert len(manifests(cli)) == 5
+    assert cli("release", ANN, OLDEST, "case-7")[0] == 0
+    assert cli("release", ANN, OLDEST, "case-7")[0] == 1
+    cli("forget", ANN, "--keep-last", "4", "--apply")
+    assert len(manifests(cli)) == 4
+
+
+def test_without_a_rule_nothing_goes(cli):
+    code, _, err = cli("forget", ANN, "--apply", "--yes-really")
+    assert code == 2
+    assert "Say what to keep" in err
+    assert len(manifests(cli)) == 5
