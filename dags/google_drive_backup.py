@@ -96,6 +96,7 @@ def backup_dag(name: str, config: Config, job: Job) -> DAG:
             task_id="resolve_sources",
             create_container=config.storage.create_container,
             max_groups=limits.max_groups,
+            full_listing_days=job.full_listing_days,
             on_execute_callback=DriveBackupNotifier.factory(config)("run.started"),
         )
         listing = ListDriveSourceOperator.partial(

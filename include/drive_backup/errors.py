@@ -16,6 +16,7 @@ Retryability is a type, not a string. ``str(error)`` is a sentence for a person 
     │   ├── SnapshotNotFoundError   there is no such snapshot to read
     │   ├── ApprovalNeededError     retention would delete so much that a person has to agree first
     │   ├── SnapshotIncompleteError the run's result is partial; raised last, so that the run fails
+    │   ├── FeedLostError           the change feed cannot be followed from here; a full listing can
     │   └── ItemUnavailableError    one item: Drive will not give it; data in the catalogue, not a failed run
     └── TransientError              the same call may succeed later
         ├── RateLimitError          slow down; may carry ``retry_after``
@@ -124,6 +125,12 @@ class ApprovalNeededError(PermanentError):
     """Retention deleted nothing: so much would go, or so much has changed, that a person has to agree first."""
 
     default_reason = "approvalNeeded"
+
+
+class FeedLostError(PermanentError):
+    """The change feed cannot be followed from a position: only a full listing tells what is there."""
+
+    default_reason = "feedRefused"
 
 
 class ItemUnavailableError(PermanentError):

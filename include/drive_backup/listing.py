@@ -2,63 +2,140 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable
+from datetime import datetime, timedelta
 from typing import Any
 
+from include.drive_backup import __version__
 from include.drive_backup.blob.names import work_prefix
-from include.drive_backup.errors import ItemUnavailableError, SourceNotFoundError
+from include.drive_backup.errors import CorruptStoreError, FeedLostError, ItemUnavailableError, SourceNotFoundError
 from include.drive_backup.groups import read_covered
-from include.drive_backup.model import Item, Listing, Refused, Root, Source, SourceTask, format_instant
+from include.drive_backup.increment import PART_ROWS, Found, list_changes, listing_prefix, write_outside
+from include.drive_backup.model import (
+    Item,
+    Origin,
+    Listing,
+    Refused,
+    Root,
+    Source,
+    SourceTask,
+    format_instant,
+    parse_instant,
+)
 from include.drive_backup.ports import BlobStore, Clock, Drive, Page
 from include.drive_backup.work import PartWriter, root_prefix
 
 log = logging.getLogger(__name__)
 
-#: Items per part of the listing: some MB of JSON, so that memory stays bounded.
-PART_ROWS = 5_000
 
-
-async def list_source(drive: Drive, store: BlobStore, task: SourceTask, clock: Clock) -> Listing:
-    """List a source.
+async def list_source(
+    drive: Drive, store: BlobStore, task: SourceTask, clock: Clock, base: Origin | None = None
+) -> Listing:
+    """List a source: by the change feed alone where that is certain, else all of it.
 
     Each call writes to a place of its own, so a task that is cleared really looks again. Items that Drive gave twice
     are written twice; the plan takes the newest.
 
+    :param base: the listing of the latest complete snapshot, if there is one. Its instant is no matter.
     :return: where the listing is; ``complete`` is false when Drive says that it did not search everything.
     :raises SourceNotFoundError: the source does not exist, is in the trash, or may not be read.
     """
     source, started = Source.parse(task.source), clock.now()
-    work = work_prefix(source, task.run, secrets.token_hex(6))
-    # Before the listing: what changes while it is read is then after the token, and so is never missed.
-    token = await drive.change_token(source)
     root = await _root(drive, source)
-    items = size = 0
-    complete = True
-    async with PartWriter[Item](store, listing_prefix(work), PART_ROWS) as writer:
-        async for page in await _pages(drive, store, task, source):
-            complete = complete and not page.incomplete
-            for item in page.items:
-                await writer.write(item)
-                items += 1
-                size += item.size or 0
-    if not complete:
-        log.warning("%s: Drive says that its listing is incomplete; the snapshot will be partial", source)
+    view = await _view(drive, root)
+    work, found, complete = _new_work(task), None, True
+    why = _why_full(task, base, view, started)
+    if base is not None and why is None:
+        try:
+            found = await list_changes(drive, store, source, root.id, base, work)
+        except (FeedLostError, CorruptStoreError) as error:
+            why = error.reason
+            log.warning("%s: the change feed alone does not do, so everything is listed. %s", source, error)
+            work = _new_work(task)
+    if found is None:
+        found, complete = await _list_all(drive, store, task, source, work)
     await _note_root(drive, store, task, root, work)
-    log.info("%s: listed %d items", source, items)
+    log.info("%s: %d items; %s", source, found.items, f"all listed ({why})" if why else f"{found.changes} changes")
+    listed = Origin(
+        kind="full" if why else "changes",
+        why=why,
+        last_full=format_instant(started) if why or base is None else base.last_full,
+        token=found.token,
+        view=view,
+        work=work,
+        parts=found.parts,
+        outside=found.outside,
+        since=None if why or base is None else base.token,
+        changes=found.changes,
+        left=found.left,
+    )
     return Listing(
         task=task,
         work=work,
-        parts=writer.parts,
-        items=items,
-        bytes=size,
+        parts=found.parts,
+        items=found.items,
+        bytes=found.bytes,
         root_id=root.id,
         complete=complete,
-        change_token=token,
+        change_token=found.token,
         started=format_instant(started),
         use=drive.use,
+        listed=listed,
     )
+
+
+def _new_work(task: SourceTask) -> str:
+    return work_prefix(Source.parse(task.source), task.run, secrets.token_hex(6))
+
+
+async def _view(drive: Drive, root: Item) -> str:
+    """What a listing sees depends on the account, the root, and the fields that this version asks for."""
+    # An account that Drive does not name is never the same as another.
+    account = await drive.user_email() or secrets.token_hex(8)
+    facts = (account, root.id, str(root.drive_id), str(root.resource.get("ownedByMe")), __version__)
+    return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:16]
+
+
+def _why_full(task: SourceTask, base: Origin | None, view: str, now: datetime) -> str | None:
+    """The reason to list everything, if there is one, as a stable word."""
+    if task.mode == "full":
+        return "asked"
+    if Source.parse(task.source).kind == "shared":
+        # What others share makes no reliable entries, and what counts depends on the run's other sources.
+        return "noFeed"
+    if base is None:
+        return "noBase"
+    if base.view != view:
+        return "otherView"
+    if task.save:
+        # Sharing a folder shares what is in it, without an entry; and each item costs calls of its own anyway.
+        return "details"
+    if now - parse_instant(base.last_full) >= timedelta(days=task.full_listing_days):
+        return "due"
+    return None
+
+
+async def _list_all(
+    drive: Drive, store: BlobStore, task: SourceTask, source: Source, work: str
+) -> tuple[Found, bool]:
+    """Read Drive's listing; whether Drive says that it is complete."""
+    # Before the listing: what changes while it is read is then after the token, and so is never missed.
+    token = await drive.change_token(source)
+    size, complete, outside = 0, True, set[str]()
+    async with PartWriter[Item](store, listing_prefix(work), PART_ROWS) as writer:
+        async for page in await _pages(drive, store, task, source):
+            complete = complete and not page.incomplete
+            outside.update(page.outside)
+            for item in page.items:
+                await writer.write(item)
+                size += item.size or 0
+    if not complete:
+        log.warning("%s: Drive says that its listing is incomplete; the snapshot will be partial", source)
+    parts = await write_outside(store, work, outside)
+    return Found(writer.rows, size, writer.parts, parts, token, 0, {}), complete
 
 
 async def _note_root(drive: Drive, store: BlobStore, task: SourceTask, item: Item, work: str) -> None:
@@ -81,11 +158,6 @@ async def _note_root(drive: Drive, store: BlobStore, task: SourceTask, item: Ite
     root = Root(resource=item.resource, refused=refused, **found)
     async with PartWriter[Root](store, root_prefix(work), 1) as writer:
         await writer.write(root)
-
-
-def listing_prefix(work: str) -> str:
-    """Where the parts of a listing are."""
-    return f"{work}/listing-"
 
 
 async def _pages(drive: Drive, store: BlobStore, task: SourceTask, source: Source) -> AsyncIterator[Page]:

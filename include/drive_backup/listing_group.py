@@ -11,7 +11,8 @@ from include.drive_backup.errors import AccountUnavailableError, DriveBackupErro
 from include.drive_backup.groups import Listed, SourceGroup, read_group
 from include.drive_backup.journal import Journal, each_once, raise_together, read_journal
 from include.drive_backup.listing import list_source
-from include.drive_backup.model import SourceTask
+from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.model import Source, SourceTask
 from include.drive_backup.ports import BlobStore, Clock, Drive
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,8 @@ async def list_group(
         async def do(task: SourceTask) -> Listed:
             try:
                 async with open_drive(task) as drive:
-                    listing = await list_source(drive, store, task, clock)
+                    base = await SnapshotRepository(store).last_listing(Source.parse(task.source))
+                    listing = await list_source(drive, store, task, clock, base)
             except DriveBackupError as error:
                 row = _missed(task, error)
                 await journal.add(row)

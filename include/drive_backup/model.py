@@ -310,9 +310,37 @@ class SourceTask(Struct, frozen=True):
     save: tuple[Detail, ...] = ()
     batch_files: int = 2_000
     batch_bytes: int = 4 * 1024**3
+    full_listing_days: int = 7
     dry_run: bool = False
     asked: bool = True
     covered: str | None = None
+
+
+class Origin(Struct, frozen=True):
+    """How a listing came to be, and what the next one needs to go on from it with the change feed alone.
+
+    :param kind: ``full``: all of Drive's listing was read; ``changes``: an earlier listing and what changed since.
+    :param why: of a full one, the reason that the change feed alone would not do.
+    :param last_full: instant at which the last full listing began.
+    :param token: position of the change feed to go on from.
+    :param view: equal for two listings that see the same of Drive: same account, root and fields.
+    :param work: the work area that holds it, in so many ``parts`` (and ``outside``: of folders that are no part of
+        the source).
+    :param since: the position that the changes were read from, and how many there were.
+    :param left: items of the listing before that are gone or in the trash, by why.
+    """
+
+    kind: Literal["full", "changes"]
+    last_full: str
+    token: str
+    view: str
+    work: str
+    parts: int
+    outside: int = 0
+    why: str | None = None
+    since: str | None = None
+    changes: int = 0
+    left: dict[str, int] = {}
 
 
 class Listing(Struct, frozen=True):
@@ -328,6 +356,7 @@ class Listing(Struct, frozen=True):
     change_token: str | None
     started: str
     use: ApiUse
+    listed: Origin | None = None
 
 
 class BatchRef(Struct, frozen=True):

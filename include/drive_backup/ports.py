@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -24,10 +24,27 @@ class Clock(Protocol):
 
 
 class Page(Struct, frozen=True):
-    """One page of a listing. ``incomplete`` is Drive's ``incompleteSearch``: never read absence as deletion."""
+    """One page of a listing. ``incomplete`` is Drive's ``incompleteSearch``: never read absence as deletion.
+
+    ``outside`` are ids of folders that Drive lists but that are no part of the source.
+    """
 
     items: tuple[Item, ...]
     incomplete: bool = False
+    outside: tuple[str, ...] = ()
+
+
+class ChangePage(Struct, frozen=True):
+    """One page of a change feed, oldest first: items as they are now, and ids that are gone from it or out of reach.
+
+    ``token`` is the feed's end, on the last page only. With ``corpus_changed`` the shared drive itself changed
+    (settings, members): what Drive says of its items may have changed without an entry of theirs.
+    """
+
+    items: tuple[Item, ...]
+    removed: tuple[str, ...] = ()
+    token: str | None = None
+    corpus_changed: bool = False
 
 
 class Account(Struct, frozen=True):
@@ -104,6 +121,25 @@ class Drive(Protocol):
         """Every item that others share with the source's user, with what is below shared folders.
 
         :param skip: chooses items to leave out; of a folder all that is below it, too.
+        """
+
+    def changes(self, source: Source, token: str) -> AsyncIterator[ChangePage]:
+        """What changed in the corpus that holds the source, whoever owns it, since a position of its feed.
+
+        Drive tells of direct changes alone: not of what follows from a change of the folder above.
+
+        :raises FeedLostError: Drive does not take the position, or the corpus has no feed that can be relied on.
+        """
+
+    def children(self, source: Source, folder_id: str) -> AsyncIterator[Page]:
+        """What is directly in a folder of the corpus, trashed items included."""
+
+    async def belonging(
+        self, source: Source, items: Sequence[Item], decided: Mapping[str, bool]
+    ) -> dict[str, bool | None]:
+        """Whether each item is one that :meth:`list_items` would give; None when that cannot be told.
+
+        :param decided: the same answer for folders that are known.
         """
 
     async def get_item(self, item_id: str, resource_key: str | None = None) -> Item:

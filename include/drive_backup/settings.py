@@ -133,6 +133,7 @@ class Job(ItemSettings):
     sources: Annotated[tuple[Any, ...], Field(min_length=1)] = ("user/me",)
     batch_files: Annotated[int, Field(gt=0, le=100_000)] = 2_000
     batch_mb: Positive = 4_096
+    full_listing_days: Annotated[int, Field(ge=0)] = Field(7, description="0: in each run")
     fail_on_unavailable: bool = False
     acknowledge_abuse: bool = False
     units_per_day: Positive | None = None

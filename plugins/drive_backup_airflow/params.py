@@ -47,8 +47,8 @@ def backup_params(job: Job) -> dict[str, Param]:
             type="string",
             enum=["incremental", "full"],
             title="Mode",
-            description="`incremental` compares with the latest complete snapshot. `full` compares with none. "
-            "Either way nothing that is stored already is copied again.",
+            description="`incremental` reads what changed since the latest complete snapshot, where that is certain. "
+            "`full` lists everything. Either way nothing that is stored already is copied again.",
         ),
         **_filter_params(job),
         "batch_files": Param(

@@ -24,7 +24,7 @@ async def test_everything_is_listed_with_its_whole_resource():
     found = await listed(store, listing)
     assert [item.resource for item in found] == list(drive.items.values())
     assert (listing.items, listing.bytes, listing.complete) == (3, 8, True)
-    assert (listing.root_id, listing.change_token, listing.started) == (ROOT, "token-1", "20260301T000000.000Z")
+    assert (listing.root_id, listing.change_token, listing.started) == (ROOT, "token-3", "20260301T000000.000Z")
     assert listing.use.units == 100
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from include.drive_backup.errors import BrokenBodyError, ItemChangedError, ItemUnavailableError, SourceNotFoundError
+from include.drive_backup.errors import (
+    BrokenBodyError,
+    FeedLostError,
+    ItemChangedError,
+    ItemUnavailableError,
+    SourceNotFoundError,
+)
 from include.drive_backup.model import FOLDER, ApiUse, Item, Source
-from include.drive_backup.ports import Page
+from include.drive_backup.ports import ChangePage, Page
 from tests.support.trees import ROOT, Entry, checksums, with_contents
 
 #: What happens to one read: gets the right bytes, gives the delivered ones, or raises.
@@ -44,6 +50,10 @@ class FakeDrive:
         self.contents: dict[str, bytes] = {}
         self.root_resource = {"id": root, "name": "My Drive", "mimeType": FOLDER}
         self.incomplete = False
+        #: ids in the order of their changes: what is not here, the change feed does not tell
+        self.feed: list[str] = []
+        #: whether Drive marks what is in a thrown-away folder as trashed; it makes no entries for it either way
+        self.marks_children = False
         self.bodies: dict[str, list[Body]] = defaultdict(list)
         self.errors: dict[str, list[Exception]] = defaultdict(list)
         self.before_read: Callable[[str], None] | None = None
@@ -65,6 +75,7 @@ class FakeDrive:
     def add(self, *entries: Entry, parent: str | None = None) -> None:
         for resource, content in with_contents(*entries, root=parent or self._root):
             self.items[resource["id"]] = resource
+            self.feed.append(resource["id"])
             if content is not None:
                 self.contents[resource["id"]] = content
 
@@ -78,9 +89,11 @@ class FakeDrive:
     def change(self, ident: str, **fields: Any) -> None:
         """Rename, move, trash: what changes the version but not the content."""
         self.items[ident] |= {**fields, "version": str(int(self.items[ident]["version"]) + 1)}
+        self.feed.append(ident)
 
     def delete(self, ident: str) -> None:
         del self.items[ident]
+        self.feed.append(ident)
         self.contents.pop(ident, None)
 
     # ports.Drive
@@ -105,11 +118,11 @@ class FakeDrive:
 
     async def change_token(self, source: Source) -> str:
         self.calls.append("change_token")
-        return "token-1"
+        return f"token-{len(self.feed)}"
 
     async def list_items(self, source: Source) -> AsyncIterator[Page]:
         self.calls.append("list_items")
-        resources = list(self.items.values())
+        resources = [self._known(ident) for ident in self.items]
         for start in range(0, len(resources) or 1, self._page):
             self._use += ApiUse(calls=1, units=100)
             found = tuple(Item.from_resource(each) for each in resources[start : start + self._page])
@@ -119,6 +132,31 @@ class FakeDrive:
         self.calls.append("list_shared")
         items = [Item.from_resource(each) for each in self.items.values()]
         yield Page(items=tuple(item for item in items if not skip(item)), incomplete=self.incomplete)
+    async def changes(self, source: Source, token: str) -> AsyncIterator[ChangePage]:
+        self.calls.append("changes")
+        position = int(token.removeprefix("token-"))
+        if position > len(self.feed):
+            raise FeedLostError("Invalid page token.")
+        newest = [ident for ident in reversed(dict.fromkeys(reversed(self.feed[position:]))) if ident != self._root]
+        pages = [newest[start : start + self._page] for start in range(0, len(newest) or 1, self._page)]
+        for number, page in enumerate(pages, 1):
+            self._use += ApiUse(calls=1, units=100)
+            yield ChangePage(
+                items=tuple(Item.from_resource(self._known(ident)) for ident in page if ident in self.items),
+                removed=tuple(ident for ident in page if ident not in self.items),
+                token=f"token-{len(self.feed)}" if number == len(pages) else None,
+            )
+
+    async def children(self, source: Source, folder_id: str) -> AsyncIterator[Page]:
+        self.calls.append(f"children {folder_id}")
+        self._use += ApiUse(calls=1, units=100)
+        inside = [ident for ident, resource in self.items.items() if folder_id in resource.get("parents", ())]
+        yield Page(items=tuple(Item.from_resource(self._known(ident)) for ident in inside))
+
+    async def belonging(
+        self, source: Source, items: Sequence[Item], decided: Mapping[str, bool]
+    ) -> dict[str, bool | None]:
+        return {item.id: True for item in items}
 
     async def get_item(self, item_id: str, resource_key: str | None = None) -> Item:
         self.calls.append(f"get {item_id}")
@@ -177,7 +215,19 @@ class FakeDrive:
     def _known(self, ident: str) -> dict[str, Any]:
         if ident not in self.items:
             raise ItemUnavailableError(f"File not found: {ident}.", reason="notFound")
-        return dict(self.items[ident])
+        return {**self.items[ident], "trashed": self.items[ident]["trashed"] or self._in_trash(ident)}
+
+    def _in_trash(self, ident: str) -> bool:
+        """Whether a folder above was thrown away, and Drive says so of the item."""
+        seen, above = {ident}, list(self.items[ident].get("parents", ()))
+        while self.marks_children and above:
+            folder = self.items.get(above.pop())
+            if folder is not None and folder["id"] not in seen:
+                if folder["trashed"]:
+                    return True
+                seen.add(folder["id"])
+                above.extend(folder.get("parents", ()))
+        return False
 
 
 def at(text: str) -> datetime:

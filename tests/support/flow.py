@@ -11,7 +11,8 @@ from include.drive_backup.listing import list_source
 from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.commit import commit_snapshot
 from include.drive_backup.manifest.manifest import Manifest
-from include.drive_backup.model import BatchRef, PlanRef, SourceTask, format_instant
+from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.model import BatchRef, PlanRef, Source, SourceTask, format_instant
 from include.drive_backup.planning.plan import plan_source
 from include.drive_backup.spent import recorded
 from include.drive_backup.transfer.batch import copy_batch
@@ -42,7 +43,8 @@ class Backup:
         self.runs += 1
         task = SourceTask(source=source, instant=format_instant(at(instant)), run=f"run-{self.runs}", **settings)
         async with recorded(self.drive, self.store, task, self.clock):
-            listing = await list_source(self.drive, self.store, task, self.clock)
+            base = await SnapshotRepository(self.store).last_listing(Source.parse(source))
+            listing = await list_source(self.drive, self.store, task, self.clock, base)
         return await plan_source(self.store, listing, export_formats=formats or {}, max_batches=50, clock=self.clock)
 
     async def copy(self, batch: BatchRef, *, resume: bool = False, **settings: Any) -> dict[str, Any]:

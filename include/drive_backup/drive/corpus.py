@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -63,6 +63,31 @@ def belongs_to_my_drive(item: Item, decided: Mapping[str, bool]) -> bool | None:
     return None if None in answers else False
 
 
+def belonging(corpus: Corpus, items: Sequence[Item], decided: Mapping[str, bool]) -> dict[str, bool | None]:
+    """Whether each item belongs to a corpus; None when that cannot be told.
+
+    :param decided: the same answer for folders that are known; what it says of the items themselves is not used.
+    """
+    if corpus.kind != "user":
+        return {item.id: item.drive_id in (None, corpus.drive_id) for item in items}
+    known = {**decided}
+    for item in items:
+        known.pop(item.id, None)
+    known[corpus.root_id] = True
+    answers: dict[str, bool | None] = {}
+    left = list(items)
+    while left:
+        for item in left:
+            answers[item.id] = answer = belongs_to_my_drive(item, known)
+            if answer is not None and item.kind == "folder":
+                known[item.id] = answer
+        still = [item for item in left if answers[item.id] is None]
+        if len(still) == len(left):
+            break
+        left = still
+    return answers
+
+
 class MyDriveFilter:
     """Sifts the pages of ``corpora=user``: lets through what belongs, holds back what cannot be told yet.
 
@@ -92,6 +117,11 @@ class MyDriveFilter:
                 self._decided[item.id] = answer or self._decided.get(item.id, False)
                 todo.extend(self._waiting.pop(item.id, ()))
         return tuple(passed)
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """The folders that do not belong."""
+        return tuple(ident for ident, belongs in self._decided.items() if not belongs)
 
     def rest(self) -> tuple[Item, ...]:
         """After the last page: items whose parent never came. They are kept: the listing may have missed it."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
 from include.drive_backup.drive import content
+from include.drive_backup.drive.changes import read_changes
 from include.drive_backup.drive.client import DEFAULT_ENDPOINT, DriveClient, DriveSettings
-from include.drive_backup.drive.corpus import Corpus, MyDriveFilter, corpus_of
+from include.drive_backup.drive.corpus import Corpus, MyDriveFilter, belonging, corpus_of
 from include.drive_backup.drive.details import fetch_details
 from include.drive_backup.drive.directory import shared_drives
 from include.drive_backup.drive.errors import UnexpectedAnswerError
@@ -24,7 +25,7 @@ from include.drive_backup.drive.tokens import Tokens
 from include.drive_backup.errors import ItemUnavailableError, ServiceUnavailableError, SourceNotFoundError
 from include.drive_backup.model import ApiUse, Detail, Item, Source
 from include.drive_backup.pacing import LIST_UNITS, QuotaLimiter
-from include.drive_backup.ports import Clock, Page
+from include.drive_backup.ports import ChangePage, Clock, Page
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +129,22 @@ class GoogleDrive:
     def shared_drives(self, *, as_admin: bool) -> AsyncIterator[tuple[str, str]]:
         """Id and name of the shared drives that the account is a member of, or of all in its organisation."""
         return shared_drives(self._client, as_admin=as_admin)
+    async def changes(self, source: Source, token: str) -> AsyncIterator[ChangePage]:
+        """See :meth:`include.drive_backup.ports.Drive.changes`."""
+        async for page in read_changes(self._client, await self._corpus(source), token, f"the changes of {source}"):
+            yield page
+
+    async def children(self, source: Source, folder_id: str) -> AsyncIterator[Page]:
+        """See :meth:`include.drive_backup.ports.Drive.children`."""
+        corpus = await self._corpus(source)
+        for page in await self._children(folder_id, f"the listing of {source}", corpus):
+            yield page
+
+    async def belonging(
+        self, source: Source, items: Sequence[Item], decided: Mapping[str, bool]
+    ) -> dict[str, bool | None]:
+        """See :meth:`include.drive_backup.ports.Drive.belonging`."""
+        return belonging(await self._corpus(source), items, decided)
 
     async def get_item(self, item_id: str, resource_key: str | None = None) -> Item:
         """See :meth:`include.drive_backup.ports.Drive.get_item`."""
@@ -186,20 +203,20 @@ class GoogleDrive:
 
     def _list(self, corpus: Corpus, what: str) -> AsyncIterator[Page]:
         if corpus.kind == "walk":
-            return self._walk(corpus.root_id, what)
+            return self._walk(corpus, what)
         return self._list_drive(corpus, what) if corpus.drive_id else self._list_my_drive(corpus, what)
 
     async def _list_drive(self, corpus: Corpus, what: str) -> AsyncIterator[Page]:
-        query = {"corpora": "drive", "driveId": corpus.drive_id or "", "includeItemsFromAllDrives": "true"}
-        async for page in self._flat(query, corpus, what):
+        async for page in self._flat(_query(corpus), corpus, what):
             yield page
 
     async def _list_my_drive(self, corpus: Corpus, what: str) -> AsyncIterator[Page]:
         sieve = MyDriveFilter(corpus.root_id)
-        async for page in self._flat({"corpora": "user"}, corpus, what):
+        async for page in self._flat(_query(corpus), corpus, what):
             yield Page(items=sieve.sift(page.items), incomplete=page.incomplete)
-        if rest := sieve.rest():
-            yield Page(items=rest)
+        rest = sieve.rest()
+        if rest or sieve.outside:
+            yield Page(items=rest, outside=sieve.outside)
 
     def _flat(self, query: dict[str, str], corpus: Corpus, what: str) -> AsyncIterator[Page]:
         def read(within: str) -> AsyncGenerator[Part, None]:
@@ -215,20 +232,20 @@ class GoogleDrive:
             return False
         return True
 
-    async def _walk(self, root_id: str, what: str) -> AsyncIterator[Page]:
+    async def _walk(self, corpus: Corpus, what: str) -> AsyncIterator[Page]:
         """Folder by folder, some at once; each folder once, so that a loop ends."""
-        seen, queue = {root_id}, [root_id]
+        seen, queue = {corpus.root_id}, [corpus.root_id]
         while queue:
             now, queue = queue[:_WALKERS], queue[_WALKERS:]
-            for pages in await asyncio.gather(*(self._children(folder, what) for folder in now)):
+            for pages in await asyncio.gather(*(self._children(folder, what, corpus) for folder in now)):
                 for page in pages:
                     yield page
                     below = [item.id for item in page.items if item.kind == "folder" and item.id not in seen]
                     seen.update(below)
                     queue.extend(below)
 
-    async def _children(self, folder_id: str, what: str) -> list[Page]:
-        query = {"corpora": "user", "q": f"'{folder_id}' in parents"}
+    async def _children(self, folder_id: str, what: str, corpus: Corpus) -> list[Page]:
+        query = {**_query(corpus), "q": f"'{folder_id}' in parents"}
         return [page async for page in self._whole_pages(query, what)]
 
     async def _whole_pages(self, query: dict[str, str], what: str) -> AsyncIterator[Page]:
@@ -270,6 +287,12 @@ class GoogleDrive:
             # An empty object is not an empty Drive.
             raise _senseless(what)
         return answer
+
+
+def _query(corpus: Corpus) -> dict[str, str]:
+    if corpus.drive_id is None:
+        return {"corpora": "user"}
+    return {"corpora": "drive", "driveId": corpus.drive_id, "includeItemsFromAllDrives": "true"}
 
 
 def _check_root(source: Source, item: Item) -> None:

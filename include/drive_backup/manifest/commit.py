@@ -247,6 +247,7 @@ def _facts(plan: PlanRef, tally: Tally, clock: Clock, software_version: str) -> 
         "reasons": tally.reasons,
         "digest": tally.digest,
         "change_token": listing.change_token,
+        "listed": listing.listed,
         "software_version": software_version,
         "run_id": task.run,
         "started": listing.started,
@@ -283,7 +284,7 @@ def _kind(plan: PlanRef) -> Kind:
 
 def _summary(manifest: Manifest, *, created: bool) -> dict[str, Any]:
     facts: dict[str, Any] = msgspec.json.decode(manifest.to_json())
-    for key in ("parts", "digest", "change_token", "root"):
+    for key in ("parts", "digest", "change_token", "root", "listed"):
         facts.pop(key)
     if facts["details"]:
         facts["details"].pop("parts", None)

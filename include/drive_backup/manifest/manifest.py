@@ -9,7 +9,7 @@ import msgspec
 
 from include.drive_backup.blob.names import FORMAT_VERSION, SnapshotName
 from include.drive_backup.cost import Cost
-from include.drive_backup.model import ApiUse, Detail, Root, Source, Struct
+from include.drive_backup.model import ApiUse, Detail, Origin, Root, Source, Struct
 
 Kind = Literal["full", "incremental", "as-of"]
 Status = Literal["complete", "partial"]
@@ -69,6 +69,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     cost: Cost | None = None
     details: Details | None = None
     root: Root | None = None
+    listed: Origin | None = None
     format_version: int = FORMAT_VERSION
 
     @property

@@ -10,7 +10,7 @@ import msgspec
 from include.drive_backup.blob.names import FORMAT_VERSION, SnapshotName, parse_snapshot, snapshots_prefix
 from include.drive_backup.errors import CorruptStoreError, SnapshotNotFoundError
 from include.drive_backup.manifest.manifest import Manifest
-from include.drive_backup.model import Source, format_instant
+from include.drive_backup.model import Origin, Source, format_instant
 from include.drive_backup.ports import BlobStore
 
 log = logging.getLogger(__name__)
@@ -144,6 +144,14 @@ class SnapshotRepository:
                 manifest = await self.try_read(name)
                 if manifest is not None and manifest.status == "complete":
                     return name.manifest
+        return None
+
+    async def last_listing(self, source: Source) -> Origin | None:
+        """The listing of the latest complete snapshot that has one: what the change feed goes on from."""
+        for name in reversed(await self.names(source)):
+            manifest = await self.try_read(name)
+            if manifest is not None and manifest.status == "complete" and manifest.listing_complete:
+                return manifest.listed
         return None
 
     async def try_read(self, name: SnapshotName) -> Manifest | None:

@@ -19,7 +19,7 @@ import msgspec
 
 from include.drive_backup.cost import Expectation, estimate
 from include.drive_backup.exports import check_formats
-from include.drive_backup.listing import listing_prefix
+from include.drive_backup.increment import listing_prefix
 from include.drive_backup.model import (
     DETAILS,
     BatchRef,

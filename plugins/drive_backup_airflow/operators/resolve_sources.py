@@ -23,15 +23,17 @@ class ResolveSourcesOperator(DriveBackupOperator):
 
     :param create_container: make the container when it is missing.
     :param max_groups: up to so many sources have a group each.
+    :param full_listing_days: days after which a listing by changes is followed by a full one.
     :param attempts: tries of one request.
     """
 
     def __init__(
-        self, *, create_container: bool = True, max_groups: int = 200, attempts: int = 6, **kwargs: Any
+        self, *, create_container: bool = True, max_groups: int = 200, full_listing_days: int = 7, attempts: int = 6, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.create_container = create_container
         self.max_groups = max_groups
+        self.full_listing_days = full_listing_days
         self.attempts = attempts
 
     async def run(self, context: Context, stop: asyncio.Event) -> list[dict[str, Any]]:  # noqa: ARG002
@@ -71,6 +73,7 @@ class ResolveSourcesOperator(DriveBackupOperator):
                 save=options.items.save,
                 batch_files=options.batch_files,
                 batch_bytes=options.batch_bytes,
+                full_listing_days=self.full_listing_days,
                 dry_run=options.dry_run,
                 asked=each.asked,
                 covered=work if each.source.kind == "shared" else None,

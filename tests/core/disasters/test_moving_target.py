@@ -111,7 +111,7 @@ async def test_a_listing_that_is_incomplete_never_turns_into_deletions():
     first = await run.run(T)
     run.drive.incomplete = True
     run.drive.delete("x")
-    second = await run.run("2026-03-02")
+    second = await run.run("2026-03-02", mode="full")
     assert (first["status"], second["status"]) == ("complete", "partial")
     assert not second["listing_complete"]
 

@@ -1,0 +1,242 @@
+"""A listing made of an earlier one and Drive's change feed, for the price of what changed.
+
+The feed tells of direct changes alone. What follows from them for others is looked up where that is cheap (the children
+of a folder that is new to us, or that was thrown away or fetched back), and where it is not, or anything is in doubt,
+:class:`FeedLostError` says so, and the whole of Drive's listing is read instead. docs/adr/0012 has the reasons.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+import msgspec
+
+from include.drive_backup.errors import FeedLostError, ItemUnavailableError
+from include.drive_backup.model import FOLDER, Item, Origin, Source, Struct
+from include.drive_backup.ports import BlobStore, Drive
+from include.drive_backup.work import PartWriter, decode_row, encode_row, read_parts
+
+#: Items per part of the listing: some MB of JSON, so that memory stays bounded.
+PART_ROWS = 5_000
+#: Changes that are held in memory; with more of them a full listing costs about the same.
+_MOST_CHANGES = 25_000
+#: Single calls: folders whose children are listed, and items that are asked for again.
+_MOST_LOOKS = 200
+
+#: What the listing before said of a folder: in the trash, and whether it shows its children.
+FolderState = tuple[bool, bool]
+
+
+class Found(NamedTuple):
+    """The new listing: what was written, and the feed's position that it goes up to."""
+
+    items: int
+    bytes: int
+    parts: int
+    outside: int
+    token: str
+    changes: int
+    left: dict[str, int]
+
+
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """The part of a listed item that tells what follows from a change."""
+
+    id: str
+    mime_type: str
+    parents: tuple[str, ...] = ()
+    size: int | None = None
+    trashed: bool = False
+    can_download: bool | None = None
+    can_list_children: bool | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the account may not have it all. A right that is given to a folder above makes no entry here."""
+        return self.can_download is False or self.can_list_children is False
+
+
+class Outside(Struct, frozen=True):
+    """A folder that Drive lists but that is no part of the source."""
+
+    id: str
+
+
+def listing_prefix(work: str) -> str:
+    """Where the parts of a listing are."""
+    return f"{work}/listing-"
+
+
+def outside_prefix(work: str) -> str:
+    """Where the folders are that are no part of the source."""
+    return f"{work}/outside-"
+
+
+async def list_changes(drive: Drive, store: BlobStore, source: Source, root_id: str, base: Origin, work: str) -> Found:
+    """Write the listing ``base`` with what changed since.
+
+    :param root_id: the folder that the source starts at.
+    :param work: where to write it; what is there is of no use when this raises.
+    :raises FeedLostError: it cannot be told for certain; ``reason`` says why.
+    :raises CorruptStoreError: the earlier listing is gone or broken.
+    """
+    return await _Increment(drive, store, source, root_id, base).write(work)
+
+
+class _Increment:
+    """One listing in the making."""
+
+    def __init__(self, drive: Drive, store: BlobStore, source: Source, root_id: str, base: Origin) -> None:
+        self._drive = drive
+        self._store = store
+        self._source = source
+        self._root_id = root_id
+        self._base = base
+        self._folders: dict[str, FolderState] = {}
+        self._outside: set[str] = set()
+        self._refused: set[str] = set()
+        self._items: dict[str, Item] = {}
+        self._removed: set[str] = set()
+        self._looks = 0
+
+    async def write(self, work: str) -> Found:
+        """See :func:`list_changes`."""
+        await self._read_base()
+        token, changes = await self._read_feed()
+        await self._ask_again()
+        await self._look_into_folders()
+        belongs = await self._belonging()
+        gone = self._removed | {ident for ident, answer in belongs.items() if not answer}
+        writer = PartWriter[msgspec.Raw](self._store, listing_prefix(work), PART_ROWS)
+        size, left = 0, Counter[str]()
+        async with writer:
+            async for line, known in self._lines():
+                if known.id in gone or known.id in self._items:
+                    left.update(self._why_left(known, gone))
+                    continue
+                self._check_parents(known, gone)
+                size += known.size or 0
+                await writer.write(line)
+            for item in self._items.values():
+                if belongs[item.id]:
+                    size += item.size or 0
+                    await writer.write(msgspec.Raw(encode_row(item)))
+        outside = await self._write_outside(work, belongs)
+        return Found(writer.rows, size, writer.parts, outside, token, changes, dict(left))
+
+    async def _lines(self) -> AsyncIterator[tuple[msgspec.Raw, Known]]:
+        decoder = msgspec.json.Decoder(Known)
+        prefix = listing_prefix(self._base.work)
+        async for line in read_parts(self._store, prefix, msgspec.Raw, parts=self._base.parts):
+            yield line, decode_row(decoder, bytes(line))
+
+    async def _read_base(self) -> None:
+        async for _, known in self._lines():
+            if known.mime_type == FOLDER:
+                self._folders[known.id] = (known.trashed, known.can_list_children is not False)
+            if known.refused:
+                self._refused.add(known.id)
+        prefix = outside_prefix(self._base.work)
+        async for folder in read_parts(self._store, prefix, Outside, parts=self._base.outside):
+            self._outside.add(folder.id)
+
+    async def _read_feed(self) -> tuple[str, int]:
+        """Take the feed in; its end, and how many entries it had."""
+        token, changes = None, 0
+        async for page in self._drive.changes(self._source, self._base.token):
+            changes += len(page.items) + len(page.removed)
+            if page.corpus_changed:
+                raise FeedLostError("The shared drive itself changed.", reason="driveChanged")
+            if changes > _MOST_CHANGES:
+                raise FeedLostError("There are very many changes.", reason="manyChanges")
+            for item in page.items:
+                self._take(item)
+            for ident in page.removed:
+                self._items.pop(ident, None)
+                self._removed.add(ident)
+            token = page.token or token
+        if token is None:
+            raise FeedLostError("The change feed has no end.", reason="feedUnclear")
+        return token, changes
+
+    def _take(self, item: Item) -> None:
+        # The root has no row; a listing may show it or not.
+        if item.id != self._root_id:
+            self._items[item.id] = item
+            self._removed.discard(item.id)
+
+    async def _ask_again(self) -> None:
+        """Look whether what was refused is allowed now."""
+        for ident in sorted(self._refused - self._items.keys() - self._removed):
+            self._look()
+            try:
+                self._take(await self._drive.get_item(ident))
+            except ItemUnavailableError as error:
+                raise FeedLostError(
+                    f"The change feed did not tell that {ident} is gone.", reason="feedBehind"
+                ) from error
+
+    async def _look_into_folders(self) -> None:
+        """Read the children of folders of which the feed need not tell them, and of the folders among these."""
+        belongs = await self._belonging()
+        queue = [item.id for item in self._items.values() if belongs[item.id] and self._is_news(item)]
+        seen = set(queue)
+        while queue:
+            self._look()
+            async for page in self._drive.children(self._source, queue.pop()):
+                if page.incomplete:
+                    raise FeedLostError("Drive did not list all that a folder holds.", reason="incompleteSearch")
+                for item in page.items:
+                    self._take(item)
+                    if item.kind == "folder" and item.id not in seen:
+                        seen.add(item.id)
+                        queue.append(item.id)
+
+    def _is_news(self, item: Item) -> bool:
+        state = (item.trashed, item.can_list_children is not False)
+        return item.kind == "folder" and self._folders.get(item.id) != state
+
+    def _look(self) -> None:
+        self._looks += 1
+        if self._looks > _MOST_LOOKS:
+            raise FeedLostError("Too much would have to be looked up item by item.", reason="manyLooks")
+
+    async def _belonging(self) -> dict[str, bool]:
+        known = {**dict.fromkeys(self._outside, False), **dict.fromkeys(self._folders, True), self._root_id: True}
+        for ident in self._removed:
+            known.pop(ident, None)
+        answers = await self._drive.belonging(self._source, tuple(self._items.values()), known)
+        belongs = {ident: answer for ident, answer in answers.items() if answer is not None}
+        if len(belongs) < len(answers):
+            raise FeedLostError("It cannot be told what belongs to the source.", reason="unclearParents")
+        return belongs
+
+    def _check_parents(self, known: Known, gone: set[str]) -> None:
+        """What was in a folder that is gone is gone with it, or elsewhere: the feed did not say."""
+        if not gone.isdisjoint(known.parents):
+            raise FeedLostError(
+                "A folder is gone, and the change feed does not say what of its content.", reason="folderGone"
+            )
+
+    def _why_left(self, known: Known, gone: set[str]) -> list[str]:
+        now = self._items.get(known.id)
+        if now is None:
+            return ["removed"]
+        if known.id in gone:
+            return ["moved"]
+        return ["trashed"] if now.trashed and not known.trashed else []
+
+    async def _write_outside(self, work: str, belongs: dict[str, bool]) -> int:
+        folders = {item.id for item in self._items.values() if item.kind == "folder"}
+        outside = (self._outside - self._removed - folders) | {ident for ident in folders if not belongs[ident]}
+        return await write_outside(self._store, work, outside)
+
+
+async def write_outside(store: BlobStore, work: str, outside: set[str]) -> int:
+    """Write the folders that are no part of the source; the number of parts."""
+    async with PartWriter[Outside](store, outside_prefix(work), 10 * PART_ROWS) as writer:
+        for ident in sorted(outside):
+            await writer.write(Outside(id=ident))
+    return writer.parts
