@@ -16,8 +16,8 @@ from include.drive_backup.groups import read_covered
 from include.drive_backup.increment import PART_ROWS, Found, list_changes, listing_prefix, write_outside
 from include.drive_backup.model import (
     Item,
-    Origin,
     Listing,
+    Origin,
     Refused,
     Root,
     Source,
@@ -101,26 +101,21 @@ async def _view(drive: Drive, root: Item) -> str:
 
 def _why_full(task: SourceTask, base: Origin | None, view: str, now: datetime) -> str | None:
     """The reason to list everything, if there is one, as a stable word."""
-    if task.mode == "full":
-        return "asked"
-    if Source.parse(task.source).kind == "shared":
-        # What others share makes no reliable entries, and what counts depends on the run's other sources.
-        return "noFeed"
     if base is None:
-        return "noBase"
-    if base.view != view:
-        return "otherView"
-    if task.save:
+        return "asked" if task.mode == "full" else "noBase"
+    reasons = {
+        "asked": task.mode == "full",
+        # What others share makes no reliable entries, and what counts depends on the run's other sources.
+        "noFeed": Source.parse(task.source).kind == "shared",
+        "otherView": base.view != view,
         # Sharing a folder shares what is in it, without an entry; and each item costs calls of its own anyway.
-        return "details"
-    if now - parse_instant(base.last_full) >= timedelta(days=task.full_listing_days):
-        return "due"
-    return None
+        "details": bool(task.save),
+        "due": now - parse_instant(base.last_full) >= timedelta(days=task.full_listing_days),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
 
 
-async def _list_all(
-    drive: Drive, store: BlobStore, task: SourceTask, source: Source, work: str
-) -> tuple[Found, bool]:
+async def _list_all(drive: Drive, store: BlobStore, task: SourceTask, source: Source, work: str) -> tuple[Found, bool]:
     """Read Drive's listing; whether Drive says that it is complete."""
     # Before the listing: what changes while it is read is then after the token, and so is never missed.
     token = await drive.change_token(source)

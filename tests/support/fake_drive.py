@@ -132,6 +132,7 @@ class FakeDrive:
         self.calls.append("list_shared")
         items = [Item.from_resource(each) for each in self.items.values()]
         yield Page(items=tuple(item for item in items if not skip(item)), incomplete=self.incomplete)
+
     async def changes(self, source: Source, token: str) -> AsyncIterator[ChangePage]:
         self.calls.append("changes")
         position = int(token.removeprefix("token-"))

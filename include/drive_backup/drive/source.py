@@ -129,6 +129,7 @@ class GoogleDrive:
     def shared_drives(self, *, as_admin: bool) -> AsyncIterator[tuple[str, str]]:
         """Id and name of the shared drives that the account is a member of, or of all in its organisation."""
         return shared_drives(self._client, as_admin=as_admin)
+
     async def changes(self, source: Source, token: str) -> AsyncIterator[ChangePage]:
         """See :meth:`include.drive_backup.ports.Drive.changes`."""
         async for page in read_changes(self._client, await self._corpus(source), token, f"the changes of {source}"):

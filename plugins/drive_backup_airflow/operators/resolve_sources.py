@@ -28,7 +28,13 @@ class ResolveSourcesOperator(DriveBackupOperator):
     """
 
     def __init__(
-        self, *, create_container: bool = True, max_groups: int = 200, full_listing_days: int = 7, attempts: int = 6, **kwargs: Any
+        self,
+        *,
+        create_container: bool = True,
+        max_groups: int = 200,
+        full_listing_days: int = 7,
+        attempts: int = 6,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.create_container = create_container
