@@ -9,6 +9,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from azure.storage.blob import BlobBlock
 from azure.storage.blob import ContainerClient as SyncContainer
 from azure.storage.blob.aio import ContainerClient
 
@@ -170,6 +171,44 @@ def test_a_lost_blob_fails_its_file_only(cli, backup, tmp_path):
     assert "4 restored" in said
     assert "1 failed" in said
     assert not (tmp_path / "out/new.txt").exists()
+
+
+def test_verify_says_that_all_is_well(cli):
+    said = cli("verify", "--read", "all")
+    assert "2 snapshots with 6 contents" in said
+    assert "6 contents" in said.partition("checked")[2]
+    assert "nothing is damaged" in said
+
+
+def test_verify_names_a_lost_and_a_spoilt_file(cli, backup):
+    """The service keeps any Content-MD5 that a block list comes with: only reading shows that the bytes are others."""
+    connection_string, container = backup
+    with SyncContainer.from_connection_string(connection_string, container) as client:
+        names = [each.name for each in client.list_blobs()]
+        [lost] = [name for name in names if "/new.txt/" in name]
+        [spoilt] = [name for name in names if "/old.txt/" in name]
+        kept = {name: (client.download_blob(name).readall(), properties(client, name)) for name in (lost, spoilt)}
+        client.delete_blob(lost)
+        blob = client.get_blob_client(spoilt)
+        blob.stage_block("MDAw", b"OLD")
+        blob.commit_block_list([BlobBlock("MDAw")], **kept[spoilt][1])
+        try:
+            by_listing = lines(cli("--json", "verify", ANN, code=1))
+            read = lines(cli("--json", "verify", ANN, "--read", "all", code=1))
+            people = cli("verify", "--read", "all", code=1)
+        finally:
+            for name, (data, told) in kept.items():
+                client.upload_blob(name, data, overwrite=True, **told)
+    assert [row["damage"]["path"] for row in by_listing if "damage" in row] == ["new.txt"]
+    found = {row["damage"]["path"]: row["damage"]["wrong"] for row in read if "damage" in row}
+    assert found == {"new.txt": "missing", "Reports/old.txt": "bytes"}
+    assert read[-1]["result"] == "bad"
+    assert "DAMAGED  new.txt (new)" in people.replace("\n", " ")
+
+
+def properties(client, name):
+    found = client.get_blob_client(name).get_blob_properties()
+    return {"content_settings": found.content_settings, "metadata": found.metadata}
 
 
 def test_doctor_says_how_old_the_newest_backup_is(cli):

@@ -3,6 +3,8 @@
     content/<kind>/<id>/<folder>/…/<file>/<modified>-<content id><.ext>
     snapshots/<kind>/<id>/<instant>[.<generation>]/items-00000.parquet, details-00000.parquet, manifest.json
     work/<kind>/<id>/<run>/<token>/…
+    damaged/<kind>/<id>/<content id>-<hash>-<state>.json
+    verified/<kind>/<id>/<period>-<day>.json
     quota/<connection>/claims/…, days/<date>/…
     locks/<kind>/<id>/<number>
     holds/<kind>/<id>/<instant>[.<generation>]/<tag>
@@ -38,6 +40,7 @@ __all__ = [
     "content_id",
     "content_identity",
     "content_prefix",
+    "damaged_prefix",
     "decode_segment",
     "encode_segment",
     "extension_of",
@@ -51,6 +54,7 @@ __all__ = [
     "sibling_segments",
     "snapshots_prefix",
     "source_path",
+    "verified_prefix",
     "work_prefix",
 ]
 
@@ -123,6 +127,16 @@ def snapshots_prefix(source: Source) -> str:
     return f"snapshots/{source_path(source)}/"
 
 
+def damaged_prefix(source: Source) -> str:
+    """Records of the damaged blobs of a source are under this prefix."""
+    return f"damaged/{source_path(source)}/"
+
+
+def verified_prefix(source: Source) -> str:
+    """Records of which share of a source's content was read again are under this prefix."""
+    return f"verified/{source_path(source)}/"
+
+
 def work_prefix(source: Source, run: str, token: str) -> str:
     """The work area of one try of one run (no trailing slash)."""
     return f"work/{source_path(source)}/{encode_segment(run)}/{encode_segment(token)}"
@@ -179,9 +193,13 @@ def content_identity(item: Item) -> str:
     return f"state:{modified}:{item.size}:{item.version}"
 
 
-def content_id(item: Item, content_format: str) -> str:
-    """16 hex digits that name one content version of one item in one format, whatever its path."""
-    text = "\0".join((item.id, content_format, content_identity(item)))
+def content_id(item: Item, content_format: str, copy: int = 0) -> str:
+    """16 hex digits that name one content version of one item in one format, whatever its path.
+
+    :param copy: counts the names that are taken by damaged blobs.
+    """
+    salt = (f"copy:{copy}",) if copy else ()
+    text = "\0".join((item.id, content_format, content_identity(item), *salt))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

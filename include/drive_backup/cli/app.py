@@ -91,7 +91,7 @@ def common(
 def main() -> None:
     """The entry point. An expected problem is a sentence on stderr, never a traceback."""
     # Commands register themselves on import.
-    from include.drive_backup.cli import browse, doctor, restore, retention  # noqa: F401, PLC0415
+    from include.drive_backup.cli import browse, doctor, restore, retention, verify  # noqa: F401, PLC0415
 
     try:
         app()

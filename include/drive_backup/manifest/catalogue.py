@@ -107,12 +107,21 @@ async def _read_parts(
     store: BlobStore, parts: Sequence[Part], columns: list[str] | None
 ) -> AsyncIterator[dict[str, Any]]:
     for part in parts:
-        data = await store.read(part.blob)
-        if data is None or hashlib.sha256(data).hexdigest() != part.sha256:
-            raise CorruptStoreError(
-                f"{part.blob} is {'missing' if data is None else 'not what was written'}. Use another snapshot of this "
-                "source; run the backup again to make a new one."
-            )
-        for batch in pq.ParquetFile(io.BytesIO(data)).iter_batches(GROUP_ROWS, columns=columns):
+        file = pq.ParquetFile(io.BytesIO(await part_data(store, part)))
+        for batch in file.iter_batches(GROUP_ROWS, columns=columns):
             for row in batch.to_pylist():
                 yield row
+
+
+async def part_data(store: BlobStore, part: Part) -> bytes:
+    """A part as it was written.
+
+    :raises CorruptStoreError: it is missing, or is not what was written.
+    """
+    data = await store.read(part.blob)
+    if data is None or hashlib.sha256(data).hexdigest() != part.sha256:
+        raise CorruptStoreError(
+            f"{part.blob} is {'missing' if data is None else 'not what was written'}. Use another snapshot of this "
+            "source; run the backup again to make a new one."
+        )
+    return data

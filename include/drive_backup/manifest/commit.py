@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -10,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from include.drive_backup.blob.names import SnapshotName, content_prefix
+from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.cost import Cost, cost
 from include.drive_backup.manifest.catalogue import NameTakenError, TableWriter
+from include.drive_backup.manifest.inventory import fingerprint, load_sound
 from include.drive_backup.manifest.manifest import Details, Kind, Manifest, Status
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.manifest.schema import (
@@ -30,7 +30,6 @@ from include.drive_backup.model import (
     PlanRow,
     Root,
     Source,
-    StoredContent,
     format_instant,
     parse_instant,
 )
@@ -76,7 +75,7 @@ async def commit_snapshot(
     """
     source, instant = Source.parse(plan.listing.task.source), plan.listing.task.instant
     repository = SnapshotRepository(store)
-    rows = _Rows(store, plan, await _results(store, plan), await _stored(store, source))
+    rows = _Rows(store, plan, await _results(store, plan), await load_sound(store, source))
     tries = await repository.generations(source, instant)
     same = await _as_good(repository, tries, rows, plan)
     if same is not None:
@@ -93,6 +92,7 @@ class _Rows:
     """The snapshot's rows, as often as they are wanted: streamed from the work area, never all in memory."""
 
     def __init__(self, store: BlobStore, plan: PlanRef, results: _Results, stored: set[bytes]) -> None:
+        # No manifest may refer to anything but what really is in the container now.
         self.plan = plan
         self._store = store
         self._results = results
@@ -106,7 +106,9 @@ class _Rows:
         async for row in read_parts(self._store, rows_prefix(self.plan.plan), PlanRow, parts=self.plan.parts):
             results = self._results.of(row.item.id)
             contents = [*row.contents, *(each.content for each in results if each.content is not None)]
-            missing = {content.blob for content in contents if _fingerprint(content) not in self._stored}
+            missing = {
+                each.blob for each in contents if fingerprint(each.blob, each.size, each.md5) not in self._stored
+            }
             merged = merge(row, results, missing)
             tally.add(merged)
             yield merged
@@ -135,20 +137,6 @@ async def _results(store: BlobStore, plan: PlanRef) -> _Results:
         for result in (await read_results(store, results_prefix(plan.plan, number))).values():
             results.add(result)
     return results
-
-
-async def _stored(store: BlobStore, source: Source) -> set[bytes]:
-    """What really is in the container of this source now: no manifest may refer to anything else."""
-    return {_fingerprint_of(info.name, info.size, info.md5) async for info in store.list(content_prefix(source))}
-
-
-def _fingerprint(content: StoredContent) -> bytes:
-    return _fingerprint_of(content.blob, content.size, content.md5)
-
-
-def _fingerprint_of(blob: str, size: int, md5: str | None) -> bytes:
-    """16 bytes for a name, a length and a Content-MD5: a million of them take 100 MB less than the names."""
-    return hashlib.blake2b(f"{blob}\0{size}\0{md5}".encode(), digest_size=16).digest()
 
 
 async def _as_good(

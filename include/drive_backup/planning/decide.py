@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from include.drive_backup.blob.names import content_blob, content_id, extension_of
+from include.drive_backup.blob.names import content_blob, extension_of
 from include.drive_backup.model import DETAILS, CopyOrder, Detail, Fidelity, Item, Outcome, PlanRow, Source, Struct
 from include.drive_backup.planning.details import details_of
 from include.drive_backup.planning.exports import Export, NoExport, exports_of
@@ -123,16 +123,18 @@ def _with_content(
         copies=len(missing),
         fidelity=fidelity,
     )
-    return Decision(row=row, orders=tuple(_order(item, place, each, rules, fidelity) for each in missing))
+    return Decision(row=row, orders=tuple(_order(item, place, each, stored, rules, fidelity) for each in missing))
 
 
-def _order(item: Item, place: Place, export: Export, rules: Rules, fidelity: Fidelity) -> CopyOrder:
+def _order(
+    item: Item, place: Place, export: Export, stored: StoredIndex, rules: Rules, fidelity: Fidelity
+) -> CopyOrder:
     blob = content_blob(
         rules.source,
         place.folders,
         place.segment,
         item.modified,
-        content_id(item, export.format),
+        stored.free_id(item, export.format),
         extension_of(item.name, export.format),
     )
     return CopyOrder(

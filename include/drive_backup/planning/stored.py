@@ -1,16 +1,19 @@
 """What is stored of a source: an index of ``content/<source>/``, built from one listing with metadata.
 
-The store is the truth, not what an earlier run said: a blob that somebody deleted or damaged is copied again.
+The store is the truth, not what an earlier run said: a blob that somebody deleted or damaged is copied again. A damaged
+one keeps its name, so the copy gets another: see :meth:`StoredIndex.free_id`.
 """
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta
 
 import msgspec
 
 from include.drive_backup.blob.metadata import stored_file
 from include.drive_backup.blob.names import content_id, content_prefix, parse_content
+from include.drive_backup.damage import Damaged, load_damaged
 from include.drive_backup.model import Item, Source, StoredContent
 from include.drive_backup.ports import BlobInfo, BlobStore
 
@@ -25,9 +28,14 @@ class StoredVersion(msgspec.Struct, frozen=True, gc=False):
 
 
 class StoredIndex:
-    """Finds content by what Drive says of an item."""
+    """Finds content by what Drive says of an item.
 
-    def __init__(self) -> None:
+    :param damaged: what verification found to hold the wrong bytes.
+    """
+
+    def __init__(self, damaged: Damaged | None = None) -> None:
+        self._damaged = damaged or Damaged()
+        self._spoilt = set(self._damaged.content_ids)
         self._by_content: dict[str, StoredVersion] = {}
         self._by_bytes: dict[tuple[str, int], StoredVersion] = {}
         self._by_file: dict[tuple[str, str], list[StoredVersion]] = {}
@@ -40,12 +48,26 @@ class StoredIndex:
 
         Only SHA-256 and size make another file's content the same; files of equal MD5 and size can be made at will.
         """
-        own = self._by_content.get(content_id(item, content_format))
-        if own is not None and _is_head(own, item, content_format):
+        own = self._by_content.get(self._id_of(item, content_format))
+        if own is not None:
             return own
         if content_format != "original" or item.sha256 is None or item.size is None:
             return None
         return self._by_bytes.get((item.sha256, item.size))
+
+    def free_id(self, item: Item, content_format: str) -> str:
+        """The content id for a copy of what :meth:`find` does not find: not that of a damaged blob."""
+        return self._id_of(item, content_format)
+
+    def _id_of(self, item: Item, content_format: str) -> str:
+        """The first content id of an item's head that is its own, or that nothing damaged has."""
+        for copy in itertools.count():
+            ident = content_id(item, content_format, copy)
+            own = self._by_content.get(ident)
+            sound = ident not in self._spoilt if own is None else _is_head(own, item, content_format)
+            if sound:
+                return ident
+        raise AssertionError("unreachable")
 
     def as_of(self, file_id: str, content_format: str, instant: datetime) -> StoredVersion | None:
         """The version that was the head at an instant, when what is stored proves it.
@@ -65,7 +87,10 @@ class StoredIndex:
     def add(self, info: BlobInfo) -> None:
         """Take a blob into the index, if it is a content blob and is what its metadata says."""
         found, name = stored_file(info), parse_content(info.name)
-        if found is None or name is None:
+        if name is None:
+            return
+        if found is None or self._damaged.holds(info.name):
+            self._spoilt.add(name.content_id)
             return
         content = found.content
         version = StoredVersion(file_id=found.file_id, modified=name.modified, written=info.modified, content=content)
@@ -78,7 +103,7 @@ class StoredIndex:
 
 async def load_stored(store: BlobStore, source: Source) -> StoredIndex:
     """List what is stored of a source (5,000 names a call, no content is read)."""
-    index = StoredIndex()
+    index = StoredIndex(await load_damaged(store, source))
     async for info in store.list(content_prefix(source), metadata=True):
         index.add(info)
     return index

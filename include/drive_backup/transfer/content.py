@@ -178,7 +178,7 @@ class ContentCopier:
                 return found.content
         raise CorruptStoreError(
             f"The blob '{order.blob}' does not hold the bytes of '{order.item.name}': it was overwritten or damaged. "
-            "Keep a copy if you need it, delete the blob, and run the backup again."
+            "Run the backup again: it gives the copy another name. `drive-backup verify` tells what else is damaged."
         )
 
 

@@ -1,0 +1,131 @@
+"""``drive-backup verify``: is what the snapshots say still in the container?"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from include.drive_backup.cli.app import Session, app
+from include.drive_backup.clock import SystemClock
+from include.drive_backup.errors import SnapshotNotFoundError
+from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.model import Source, counted, human_bytes
+from include.drive_backup.ports import BlobStore
+from include.drive_backup.verification.model import Depth
+from include.drive_backup.verification.run import PERIOD, Verified, Watch, choose, verify_source
+
+Read = Literal["none", "sample", "all"]
+_DEPTHS: dict[Read, Depth] = {"none": "listing", "sample": "sample", "all": "all"}
+
+
+@app.command(
+    epilog="Examples: `drive-backup verify` looks at all listings; "
+    "`drive-backup verify user/ann@example.com --read all` also reads every byte again."
+)
+def verify(
+    context: typer.Context,
+    source: Annotated[str | None, typer.Argument(help="e.g. user/ann@example.com; all sources if left out.")] = None,
+    at: Annotated[str, typer.Option("--at", help="`all` snapshots, one snapshot's id, `latest`, or a time.")] = "all",
+    read: Annotated[
+        Read, typer.Option(help="What is read again and hashed: nothing, the share that is due today, or everything.")
+    ] = "none",
+    period: Annotated[int, typer.Option(min=1, help="Days in which samples cover everything.")] = PERIOD,
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--record",
+            help="Write down what is found, so that the next backup copies anew what only reading can show, and a "
+            "later check knows it. Needs the right to write.",
+        ),
+    ] = False,
+) -> None:
+    """Check every snapshot: manifests, catalogues, and that each file is stored whole. Names what is damaged."""
+    session: Session = context.obj
+
+    async def check(store: BlobStore) -> list[Verified]:
+        sources = [Source.parse(source)] if source else await SnapshotRepository(store).sources()
+        if not sources:
+            raise SnapshotNotFoundError("The container holds no snapshot. Is it the right one?")
+        return [await _one(session, store, each, at, read, period, keep) for each in sources]
+
+    if any(damage.alarming for verified in session.run(check) for damage in verified.damages):
+        raise typer.Exit(1)
+
+
+async def _one(
+    session: Session, store: BlobStore, source: Source, at: str, read: Read, period: int, keep: bool
+) -> Verified:
+    names = await choose(store, source, at)
+    now = SystemClock().now()
+    with _Bar(session, source) as watch:
+        verified = await verify_source(
+            store, names, _DEPTHS[read], now=now, period=period, keep_records=keep, watch=watch
+        )
+    _show(session, source, verified)
+    return verified
+
+
+def _show(session: Session, source: Source, verified: Verified) -> None:
+    checked, reading = verified.checked, verified.read
+    bad = sum(damage.alarming for damage in verified.damages)
+    if session.output.as_json:
+        for damage in verified.damages:
+            session.output.line({"damage": damage.to_dict(), "alarming": damage.alarming})
+        session.output.line(
+            {
+                "source": str(source),
+                "result": "bad" if bad else "good",
+                **{key: getattr(checked, key) for key in ("snapshots", "references", "blobs", "bytes")},
+                "read": reading.blobs,
+                "read_bytes": reading.bytes,
+                "archived": reading.archived,
+                "damaged": len(verified.damages),
+                "alarming": bad,
+            }
+        )
+        return
+    for damage in verified.damages:
+        session.output.say(f"{'DAMAGED' if damage.alarming else 'known'}  {damage}")
+    session.output.say(f"{source}: {_sentence(verified)}")
+
+
+def _sentence(verified: Verified) -> str:
+    checked, reading = verified.checked, verified.read
+    looked = (
+        f"{counted(checked.snapshots, 'snapshot')} with {counted(checked.blobs, 'content')} "
+        f"({human_bytes(checked.bytes)}) checked, {counted(reading.blobs, 'content')} "
+        f"({human_bytes(reading.bytes)}) read again"
+    )
+    looked += f", {reading.archived:,} not read because they are archived" if reading.archived else ""
+    bad = sum(damage.alarming for damage in verified.damages)
+    known = len(verified.damages) - bad
+    found = f"{bad:,} DAMAGED" if bad else "nothing is damaged" if not known else "nothing else is damaged"
+    return f"{looked}; {found}" + (f"; {known:,} known of before" if known else "") + "."
+
+
+class _Bar(Watch):
+    """Shows on stderr how far it is."""
+
+    def __init__(self, session: Session, source: Source) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        self._source = source
+        self._progress = Progress(*columns, TimeRemainingColumn(), console=session.output.progress, transient=True)
+        self._bar = self._progress.add_task(f"{source}: listing", total=None)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def snapshot(self, ident: str) -> None:
+        self._progress.update(self._bar, description=f"{self._source}: checking {ident}")
+
+    def reading(self, blobs: int, size: int) -> None:
+        self._progress.update(self._bar, description=f"{self._source}: reading {blobs:,} contents", total=size)
+
+    def read(self, size: int) -> None:
+        self._progress.advance(self._bar, size)

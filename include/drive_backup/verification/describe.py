@@ -1,0 +1,134 @@
+"""From damaged blobs to what a person has to know: which snapshots lose what, and whether it is saved elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from msgspec.structs import replace
+
+from include.drive_backup.blob.names import SnapshotName
+from include.drive_backup.damage import load_damaged, record_name
+from include.drive_backup.errors import CorruptStoreError
+from include.drive_backup.manifest.catalogue import part_data, read_rows
+from include.drive_backup.manifest.inventory import fingerprint, load_sound
+from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.model import Source, parse_instant
+from include.drive_backup.ports import BlobStore
+from include.drive_backup.verification.model import Damage, Reference
+from include.drive_backup.verification.references import groups, open_part
+
+#: What a content is, apart from its item: a blob's name is not enough, since exports may be made anew under it.
+_Key = tuple[str, str]
+
+
+async def describe(store: BlobStore, source: Source, damages: Iterable[Damage]) -> list[Damage]:
+    """Fill in the snapshots, whether the damage is known and current, and what replaces it.
+
+    Damage of content that no snapshot refers to any more is left out: retention deleted it while it was looked at.
+    """
+    found = {_key(damage): damage for damage in damages}
+    if not found:
+        return []
+    repository = SnapshotRepository(store)
+    newest_first = list(reversed(await repository.names(source)))
+    whole = await _whole(repository, newest_first)
+    snapshots = await _snapshots(store, repository, newest_first, found.keys())
+    replacing = await _replacements(store, whole, found.values()) if whole else {}
+    records = await load_damaged(store, source)
+    read_today = {name.ident for name in _read_today(newest_first, whole)}
+    described = []
+    for key, damage in found.items():
+        ids = damage.snapshots if damage.item_id is None else tuple(snapshots.get(key, ()))
+        if not ids:
+            continue
+        modified = None if damage.modified is None else parse_instant(damage.modified)
+        saved = replacing.get((damage.item_id or "", damage.format or ""))
+        described.append(
+            replace(
+                damage,
+                snapshots=ids,
+                known=records.knows(damage.blob, modified),
+                current=bool(read_today.intersection(ids)),
+                replaced=whole.name.ident if whole and saved else None,
+                saved=saved == damage.sha256,
+            )
+        )
+    return sorted(described, key=lambda damage: (not damage.alarming, damage.path or "", damage.blob))
+
+
+async def record(store: BlobStore, damages: Iterable[Damage]) -> None:
+    """Record damage that was told of, so that the next backup copies it anew and the next verification knows it."""
+    for damage in damages:
+        modified = None if damage.modified is None else parse_instant(damage.modified)
+        name = record_name(Source.parse(damage.source), damage.blob, modified)
+        await store.put(name, json.dumps(damage.to_dict(), indent=2).encode(), content_type="application/json")
+
+
+def _key(damage: Damage) -> _Key:
+    return damage.blob, damage.sha256 or ""
+
+
+async def _whole(repository: SnapshotRepository, newest_first: Sequence[SnapshotName]) -> Manifest | None:
+    """The snapshot that readers take today."""
+    for name in newest_first:
+        manifest = await repository.try_read(name)
+        if manifest is not None and manifest.status == "complete":
+            return manifest
+    return None
+
+
+def _read_today(newest_first: Sequence[SnapshotName], whole: Manifest | None) -> Sequence[SnapshotName]:
+    """What damage must not be in: the newest complete snapshot, and all after it."""
+    if whole is None:
+        return newest_first
+    return newest_first[: newest_first.index(whole.name) + 1]
+
+
+async def _snapshots(
+    store: BlobStore, repository: SnapshotRepository, names: Sequence[SnapshotName], wanted: Iterable[_Key]
+) -> dict[_Key, list[str]]:
+    """The snapshots that refer to each of some blobs."""
+    keys, blobs = set(wanted), {blob for blob, _ in wanted}
+    found: dict[_Key, list[str]] = {}
+    for name in names:
+        manifest = await repository.try_read(name)
+        if manifest is None:
+            continue
+        for reference in await _references(store, manifest, blobs):
+            ids = found.setdefault((reference.blob, reference.sha256), [])
+            if (reference.blob, reference.sha256) in keys and name.ident not in ids:
+                ids.append(name.ident)
+    return found
+
+
+async def _references(store: BlobStore, manifest: Manifest, blobs: set[str]) -> list[Reference]:
+    """What a snapshot says of some blobs; a damaged part says nothing, and is damage of its own."""
+    found: list[Reference] = []
+    for part in manifest.parts:
+        try:
+            file = open_part(await part_data(store, part))
+        except (CorruptStoreError, ValueError):
+            continue
+        for group in groups(file):
+            positions = [position for position, (blob, *_) in enumerate(group.stored()) if blob in blobs]
+            found += group.references(positions) if positions else ()
+    return found
+
+
+async def _replacements(store: BlobStore, manifest: Manifest, damages: Iterable[Damage]) -> dict[tuple[str, str], str]:
+    """SHA-256 of the sound contents that the newest complete snapshot has of damaged items, by id and format."""
+    sound = await load_sound(store, manifest.name.source)
+    broken = {_key(damage) for damage in damages}
+    items = {damage.item_id for damage in damages}
+    found: dict[tuple[str, str], str] = {}
+    try:
+        async for row in read_rows(store, manifest, ["item_id", "contents"]):
+            for content in row["contents"] or () if row["item_id"] in items else ():
+                mark = fingerprint(content["blob"], content["size"], content["md5"])
+                if mark in sound and (content["blob"], content["sha256"]) not in broken:
+                    found[row["item_id"], content["format"]] = content["sha256"]
+    except CorruptStoreError:
+        return found
+    return found

@@ -1,0 +1,91 @@
+"""What verification looks at, and what it finds."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from include.drive_backup.model import Struct
+
+#: ``missing`` there is no such blob; ``length``, ``md5`` it has another length or Content-MD5; ``bytes`` it holds other
+#: bytes than it should; ``rows`` it does not say as much as the manifest says; ``unreadable`` no manifest can be read.
+Wrong = Literal["missing", "length", "md5", "bytes", "rows", "unreadable"]
+Depth = Literal["listing", "sample", "all"]
+
+
+class Reference(Struct, frozen=True):
+    """One content of one item, as a catalogue has it. ``size`` is in bytes, checksums are hex."""
+
+    blob: str
+    format: str
+    size: int
+    md5: str
+    sha256: str
+    item_id: str
+    path: str
+
+
+class Damage(Struct, frozen=True):
+    """One blob that is not what snapshots say, with the item that it is of; none for a manifest or a catalogue.
+
+    :param snapshots: the ids of those that refer to it, newest first.
+    :param modified: Last-Modified of what is there now, as an instant; None when nothing is.
+    :param current: a snapshot that readers take now refers to it.
+    :param known: an earlier verification told of it already.
+    :param replaced: the newest snapshot that holds the item whole.
+    :param saved: that snapshot holds these very bytes, in another blob.
+    """
+
+    source: str
+    blob: str
+    wrong: Wrong
+    message: str
+    item_id: str | None = None
+    path: str | None = None
+    format: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+    snapshots: tuple[str, ...] = ()
+    modified: str | None = None
+    current: bool = False
+    known: bool = False
+    replaced: str | None = None
+    saved: bool = False
+
+    @property
+    def alarming(self) -> bool:
+        """Whether it has to fail a run: it is new, or it is in what would be restored today."""
+        return self.current or not self.known
+
+    def __str__(self) -> str:
+        what = f"{self.path} ({self.item_id}" + (f", {self.format})" if self.format != "original" else ")")
+        shown = ", ".join(self.snapshots[:3]) + (f" and {len(self.snapshots) - 3} more" if self.snapshots[3:] else "")
+        return f"{what if self.item_id else self.blob}: {self.message} In {shown}.{self._remedy()}"
+
+    def _remedy(self) -> str:
+        if self.replaced and self.saved:
+            return f" {self.replaced} holds the same bytes in another blob."
+        if self.replaced:
+            return f" {self.replaced} holds the item as it was then."
+        if self.current and self.item_id:
+            return " If Drive still has it, the next backup copies it again."
+        return ""
+
+
+class Checked(Struct, frozen=True):
+    """How much of a source was held against the listing, and what was found."""
+
+    source: str
+    snapshots: int = 0
+    references: int = 0
+    blobs: int = 0
+    bytes: int = 0
+    damages: tuple[Damage, ...] = ()
+
+
+class ReadAgain(Struct, frozen=True):
+    """How much was read again, and what was found. ``archived`` blobs cannot be read before they are rehydrated."""
+
+    blobs: int = 0
+    bytes: int = 0
+    archived: int = 0
+    damages: tuple[Damage, ...] = ()

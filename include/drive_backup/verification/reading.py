@@ -1,0 +1,105 @@
+"""Level 2: read contents again and hash them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from include.drive_backup.errors import CorruptStoreError, PermanentError, StoppedError
+from include.drive_backup.hashing import Checksums
+from include.drive_backup.model import Source
+from include.drive_backup.ports import BlobStore
+from include.drive_backup.verification.listing import damage_of
+from include.drive_backup.verification.model import Damage, ReadAgain, Reference
+
+Progress = Callable[[int], None]
+
+
+async def read_again(
+    store: BlobStore,
+    source: Source,
+    references: AsyncIterator[Reference],
+    *,
+    in_flight: int = 8,
+    stop: asyncio.Event | None = None,
+    progress: Progress | None = None,
+) -> ReadAgain:
+    """Compare the bytes in the container with the SHA-256 of the catalogue.
+
+    :param in_flight: blobs at once; each takes some MB of memory.
+    :param stop: set it to end soon.
+    :param progress: called with the size of each blob in bytes as it is done.
+    :raises StoppedError: ``stop`` was set.
+    """
+    reading = _Reading(store, source, references, stop or asyncio.Event(), progress)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(in_flight):
+                group.create_task(reading.work())
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return ReadAgain(
+        blobs=reading.blobs, bytes=reading.bytes, archived=reading.archived, damages=tuple(reading.damages)
+    )
+
+
+class _Reading:
+    """What several readers share."""
+
+    def __init__(
+        self,
+        store: BlobStore,
+        source: Source,
+        references: AsyncIterator[Reference],
+        stop: asyncio.Event,
+        progress: Progress | None,
+    ) -> None:
+        self.blobs = self.bytes = self.archived = 0
+        self.damages: list[Damage] = []
+        self._store = store
+        self._source = source
+        self._references = references
+        self._stop = stop
+        self._progress = progress
+        self._turn = asyncio.Lock()
+
+    async def work(self) -> None:
+        """Read one blob after the other until there are none left."""
+        while True:
+            async with self._turn:
+                reference = await anext(self._references, None)
+            if reference is None:
+                return
+            await self._one(reference)
+            if self._progress is not None:
+                self._progress(reference.size)
+
+    async def _one(self, reference: Reference) -> None:
+        try:
+            said = await self._compare(reference)
+        except CorruptStoreError as error:
+            said = str(error)
+        except PermanentError as error:
+            if error.reason != "BlobArchived":
+                raise
+            self.archived += 1
+            return
+        self.blobs += 1
+        self.bytes += reference.size
+        if said is not None:
+            found = await self._store.head(reference.blob)
+            self.damages.append(damage_of(self._source, reference, "bytes", said, found))
+
+    async def _compare(self, reference: Reference) -> str | None:
+        """What is wrong with a blob's bytes; None when nothing is."""
+        sums = Checksums()
+        async for piece in self._store.stream(reference.blob):
+            await sums.add(piece)
+            if self._stop.is_set():
+                raise StoppedError("The task was asked to stop. Its batch is read again from its beginning.")
+        if (sums.size, sums.sha256) == (reference.size, reference.sha256):
+            return None
+        return (
+            f"The blob {reference.blob} holds {sums.size} bytes with the SHA-256 {sums.sha256} instead of "
+            f"{reference.size} bytes with {reference.sha256}."
+        )
