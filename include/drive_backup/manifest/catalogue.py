@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.manifest import Manifest, Part
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.work import put_once
+
+log = logging.getLogger(__name__)
 
 #: Rows in memory at once, some 20 MB with their resources.
 GROUP_ROWS = 5_000
@@ -111,6 +114,17 @@ async def _read_parts(
         for batch in file.iter_batches(GROUP_ROWS, columns=columns):
             for row in batch.to_pylist():
                 yield row
+
+
+async def is_whole(store: BlobStore, manifest: Manifest) -> bool:
+    """Whether all parts of a snapshot are what was written."""
+    try:
+        for part in (*manifest.parts, *(manifest.details.parts if manifest.details else ())):
+            await part_data(store, part)
+    except CorruptStoreError as error:
+        log.warning("%s", error)
+        return False
+    return True
 
 
 async def part_data(store: BlobStore, part: Part) -> bytes:

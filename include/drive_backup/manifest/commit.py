@@ -11,7 +11,7 @@ import msgspec
 
 from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.cost import Cost, cost
-from include.drive_backup.manifest.catalogue import NameTakenError, TableWriter
+from include.drive_backup.manifest.catalogue import NameTakenError, TableWriter, is_whole
 from include.drive_backup.manifest.inventory import fingerprint, load_sound
 from include.drive_backup.manifest.manifest import Details, Kind, Manifest, Status
 from include.drive_backup.manifest.repository import SnapshotRepository
@@ -77,7 +77,7 @@ async def commit_snapshot(
     repository = SnapshotRepository(store)
     rows = _Rows(store, plan, await _results(store, plan), await load_sound(store, source))
     tries = await repository.generations(source, instant)
-    same = await _as_good(repository, tries, rows, plan)
+    same = await _as_good(store, repository, tries, rows, plan)
     if same is not None:
         log.info("%s as of %s is committed already, as good as this: nothing is stored.", source, instant)
         return _summary(same, created=False)
@@ -140,14 +140,14 @@ async def _results(store: BlobStore, plan: PlanRef) -> _Results:
 
 
 async def _as_good(
-    repository: SnapshotRepository, tries: list[SnapshotName], rows: _Rows, plan: PlanRef
+    store: BlobStore, repository: SnapshotRepository, tries: list[SnapshotName], rows: _Rows, plan: PlanRef
 ) -> Manifest | None:
     """The snapshot of this instant that makes another one needless: a reader would see no difference, or a worse one.
 
     Compared is the newest generation of the same status: of the complete ones readers take that, and a partial one
     that says nothing new is not worth another. Worse is a complete one with fewer items as they were at the instant,
     or with the permissions, comments … of fewer: Drive forgets, so a late second look at an old instant sees less, and
-    must not hide what the first one saw.
+    must not hide what the first one saw. One whose catalogue is damaged makes nothing needless.
     """
     if not tries:
         return None
@@ -156,7 +156,7 @@ async def _as_good(
         pass
     for name in reversed(tries):
         manifest = await repository.try_read(name)
-        if manifest is not None and manifest.status == _status(plan, tally):
+        if manifest is not None and manifest.status == _status(plan, tally) and await is_whole(store, manifest):
             same = (manifest.digest, manifest.listing_complete) == (tally.digest, plan.listing.complete)
             worse = manifest.status == "complete" and _sees_less(tally, manifest)
             if worse:

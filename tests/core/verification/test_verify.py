@@ -211,3 +211,11 @@ async def test_samples_read_everything_in_their_period_whatever_the_schedule(bac
             assert max(counts) < 20
         if days == [1, 2, 2, 5]:
             assert counts[2] == 0
+
+
+async def test_an_instant_whose_catalogue_is_damaged_can_be_committed_again(backup):
+    [blob] = [name for name in backup.store.blobs if name.endswith("items-00000.parquet")]
+    overwrite(backup, blob, b"not what was written")
+    summary = await backup.run("2026-03-01", formats=FORMATS, save=("comments",))
+    assert (summary["created"], summary["generation"]) == (True, 2)
+    assert (await backup.restored(summary))["a"] == b"first"
