@@ -80,7 +80,7 @@ def start(
     command: Sequence[str],
     *,
     state: Path,
-    timeout: float = 30,
+    timeout: float = 90,
     env: Mapping[str, str] | None = None,
 ) -> Service:
     """Start a service and wait for its ready line, one line of JSON with the key ``service``.

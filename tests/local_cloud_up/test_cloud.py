@@ -124,12 +124,12 @@ class TestUp:
             self.command(state, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         lines = [process.stdout.readline() for _ in range(6)]
+        assert lines[0] == "The local cloud runs; Ctrl-C stops it.\n", process.stderr.read()
         return process, lines
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_it_runs_until_it_is_told_to_stop(self, tmp_path, number):
-        process, lines = self.up(tmp_path)
-        assert lines[0] == "The local cloud runs; Ctrl-C stops it.\n", process.stderr.read()
+        process, _ = self.up(tmp_path)
         children = [psutil.Process(each.pid) for each in running(tmp_path)]
         assert len(children) == 4
         assert (tmp_path / "env.sh").stat().st_mode & 0o777 == 0o600
