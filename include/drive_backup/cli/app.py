@@ -88,13 +88,17 @@ def common(
     context.obj = Session(Account(container_url, connection_string, container), Output(as_json=json))
 
 
-def main() -> None:
-    """The entry point. An expected problem is a sentence on stderr, never a traceback."""
-    # Commands register themselves on import.
+def application() -> typer.Typer:
+    """The application with all its commands, which register themselves when they are imported."""
     from include.drive_backup.cli import browse, doctor, restore, retention, verify  # noqa: F401, PLC0415
 
+    return app
+
+
+def main() -> None:
+    """The entry point. An expected problem is a sentence on stderr, never a traceback."""
     try:
-        app()
+        application()()
     except DriveBackupError as error:
         typer.echo(f"drive-backup: {error}", err=True)
         sys.exit(2)
