@@ -14,10 +14,13 @@ from include.drive_backup.settings import DEFAULT_PATH
 UNITS_PER_MINUTE = 30_000_000
 
 
-def write_config(path: Path, *, limits: dict[str, Any] | None = None, **job: Any) -> Path:
+def write_config(
+    path: Path, *, limits: dict[str, Any] | None = None, retention: dict[str, Any] | None = None, **job: Any
+) -> Path:
     """Write a demo's config file.
 
     :param limits: limits that differ.
+    :param retention: the section of that name.
     :param job: settings of the default job that differ.
     """
     data = yaml.safe_load(DEFAULT_PATH.read_text(encoding="utf-8"))
@@ -27,6 +30,8 @@ def write_config(path: Path, *, limits: dict[str, Any] | None = None, **job: Any
         "retry_delay_seconds": 2,
         **(limits or {}),
     }
+    if retention is not None:
+        data["retention"] = retention
     # From today on: unpausing the DAG must not start a run for yesterday, of which a new sample knows nothing.
     data["jobs"]["default"] = {**data["jobs"]["default"], "start_date": datetime.now(UTC).date(), **job}
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,8 @@ _SENTENCES: dict[Kind, str] = {
     "task.failed": "Task {task} of run {run} has failed for good.",
     "batch.copied": "Task {task} of run {run} has copied its batch.",
     "snapshot.committed": "Task {task} of run {run} has committed a snapshot.",
+    "approval.needed": "Task {task} of run {run} waits for a person: retention would delete more than usual, or "
+    "the newest snapshots look suspicious. Approve or reject it in Airflow, under Required Actions.",
     "item.failed": "Run {run} could not save an item.",
 }
 _ENDED_BADLY = "failed"

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 #: Seconds for one callback in all. Airflow kills a task whose callbacks take 20 s (`task_success_overtime`).
 LIMIT = 12.0
 
-#: What ends badly for good, and is worth a person's attention.
-ALERTS = ("task.failed", "run.failed")
+#: What ends badly for good, or waits, and is worth a person's attention.
+ALERTS = ("task.failed", "run.failed", "approval.needed")
 
 log = logging.getLogger(__name__)
 

@@ -154,8 +154,7 @@ class RunOptions:
         :raises ConfigError: names the param and what is allowed.
         """
         params: dict[str, Any] = dict(context["params"])
-        # The run's params hold unknown keys too; the DAG's are what there is.
-        _refuse_unknown(context["dag_run"].conf or {}, set(context["dag"].params))
+        refuse_unknown(context)
         return cls(
             sources=tuple(parse_entry(each) for each in params["sources"]),
             instant=_instant(params["instant"]),
@@ -167,9 +166,16 @@ class RunOptions:
         )
 
 
-def _refuse_unknown(conf: dict[str, Any], known: set[str]) -> None:
-    # Airflow accepts unknown conf keys in silence; a mistyped `exclude` would back up what it should not.
-    unknown = sorted(set(conf) - known)
+def refuse_unknown(context: Context) -> None:
+    """Check that the run was triggered with params that there are.
+
+    Airflow accepts unknown conf keys in silence; a mistyped `exclude` would back up what it should not.
+
+    :raises ConfigError: names those that there are not, and those that there are.
+    """
+    # The run's params hold unknown keys too; the DAG's are what there is.
+    known = set(context["dag"].params)
+    unknown = sorted(set(context["dag_run"].conf or {}) - known)
     if unknown:
         raise ConfigError(f"There is no param {', '.join(map(repr, unknown))}; allowed: {', '.join(sorted(known))}.")
 

@@ -4,6 +4,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 
 from include.demo.airflow import ROOT
+from include.drive_backup.retention.settings import RetentionSettings
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +48,16 @@ def test_tasks_that_spend_quota_wait_for_the_pool(dags):
 def test_a_run_covers_the_day_before_it(dags):
     """CronTriggerTimetable, which "@daily" would be, has empty intervals; a run's instant is the end of its own."""
     assert type(dags["google_drive_backup"].timetable).__name__ == "CronDataIntervalTimetable"
+
+
+def test_retention_is_only_scheduled_when_somebody_has_said_what_to_keep(dags):
+    assert type(dags["google_drive_retention"].timetable).__name__ == "NullTimetable"
+    assert RetentionSettings(keep={"daily": 7}).active
+    assert not RetentionSettings(keep={"daily": 0}).active
+    assert RetentionSettings(sources={"drive/*": {"last": 1}}).active
+
+
+def test_a_source_has_the_rules_of_the_first_glob_that_fits():
+    settings = RetentionSettings(keep={"daily": 7}, sources={"drive/*": {"last": 1}, "*": {"last": 2}})
+    assert [settings.policy(each).keep.last for each in ("drive/x", "user/ann@example.com")] == [1, 2]
+    assert RetentionSettings(keep={"daily": 7}).policy("drive/x").keep.daily == 7

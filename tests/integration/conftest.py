@@ -86,14 +86,14 @@ class Backups:
         found = [task for task in self.api.tasks(dag_id, run_id) if task["task_id"] == task_id]
         return next((t for t in found if map_index is None or t["map_index"] == map_index), None)
 
-    def wait_task(self, run_id, task_id, states, timeout=120):
+    def wait_task(self, run_id, task_id, states, timeout=120, dag_id=DAG_ID):
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            task = self.task(run_id, task_id)
+            task = self.task(run_id, task_id, dag_id=dag_id)
             if task and task["state"] in states:
                 return task
             time.sleep(0.2)
-        raise AssertionError(f"{task_id} did not become {states}: {self.api.tasks(DAG_ID, run_id)}")
+        raise AssertionError(f"{task_id} did not become {states}: {self.api.tasks(dag_id, run_id)}")
 
     def summary(self, run_id, map_index=0):
         return self.api.xcom(DAG_ID, run_id, "commit_snapshot", map_index=map_index)
@@ -167,7 +167,11 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("world")
     # From early on, so that days of the past can be backfilled; paused until a test triggers.
     config = write_config(
-        folder / "drive_backup.yaml", start_date="2026-01-01", limits={"task_retries": 2, "max_groups": 3}
+        folder / "drive_backup.yaml",
+        start_date="2026-01-01",
+        limits={"task_retries": 2, "max_groups": 3},
+        # Not scheduled: the snapshots of these tests stay until a test lets them go.
+        retention={"schedule": None, "keep": {"last": 1}},
     )
     made = World(folder, free_port(), config=config)
     try:

@@ -26,6 +26,7 @@ Kind = Literal[
     "batch.copied",
     "snapshot.committed",
     "item.failed",
+    "approval.needed",
 ]
 
 SEVERITY: dict[Kind, Severity] = {
@@ -37,6 +38,7 @@ SEVERITY: dict[Kind, Severity] = {
     "batch.copied": "info",
     "snapshot.committed": "info",
     "item.failed": "warning",
+    "approval.needed": "warning",
 }
 
 TYPE_PREFIX = "dev.drivebackup.backup."

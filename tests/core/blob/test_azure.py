@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from datetime import UTC, datetime
 
 import pytest
 from azure.storage.blob.aio import ContainerClient
@@ -243,3 +244,38 @@ async def test_a_service_that_cannot_be_reached_is_down_and_secrets_stay_secret(
             await store.ensure_container(create=True)
     assert "SECRET" not in str(caught.value)
     assert "SECRET" not in store.url
+
+
+async def test_what_a_policy_or_hold_protects_is_told_and_the_rest_is_deleted():
+    script = (
+        answer(409, "BlobImmutableDueToPolicy"),
+        answer(202),
+        answer(409, "BlobImmutableDueToLegalHold"),
+        answer(409, "SnapshotsPresent"),
+        answer(412, "LeaseIdMissing"),
+        answer(404, "BlobNotFound"),
+    )
+    kept = {}
+    async with scripted_store(FakeClock(), *script) as (store, service):
+        for name in "abcdef":
+            kept |= await store.delete([name])
+    assert {name: refused.reason for name, refused in kept.items()} == {
+        "a": "BlobImmutableDueToPolicy",
+        "c": "BlobImmutableDueToLegalHold",
+        "d": "SnapshotsPresent",
+        "e": "LeaseIdMissing",
+    }
+    assert len(service.asked) == 6
+
+
+async def test_another_refusal_to_delete_is_an_error():
+    async with scripted_store(FakeClock(), answer(403, "AuthorizationPermissionMismatch")) as (store, _):
+        with pytest.raises(CredentialsError):
+            await store.delete(["a"])
+
+
+async def test_its_time_is_that_of_the_answer():
+    page = b"<?xml version='1.0'?><EnumerationResults><Blobs/></EnumerationResults>"
+    said = answer(200, body=page, Date="Sun, 01 Mar 2026 10:20:30 GMT", Content_Type="application/xml")
+    async with scripted_store(FakeClock(), said) as (store, _):
+        assert await store.now() == datetime(2026, 3, 1, 10, 20, 30, tzinfo=UTC)

@@ -1,0 +1,136 @@
+"""
+### Delete old snapshots by rules
+
+**What it does.** Judges every snapshot in the container by the keep rules in `include/drive_backup.yaml` (section
+`retention`), deletes those that no rule keeps, then the content to which no snapshot refers any more. Without a keep rule
+nothing is scheduled and nothing can go. **Triggered by hand it is a dry run**: the log of `plan_retention` is the plan;
+switch `dry_run` off to delete.
+
+**It asks first** when much would go (more than `brake_percent` of a source's bytes, or more than half of its snapshots), or
+when the newest snapshots look as if the Drive was emptied or encrypted. Then `approve` waits: open *Required Actions* in
+Airflow, read the plan, approve or reject. Rejected, nothing is deleted. Unanswered for `approval_hours`, it fails.
+
+**When it fails**, open the failed task's log: it ends with one sentence that says what to do.
+
+| task | failed means | do |
+|---|---|---|
+| `plan_retention` | a connection or a param is wrong, or Blob is down | follow the sentence; clear the task |
+| `approve` | nobody has answered | look at the plan, run it again, and answer |
+| `apply_retention` | a backup holds the source, Blob is down, or it needs an approval that it did not have | clear the task; it does what is left |
+| `report` | a task above failed, or a damaged snapshot keeps content from being judged | mend that, then run it again |
+
+**It is safe** to clear or kill any task: manifests go first, so no snapshot ever refers to what is missing. What Blob
+Storage protects (immutability, legal holds) stays and is reported. `drive-backup hold` keeps a snapshot by hand.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, CronTriggerTimetable, Param
+
+from drive_backup_airflow.notifier import DriveBackupNotifier
+from drive_backup_airflow.operators.apply_retention import ApplyRetentionOperator
+from drive_backup_airflow.operators.approve_retention import PLAN_TASK, ApproveRetentionOperator
+from drive_backup_airflow.operators.plan_retention import PlanRetentionOperator
+from drive_backup_airflow.operators.report_retention import ReportRetentionOperator
+from drive_backup_airflow.retry import RETRY_POLICY
+from include.drive_backup.retention.settings import RetentionSettings
+from include.drive_backup.settings import DEFAULT_JOB, RETENTION_DAG_ID, TAG, Config, config_path, load
+
+
+def default_args(config: Config) -> dict[str, Any]:
+    """What the tasks share."""
+    notify = DriveBackupNotifier.factory(config)
+    return {
+        "owner": "drive-backup",
+        "retries": config.limits.task_retries,
+        "retry_delay": timedelta(seconds=config.limits.retry_delay_seconds),
+        "retry_exponential_backoff": 2,
+        "max_retry_delay": timedelta(minutes=30),
+        "retry_policy": RETRY_POLICY,
+        "execution_timeout": timedelta(minutes=config.limits.batch_timeout_minutes),
+        "on_retry_callback": notify("task.retried"),
+        "on_failure_callback": notify("task.failed"),
+    }
+
+
+def retention_dag(dag_id: str, config: Config) -> DAG:
+    """The DAG of one container."""
+    settings, notify = config.retention, DriveBackupNotifier.factory(config)
+    where: dict[str, Any] = {
+        "blob_conn_id": config.connections.blob,
+        "event_hubs_conn_id": config.connections.events,
+        "container": config.storage.container,
+    }
+    retention = settings.model_dump(mode="json")
+    with DAG(
+        dag_id,
+        description="Delete old snapshots of Google Drive by rules",
+        schedule=timetable(settings),
+        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        catchup=False,
+        max_active_runs=1,
+        dagrun_timeout=timedelta(hours=config.limits.run_timeout_hours + settings.approval_hours),
+        tags=[TAG, "retention"],
+        default_args=default_args(config),
+        on_success_callback=notify("run.succeeded"),
+        on_failure_callback=notify("run.failed"),
+        doc_md=__doc__,
+        params={
+            "sources": Param(
+                [],
+                type=["null", "array"],
+                items={"type": "string"},
+                title="Only these sources",
+                description="Globs such as `drive/*`, one a line. Empty: all that the container holds.",
+            ),
+            "dry_run": Param(
+                True,  # noqa: FBT003 - Param's own signature
+                type="boolean",
+                title="Dry run",
+                description="Only say what would be deleted. Switch it off to delete. Scheduled runs delete.",
+            ),
+        },
+    ) as dag:
+        plan = PlanRetentionOperator(task_id=PLAN_TASK, retention=retention, **where)
+        approve = ApproveRetentionOperator(
+            task_id="approve",
+            subject="Delete more than usual?",
+            response_timeout=timedelta(hours=settings.approval_hours),
+            notifiers=[notify("approval.needed")],
+        )
+        applied = ApplyRetentionOperator.partial(
+            task_id="apply_retention",
+            retention=retention,
+            answer=approve.output,
+            map_index_template="{{ task.group['label'] }}",
+            **where,
+        ).expand(group=plan.output)
+        report = ReportRetentionOperator(
+            task_id="report",
+            done=applied.output,
+            leftover_days=settings.leftover_days,
+            trigger_rule="all_done",
+            **where,
+        )
+        plan >> approve >> applied >> report
+    return dag
+
+
+def timetable(settings: RetentionSettings) -> CronTriggerTimetable | None:
+    """When it runs by itself: only when somebody has said what to keep."""
+    if settings.schedule is None or not settings.active:
+        return None
+    return CronTriggerTimetable(settings.schedule, timezone=settings.timezone)
+
+
+loaded = load(config_path())
+_containers: set[str] = set()
+for _name, _job in loaded.jobs.items():
+    _config = loaded.config.of(_job)
+    if _config.storage.container not in _containers:
+        _containers.add(_config.storage.container)
+        _dag_id = RETENTION_DAG_ID if _name == DEFAULT_JOB or len(_containers) == 1 else f"{RETENTION_DAG_ID}_{_name}"
+        globals()[_dag_id] = retention_dag(_dag_id, _config)

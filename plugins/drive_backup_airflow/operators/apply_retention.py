@@ -1,0 +1,84 @@
+"""Delete what the plan says and, where that is much, a person has agreed to."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from drive_backup_airflow.operators.approve_retention import was_approved
+from drive_backup_airflow.operators.base import DriveBackupOperator
+from drive_backup_airflow.wiring import open_store
+from include.drive_backup.clock import SystemClock
+from include.drive_backup.errors import DriveBackupError, StoppedError
+from include.drive_backup.journal import raise_together
+from include.drive_backup.locking import SourceLock
+from include.drive_backup.model import Source
+from include.drive_backup.ports import BlobStore
+from include.drive_backup.retention.apply import Applied, apply_source
+from include.drive_backup.retention.plan import SourcePlan
+from include.drive_backup.retention.readable import applied_text
+from include.drive_backup.retention.run import PlanGroup, read_plans
+from include.drive_backup.retention.settings import RetentionSettings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class ApplyRetentionOperator(DriveBackupOperator):
+    """Deletes of the sources of one group, one after the other; one that fails does not keep the others from it.
+
+    It may be killed and run again at any moment.
+
+    :param group: a dict of :class:`~include.drive_backup.retention.run.PlanGroup`.
+    :param retention: a dict of :class:`~include.drive_backup.retention.settings.RetentionSettings`.
+    :param answer: what the approval returned.
+    """
+
+    template_fields = ("group", "answer")
+
+    def __init__(self, *, group: dict[str, Any], retention: dict[str, Any], answer: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.group = group
+        self.retention = retention
+        self.answer = answer
+
+    async def run(self, context: Context, stop: asyncio.Event) -> dict[str, int]:
+        """Delete; returns what was deleted."""
+        done, errors = list[Applied](), list[DriveBackupError]()
+        async with open_store(self.blob_conn_id, self.container) as store:
+            plans = await read_plans(store, PlanGroup.from_dict(self.group))
+            for plan in plans:
+                try:
+                    done.append(await self._apply(store, plan, context, stop))
+                except StoppedError:
+                    raise
+                except DriveBackupError as error:
+                    errors.append(error)
+        for line in applied_text(done).splitlines():
+            self.log.info(line)
+        raise_together(errors, f"Of {len(errors)} of {len(plans)} sources not all was deleted")
+        return {
+            "sources": len(done),
+            "snapshots": sum(len(each.forgotten) for each in done),
+            "blobs": sum(each.parts.blobs + each.content.blobs + each.leftovers.blobs for each in done),
+            "bytes": sum(each.parts.bytes + each.content.bytes + each.leftovers.bytes for each in done),
+            "refused": sum(len(each.refused) for each in done),
+            "blocked": sum(each.blocked is not None for each in done),
+        }
+
+    async def _apply(self, store: BlobStore, plan: SourcePlan, context: Context, stop: asyncio.Event) -> Applied:
+        settings = RetentionSettings.model_validate(self.retention)
+        # A name of each process's own: a try that is believed dead may still delete.
+        holder = f"{context['ti'].dag_id}/{context['run_id']} {secrets.token_hex(6)}"
+        return await apply_source(
+            store,
+            plan,
+            settings.policy(plan.source),
+            SourceLock(store, Source.parse(plan.source), holder),
+            SystemClock(),
+            # The answer was to the question: a source that was not in it has to stop at its own brake.
+            approved=bool(plan.brakes) and was_approved(self.answer),
+            leftover_days=settings.leftover_days,
+            stop=stop,
+        )

@@ -1,0 +1,64 @@
+"""Say what retention would delete, and why the rest stays."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from drive_backup_airflow.operators.base import DriveBackupOperator
+from drive_backup_airflow.params import refuse_unknown
+from drive_backup_airflow.wiring import open_store
+from include.drive_backup.retention.plan import SourcePlan
+from include.drive_backup.retention.readable import plan_text
+from include.drive_backup.retention.run import plan_all, write_plans
+from include.drive_backup.retention.settings import RetentionSettings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+#: XCom key of what a person has to agree to; not there when nobody has to.
+QUESTION = "question"
+_LINES = 200
+
+
+class PlanRetentionOperator(DriveBackupOperator):
+    """Plans all sources of the container. Its log is the plan.
+
+    :param retention: a dict of :class:`~include.drive_backup.retention.settings.RetentionSettings`.
+    :param max_groups: tasks that apply it, at most.
+    """
+
+    def __init__(self, *, retention: dict[str, Any], max_groups: int = 100, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.retention = retention
+        self.max_groups = max_groups
+
+    async def run(self, context: Context, stop: asyncio.Event) -> list[dict[str, Any]]:  # noqa: ARG002
+        """Plan; returns the groups of what is to be deleted: none in a dry run."""
+        params: dict[str, Any] = dict(context["params"])
+        refuse_unknown(context)
+        async with open_store(self.blob_conn_id, self.container) as store:
+            plans = await plan_all(store, RetentionSettings.model_validate(self.retention), params["sources"] or ())
+            for line in plan_text(plans).splitlines():
+                self.log.info(line)
+            if is_dry_run(context):
+                self.log.info("Dry run: nothing is deleted. Trigger it again with dry_run off to delete.")
+                return []
+            braked = [plan for plan in plans if plan.brakes]
+            if braked:
+                context["ti"].xcom_push(key=QUESTION, value=_question(braked))
+            # A source of which nothing goes is visited all the same: old runs may have left something.
+            groups = await write_plans(store, context["run_id"], plans, max_groups=self.max_groups)
+        return [group.to_dict() for group in groups]
+
+
+def is_dry_run(context: Context) -> bool:
+    """A scheduled run deletes; any other one only when its params say so."""
+    run: Any = context["dag_run"]
+    return run.run_type != "scheduled" and bool(context["params"]["dry_run"])
+
+
+def _question(braked: list[SourcePlan]) -> str:
+    lines = plan_text(braked).splitlines()
+    more = [f"… and {len(lines) - _LINES} more lines: see the log of plan_retention."] if len(lines) > _LINES else []
+    return "```\n" + "\n".join([*lines[:_LINES], *more]) + "\n```"
