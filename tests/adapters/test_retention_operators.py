@@ -1,0 +1,124 @@
+"""The tasks of the retention DAG on a container in memory: when they ask, and that nothing goes without an answer."""
+
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from drive_backup_airflow.operators import apply_retention, plan_retention, report_retention
+from drive_backup_airflow.operators.apply_retention import ApplyRetentionOperator
+from drive_backup_airflow.operators.approve_retention import ApproveRetentionOperator, was_approved
+from drive_backup_airflow.operators.plan_retention import QUESTION, PlanRetentionOperator
+from include.drive_backup.errors import ApprovalNeededError, ConfigError
+from tests.support.fake_drive import FakeDrive, at
+from tests.support.flow import Backup
+from tests.support.trees import file
+
+YES = {"chosen_options": ["Approve"]}
+
+
+class Task(dict):
+    """What a task instance has of XCom."""
+
+    dag_id = "google_drive_retention"
+
+    def xcom_push(self, key, value):
+        self[key] = value
+
+    def xcom_pull(self, task_ids, key):
+        return self.get(key)
+
+
+@pytest.fixture
+async def store(monkeypatch):
+    """Three snapshots of a Drive that changed each day."""
+    made = Backup(FakeDrive(file("a.txt", b"a", id="a"), file("b.txt", b"b" * 1000)))
+    made.store.clock = made.clock
+    for day in (1, 2, 3):
+        made.clock.set(at(f"2026-03-0{day}T00:10"))
+        made.drive.write("a", b"day %d" % day, f"2026-02-2{day}T00:00:00.000Z")
+        await made.run(f"2026-03-0{day}")
+    made.clock.set(made.clock.now() + timedelta(days=10))
+
+    @asynccontextmanager
+    async def opened(*_):
+        yield made.store
+
+    for module in (plan_retention, apply_retention, report_retention):
+        monkeypatch.setattr(module, "open_store", opened)
+    return made.store
+
+
+def context(ti, run_type="manual", **params):
+    conf = {"sources": [], "dry_run": False, **params}
+    return {
+        "ti": ti,
+        "run_id": "run",
+        "params": conf,
+        "dag_run": SimpleNamespace(conf=params, run_type=run_type),
+        "dag": SimpleNamespace(params={"sources": None, "dry_run": None}),
+    }
+
+
+async def plan(ti, last, **options):
+    task = PlanRetentionOperator(task_id="plan", retention={"keep": {"last": last}})
+    return await task.run(context(ti, **options), None)
+
+
+async def apply(ti, group, last, answer=None):
+    task = ApplyRetentionOperator(task_id="apply", group=group, retention={"keep": {"last": last}}, answer=answer)
+    return await task.run(context(ti), None)
+
+
+def manifests(store):
+    return [name for name in store.blobs if name.endswith("manifest.json")]
+
+
+async def test_a_dry_run_hands_on_nothing_and_a_scheduled_run_is_none(store):
+    assert await plan(Task(), 1, dry_run=True) == []
+    assert len(await plan(Task(), 1, dry_run=True, run_type="scheduled")) == 1
+
+
+async def test_what_is_usual_goes_unasked(store):
+    ti = Task()
+    [group] = await plan(ti, 2)
+    assert QUESTION not in ti
+    assert ApproveRetentionOperator(task_id="approve", subject="?").execute({"ti": ti}) is None
+    done = await apply(ti, group, 2)
+    assert (done["snapshots"], len(manifests(store))) == (1, 2)
+
+
+async def test_what_is_much_goes_only_with_a_yes(store):
+    ti = Task()
+    [group] = await plan(ti, 1)
+    assert "2 of 3 snapshots would be deleted, more than half." in ti[QUESTION]
+    for answer in (None, {"chosen_options": ["Reject"]}, "Approve"):
+        with pytest.raises(ApprovalNeededError):
+            await apply(ti, group, 1, answer)
+    assert len(manifests(store)) == 3
+    done = await apply(ti, group, 1, YES)
+    assert (done["snapshots"], len(manifests(store))) == (2, 1)
+
+
+async def test_a_yes_is_for_what_was_asked(store):
+    """The plan had no brake; by the time it is applied it has one: a yes to other sources does not count."""
+    ti = Task()
+    [group] = await plan(ti, 2)
+    with pytest.raises(ApprovalNeededError):
+        await apply(ti, group, 1, YES)
+
+
+async def test_only_the_sources_that_were_named(store):
+    assert await plan(Task(), 1, sources=["drive/*"]) == []
+    assert len(await plan(Task(), 1, sources=["user/*"])) == 1
+
+
+async def test_a_param_that_there_is_not_is_refused(store):
+    with pytest.raises(ConfigError, match="dryrun"):
+        await plan(Task(), 1, dryrun=True)
+
+
+def test_only_approve_is_a_yes():
+    assert was_approved(YES)
+    assert not any(map(was_approved, (None, {}, {"chosen_options": ["Reject"]}, "Approve")))
