@@ -19,6 +19,7 @@ from include.drive_backup.errors import (
     StoppedError,
 )
 from include.drive_backup.locking import SourceLock
+from include.drive_backup.manifest.commit import commit_snapshot
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, format_instant
 from include.drive_backup.ports import BlobInfo
@@ -252,6 +253,24 @@ async def test_it_waits_for_a_run_of_the_source(house):
     with pytest.raises(SourceBusyError, match="run-1"):
         await house.apply(approved=True)
     assert await house.check() == 10
+
+
+async def test_a_run_that_has_lost_its_lock_commits_nothing(house):
+    plan, _ = await house.backup.plan("2026-03-30")
+    with pytest.raises(SourceBusyError, match="was lost"):
+        await commit_snapshot(house.store, plan, house.backup.clock, "test", still_ours=house.lock().confirm)
+    assert await house.check() == 10
+
+
+async def test_what_retention_deleted_under_a_run_makes_its_snapshot_partial_and_the_next_one_whole(house):
+    """The run's lock ran out in a gap between its tasks: it planned on content that is gone when it commits."""
+    plan, _ = await house.backup.plan("2026-03-30")
+    for name in house.backup.contents()[:2]:
+        await house.store.delete([name])
+    summary = await house.backup.commit(plan)
+    assert (summary["status"], summary["counts"]["failed"] > 0) == ("partial", True)
+    house.tomorrow()
+    assert (await house.back_up())["status"] == "complete"
 
 
 async def test_it_stops_in_good_order_when_asked_and_gives_the_lock_back(house):
