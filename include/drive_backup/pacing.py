@@ -24,6 +24,7 @@ Result = TypeVar("Result")
 GET_UNITS = 5
 LIST_UNITS = 100
 DOWNLOAD_UNITS = 200
+WRITE_UNITS = 50
 
 
 @dataclass(frozen=True)

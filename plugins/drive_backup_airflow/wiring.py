@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.model import SourceTask
 from include.drive_backup.ports import BlobStore, Directory, Drive
+
+if TYPE_CHECKING:
+    from include.drive_backup.drive.source import GoogleDrive
 
 
 @asynccontextmanager
@@ -92,5 +95,30 @@ async def open_shared_drive(
         SharedQuota(store, QuotaSettings.from_dict(dict(quota)), clock, user=user) as shared,
         hook.get_drive(limiter=shared.limiter, settings=settings, clock=clock) as drive,
         recorded(drive, store, task, clock),
+    ):
+        yield drive
+
+
+@asynccontextmanager
+async def open_restore_drive(
+    gcp_conn_id: str, store: BlobStore, subject: str | None, *, quota: Mapping[str, Any], attempts: int = 6
+) -> AsyncIterator[GoogleDrive]:
+    """Drive with the right to write, within the quota that all tasks share.
+
+    :param subject: e-mail address of the user to act as; None: the connection's own.
+    :param quota: fields of :class:`~include.drive_backup.quota.settings.QuotaSettings`.
+    """
+    from drive_backup_airflow.hooks.drive import GoogleDriveBackupHook
+    from include.drive_backup.drive.client import DriveSettings
+    from include.drive_backup.drive.errors import WRITE_SCOPE
+    from include.drive_backup.quota.settings import QuotaSettings
+    from include.drive_backup.quota.shared import SharedQuota
+
+    clock = SystemClock()
+    hook = GoogleDriveBackupHook(gcp_conn_id, subject, WRITE_SCOPE)
+    user = await hook.acts_as() or ""
+    async with (
+        SharedQuota(store, QuotaSettings.from_dict(dict(quota)), clock, user=user) as shared,
+        hook.get_drive(limiter=shared.limiter, settings=DriveSettings(attempts=attempts), clock=clock) as drive,
     ):
         yield drive

@@ -234,3 +234,39 @@ def test_doctor_says_how_old_the_newest_backup_is(cli):
 )
 def test_bad_input_is_a_sentence(cli, arguments, env, words):
     assert words in cli(*arguments, env=env, code=2)
+
+
+@pytest.fixture
+def local_drive(tmp_path):
+    command = [sys.executable, "-m", "include.local_cloud.drive", "--port", "0", "--backend", "sample"]
+    command += ["--root", str(tmp_path / "drive"), "--state", str(tmp_path / "drive")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        try:
+            yield json.loads(process.stdout.readline())["url"], tmp_path / "drive" / "service-account.json"
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def test_restore_brings_a_folder_back_into_drive_once(cli, local_drive):
+    url, key = local_drive
+    arguments = ("restore", ANN, "--path", "/Reports/", "--to-drive", ANN, "--google-key", str(key))
+    for outcome in ("restored", "same"):
+        results = lines(cli("--json", *arguments, env={"DRIVE_BACKUP_GOOGLE_ENDPOINT": url}))
+        assert [(each["path"], each["outcome"]) for each in results] == [
+            ("Reports", outcome),
+            ("Reports/a.txt", outcome),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "--to FOLDER"),
+        (("--to", "out", "--to-drive", ANN), "--to FOLDER"),
+        (("--to-drive", "ann"), "user/<email address>"),
+        (("--to-drive", ANN, "--google-key", "missing.json"), "--google-key"),
+    ],
+)
+def test_a_restore_into_nowhere_is_a_sentence(cli, options, words):
+    assert words in cli("restore", ANN, *options, code=2)

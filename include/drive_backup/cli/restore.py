@@ -1,8 +1,9 @@
-"""``drive-backup restore``: bring a snapshot, or a part of it, back into a folder."""
+"""``drive-backup restore``: bring a snapshot, or a part of it, back into a local folder or into Drive."""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -11,25 +12,58 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.cli.browse import At, SourceArgument
+from include.drive_backup.cli.drive import Google, open_drive
+from include.drive_backup.clock import SystemClock
+from include.drive_backup.errors import ConfigError
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, human_bytes
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.restore.drive import DriveFolder
+from include.drive_backup.restore.drive_target import open_target
 from include.drive_backup.restore.local import LocalFolder
 from include.drive_backup.restore.naming import local_names
-from include.drive_backup.restore.orders import Conflict, RestoreResult
+from include.drive_backup.restore.orders import Conflict, Destination, RestoreResult
+from include.drive_backup.restore.permissions import read_permissions
 from include.drive_backup.restore.run import restore as run_restore
 from include.drive_backup.restore.selection import Entry, Selection, select
+
+#: A write costs Drive more than a read, and it takes few at once from one user.
+_DRIVE_IN_FLIGHT = 8
+
+
+@dataclass(frozen=True)
+class _Into:
+    """Where to, and how."""
+
+    folder: Path | None
+    drive: Source | None
+    google: Google
+    conflict: Conflict
+    merge: bool
+    permissions: bool
+
+    def __str__(self) -> str:
+        return str(self.folder or self.drive)
 
 
 @app.command(
     epilog="Examples: `drive-backup restore user/ann@example.com --to ./ann`; one folder as it was: "
-    "`drive-backup restore user/ann@example.com --at 2026-11-01 --path '/Reports/2026/' --to ./reports`"
+    "`drive-backup restore user/ann@example.com --at 2026-11-01 --path '/Reports/2026/' --to ./reports`; back into "
+    "Drive: `drive-backup restore user/ann@example.com --to-drive user/ann@example.com --google-key key.json`"
 )
 def restore(
     context: typer.Context,
     source: SourceArgument,
-    to: Annotated[Path, typer.Option(help="The folder to restore into; made if it is not there.")],
+    *,
+    to: Annotated[Path | None, typer.Option(help="The local folder to restore into; made if it is not there.")] = None,
+    to_drive: Annotated[
+        str | None,
+        typer.Option(
+            help="Restore into Drive instead, into a new folder there: user/EMAIL, drive/ID of a shared drive, or "
+            "folder/ID."
+        ),
+    ] = None,
     at: At = "latest",
     path: Annotated[
         list[str] | None, typer.Option(help="A glob as in .gitignore, on Drive's own names; may be repeated.")
@@ -40,10 +74,35 @@ def restore(
     conflict: Annotated[
         Conflict, typer.Option(help="When another file has the name: write a copy beside it, skip it, or replace it.")
     ] = "copy",
+    merge: Annotated[
+        bool, typer.Option("--merge", help="With --to-drive: straight into that place, not into a new folder in it.")
+    ] = False,
+    permissions: Annotated[
+        bool,
+        typer.Option(
+            "--permissions", help="With --to-drive: share as it was shared, if that was saved. Sends no mail."
+        ),
+    ] = False,
+    google_key: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="DRIVE_BACKUP_GOOGLE_KEY",
+            help="With --to-drive: a JSON key with the scope drive; without it the machine's own credential is used.",
+        ),
+    ] = None,
+    acts_as: Annotated[
+        str | None,
+        typer.Option("--as", help="With --to-drive: the user to act as. For user/EMAIL it is that user."),
+    ] = None,
+    google_endpoint: Annotated[str | None, typer.Option(envvar="DRIVE_BACKUP_GOOGLE_ENDPOINT", hidden=True)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show what would be restored.")] = False,
 ) -> None:
-    """Restore into a local folder. Nothing is written outside of it, and what is there already is not written again."""
+    """Restore into a local folder, or into Drive. What is there already is not written again."""
     session: Session = context.obj
+    if (to is None) == (to_drive is None):
+        raise ConfigError("Say where to restore to: --to FOLDER, or --to-drive user/EMAIL, drive/ID or folder/ID.")
+    drive = None if to_drive is None else Source.parse(to_drive)
+    into = _Into(to, drive, Google(google_key, acts_as, google_endpoint), conflict, merge, permissions)
     selection = Selection(paths=tuple(path or ()), ids=tuple(item or ()))
 
     async def bring_back(store: BlobStore) -> Counter[str]:
@@ -53,17 +112,40 @@ def restore(
         if dry_run:
             session.output.rows((entry.to_dict() for entry in wanted.values()), ("kind", "size", "path"))
             return Counter()
-        return await _with_progress(session, store, manifest, wanted, to, conflict)
+        return await _restore(session, store, manifest, wanted, into)
 
     counts = session.run(bring_back)
     if not dry_run:
-        session.output.say(_summary(counts, to))
+        session.output.say(_summary(counts, into))
     if counts["failed"] or counts["not-saved"]:
         raise typer.Exit(1)
 
 
+async def _restore(
+    session: Session, store: BlobStore, manifest: Manifest, wanted: dict[str, Entry], into: _Into
+) -> Counter[str]:
+    if into.drive is None:
+        folder = LocalFolder(into.folder or Path(), local_names(wanted.values()), store, into.conflict)
+        return await _with_progress(session, store, manifest, wanted, folder, in_flight=16)
+    async with open_drive(into.google, into.drive) as drive:
+        target = await open_target(drive, manifest, into.drive, store.url, merge=into.merge)
+        clock = SystemClock()
+        given = await read_permissions(store, manifest, wanted, clock.now()) if into.permissions else {}
+        if into.permissions and not given:
+            session.output.say("The snapshot holds no permissions of these items, so none are given.")
+        destination = DriveFolder(drive.writer, store, target, clock, conflict=into.conflict, permissions=given)
+        await destination.recall()
+        return await _with_progress(session, store, manifest, wanted, destination, in_flight=_DRIVE_IN_FLIGHT)
+
+
 async def _with_progress(
-    session: Session, store: BlobStore, manifest: Manifest, wanted: dict[str, Entry], to: Path, conflict: Conflict
+    session: Session,
+    store: BlobStore,
+    manifest: Manifest,
+    wanted: dict[str, Entry],
+    destination: Destination,
+    *,
+    in_flight: int,
 ) -> Counter[str]:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     size = sum(entry.size for entry in wanted.values())
@@ -74,11 +156,10 @@ async def _with_progress(
             progress.advance(bar, wanted[result.path].size if result.path in wanted else 0)
             if session.output.as_json:
                 session.output.line(result.to_dict())
-            elif result.outcome in ("failed", "not-saved", "skipped", "left-out"):
+            elif result.message or result.outcome in ("failed", "not-saved", "skipped", "left-out"):
                 session.output.rows([result.to_dict()], ("outcome", "path", "message"))
 
-        destination = LocalFolder(to, local_names(wanted.values()), store, conflict)
-        return await run_restore(store, manifest, wanted, destination, report)
+        return await run_restore(store, manifest, wanted, destination, report, in_flight=in_flight)
 
 
 def _heading(manifest: Manifest, wanted: dict[str, Entry]) -> str:
@@ -87,6 +168,6 @@ def _heading(manifest: Manifest, wanted: dict[str, Entry]) -> str:
     return f"{manifest.source} as of {manifest.name.ident}: {len(wanted)} items, {size}.{partial}"
 
 
-def _summary(counts: Counter[str], to: Path) -> str:
+def _summary(counts: Counter[str], into: _Into) -> str:
     said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if outcome != "bytes")
-    return f"{said or 'nothing to restore'}; {human_bytes(counts['bytes'])} written to {to}."
+    return f"{said or 'nothing to restore'}; {human_bytes(counts['bytes'])} written to {into}."

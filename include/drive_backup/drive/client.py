@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -53,6 +53,25 @@ class DriveSettings:
     read_timeout: float = 120.0
     connections: int = 256
     acknowledge_abuse: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer to a call that writes."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self, what: str) -> dict[str, Any]:
+        """The JSON object in it.
+
+        :raises ServiceUnavailableError: there is none.
+        """
+        try:
+            return _object(self.body)
+        except (ValueError, TypeError) as broken:
+            raise _unreachable(broken, what) from broken
 
 
 class DriveClient:
@@ -146,6 +165,42 @@ class DriveClient:
 
         return await self._retry(fetch, self.settings.attempts)
 
+    async def send(
+        self,
+        method: str,
+        target: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        data: bytes,
+        headers: Mapping[str, str],
+        units: int,
+        what: str,
+        wanted: Collection[int] = (200,),
+        repeat: bool = True,
+    ) -> Answer:
+        """One call that writes.
+
+        :param target: a path below the service, one that begins with ``/`` below the host, or an absolute URL that
+            Drive gave.
+        :param wanted: statuses that are an answer.
+        :param repeat: send again after a failure that leaves open whether the call was carried out. What Drive refused
+            because of its rate is always sent again.
+        """
+        url = URL(target, encoded=True) if "://" in target else self._url(target, params)
+
+        async def call() -> Answer:
+            response = await self._send(method, url, {**_headers("gzip", None), **headers}, units, what, wanted, data)
+            try:
+                async with response:
+                    return Answer(response.status, response.headers, await response.read())
+            except (aiohttp.ClientError, TimeoutError, OSError) as broken:
+                raise _unreachable(broken, what) from broken
+
+        def again(error: DriveBackupError) -> bool:
+            return isinstance(error, RateLimitError) or (repeat and _worth_repeating(error))
+
+        return await self._retry(call, self.settings.attempts, again)
+
     @asynccontextmanager
     async def open_stream(
         self,
@@ -168,7 +223,7 @@ class DriveClient:
         headers = _headers("identity", resource_keys)
         if span is not None:
             headers["Range"] = f"bytes={span[0]}-{span[1] - 1}"
-        wanted = 200 if span is None else 206
+        wanted = (200,) if span is None else (206,)
         response = await self._retry(
             lambda: self._send("GET", url, headers, DOWNLOAD_UNITS, what, wanted), attempts or self.settings.attempts
         )
@@ -178,22 +233,36 @@ class DriveClient:
             response.release()
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> URL:
-        url = URL(f"{self._base}/{self._service}/{path}", encoded=True)
+        url = URL(
+            f"{self._base}{path}" if path.startswith("/") else f"{self._base}/{self._service}/{path}", encoded=True
+        )
         return url.with_query(params) if params else url
 
-    async def _retry(self, call: Callable[[], Awaitable[Result]], attempts: int) -> Result:
+    async def _retry(
+        self,
+        call: Callable[[], Awaitable[Result]],
+        attempts: int,
+        retryable: Callable[[DriveBackupError], bool] | None = None,
+    ) -> Result:
         return await retry(
             call,
             backoff=Backoff(attempts=attempts),
             clock=self._clock,
-            retryable=_worth_repeating,
+            retryable=retryable or _worth_repeating,
             chance=self._chance,
         )
 
     async def _send(
-        self, method: str, url: URL, headers: dict[str, str], units: int, what: str, wanted: int = 200
+        self,
+        method: str,
+        url: URL,
+        headers: dict[str, str],
+        units: int,
+        what: str,
+        wanted: Collection[int] = (200,),
+        data: bytes | None = None,
     ) -> aiohttp.ClientResponse:
-        """One attempt: paced, authorised, redirected; an open answer of the wanted status.
+        """One attempt: paced, authorised, redirected; an open answer of a wanted status.
 
         Any other success (204, 206) is not what was asked for: it would be a part taken for the whole.
         """
@@ -204,8 +273,8 @@ class DriveClient:
             self._calls += 1
             self._units += units
             try:
-                response = await self._follow(method, url, headers, token)
-                if response.status == wanted:
+                response = await self._follow(method, url, headers, token, data)
+                if response.status in wanted:
                     return response
                 error = await _refusal(response, what)
             except (aiohttp.ClientError, TimeoutError, OSError) as broken:
@@ -220,7 +289,9 @@ class DriveClient:
                 self._limiter.slow_down(error.retry_after)
             raise error
 
-    async def _follow(self, method: str, url: URL, headers: dict[str, str], token: str) -> aiohttp.ClientResponse:
+    async def _follow(
+        self, method: str, url: URL, headers: dict[str, str], token: str, data: bytes | None
+    ) -> aiohttp.ClientResponse:
         """Send, and follow redirects; the token goes only to hosts that may have it."""
         if self._session is None:
             raise RuntimeError("use DriveClient as an async context manager")
@@ -229,7 +300,7 @@ class DriveClient:
             if may_have_token(url, self._base):
                 allowed = {**headers, **self._tokens.headers, "Authorization": f"Bearer {token}"}
             response = await self._session.request(
-                method, url, headers=allowed, allow_redirects=False, proxy=proxy_for(url)
+                method, url, headers=allowed, data=data, allow_redirects=False, proxy=proxy_for(url)
             )
             location = response.headers.get("Location")
             if response.status not in _REDIRECTS or not location:
@@ -269,11 +340,15 @@ async def _read_json(response: aiohttp.ClientResponse, what: str) -> dict[str, A
     """The JSON object of an answer; anything else is an answer that broke on its way."""
     try:
         async with response:
-            data = _decode(await response.read())
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as broken:
+            return _object(await response.read())
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError, TypeError) as broken:
         raise _unreachable(broken, what) from broken
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    data = _decode(body)
     if not isinstance(data, dict):
-        raise _unreachable(TypeError("the answer is no JSON object"), what)
+        raise TypeError("the answer is no JSON object")
     return data
 
 

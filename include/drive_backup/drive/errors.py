@@ -26,6 +26,8 @@ from include.drive_backup.errors import (
 )
 
 READ_SCOPE = "https://www.googleapis.com/auth/drive.readonly"
+#: What a restore into Drive needs, and nothing else does.
+WRITE_SCOPE = "https://www.googleapis.com/auth/drive"
 
 _RATE = frozenset(
     {

@@ -22,6 +22,7 @@ from include.drive_backup.drive.fields import DRIVE_FIELDS, FILE_FIELDS, LIST_FI
 from include.drive_backup.drive.ranges import Life, Part, list_in_ranges
 from include.drive_backup.drive.shared import SHARED_ROOT, shared_with_me
 from include.drive_backup.drive.tokens import Tokens
+from include.drive_backup.drive.writing import DriveWriter
 from include.drive_backup.errors import ItemUnavailableError, ServiceUnavailableError, SourceNotFoundError
 from include.drive_backup.model import ApiUse, Detail, Item, Source
 from include.drive_backup.pacing import LIST_UNITS, QuotaLimiter
@@ -80,6 +81,11 @@ class GoogleDrive:
     def strain(self) -> int:
         """See :attr:`include.drive_backup.ports.Drive.strain`."""
         return self._client.strain
+
+    @property
+    def writer(self) -> DriveWriter:
+        """The calls that write, for a restore: the credential needs a scope of its own for them."""
+        return DriveWriter(self._client)
 
     async def user_email(self) -> str:
         """The address that this credential acts as, in lower case; empty when Drive does not tell it. Asked once."""

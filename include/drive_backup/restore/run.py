@@ -1,4 +1,4 @@
-"""Restore what was selected: folders first, from the top down, then everything else, many at once."""
+"""Restore what was selected: folders first, from the top down, then files, many at once, and shortcuts last."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from include.drive_backup.restore.orders import Destination, RestoreResult, orde
 from include.drive_backup.restore.selection import Entry
 
 FOLDERS = frozenset({"folder"})
-OTHERS = frozenset({"file", "native", "shortcut"})
+FILES = frozenset({"file", "native"})
+#: After what they may lead to.
+SHORTCUTS = frozenset({"shortcut"})
 
 Report = Callable[[RestoreResult], None]
 
@@ -44,11 +46,20 @@ async def restore(
             counts["bytes"] += result.bytes
             report(result)
 
+    async for results in restore_folders(store, manifest, wanted, destination):
+        take(results)
+    for kinds in (FILES, SHORTCUTS):
+        await _many(ordered_rows(store, manifest, wanted, kinds), destination, take, in_flight)
+    return counts
+
+
+async def restore_folders(
+    store: BlobStore, manifest: Manifest, wanted: Mapping[str, Entry], destination: Destination
+) -> AsyncIterator[list[RestoreResult]]:
+    """Restore the folders, each after the one that holds it."""
     folders = [row async for row in ordered_rows(store, manifest, wanted, FOLDERS)]
     for row in sorted(folders, key=lambda row: row.path.split("/")):
-        take(await _one(destination, row))
-    await _many(ordered_rows(store, manifest, wanted, OTHERS), destination, take, in_flight)
-    return counts
+        yield await _one(destination, row)
 
 
 async def _many(

@@ -30,6 +30,7 @@ class GoogleDriveBackupHook(ExplainedConnections, BaseHook):
 
     :param gcp_conn_id: the connection.
     :param subject: e-mail address of the user to act as, by domain-wide delegation.
+    :param scope: OAuth scope, instead of the connection's.
     """
 
     conn_name_attr = "gcp_conn_id"
@@ -37,8 +38,11 @@ class GoogleDriveBackupHook(ExplainedConnections, BaseHook):
     conn_type = "google_cloud_platform"
     hook_name = "Google Drive Backup"
 
-    def __init__(self, gcp_conn_id: str = default_conn_name, subject: str | None = None) -> None:
+    def __init__(
+        self, gcp_conn_id: str = default_conn_name, subject: str | None = None, scope: str | None = None
+    ) -> None:
         super().__init__()
+        self.scope = scope
         self.gcp_conn_id = gcp_conn_id
         self.subject = subject
         self._found: GoogleConnection | None = None
@@ -95,7 +99,8 @@ class GoogleDriveBackupHook(ExplainedConnections, BaseHook):
 
     async def _connection(self) -> GoogleConnection:
         if self._found is None:
-            self._found = GoogleConnection.of(await self.aget_connection(self.gcp_conn_id))
+            found = GoogleConnection.of(await self.aget_connection(self.gcp_conn_id))
+            self._found = found.with_scope(self.scope) if self.scope else found
         return self._found
 
     async def _check_subject(self, drive: GoogleDrive, subject: str) -> None:

@@ -1,0 +1,90 @@
+"""
+### Restore a backup into Google Drive
+
+**What it does.** Brings a snapshot, or a part of it, back into Drive: into a new folder of a user, a shared drive or a
+folder, unless the form says otherwise. Nothing that is in Drive already is deleted. Trigger it by hand and fill in the
+form; try `dry_run` first. The Google connection needs the scope `https://www.googleapis.com/auth/drive`, see
+`docs/setup-google-azure.md`.
+
+**When it fails**, open the failed task's log: it ends with one sentence that says what to do.
+
+| task | failed means | do |
+|---|---|---|
+| `plan_restore` | a param is wrong, there is no such snapshot, path or place, or the connection may not write | follow the sentence; clear the task, or trigger again |
+| `restore_batch` | items could not be restored after all tries | mend the cause; clear the task: only what is missing is restored |
+| `restore_shortcuts` | as above, for shortcuts | clear the task |
+| `report` | something of what was asked for is not there: failed, or never saved by the backup | the log names the report, which has every item; clear the failed tasks with their downstream |
+
+**It is safe** to clear any task, and to trigger the same restore again: what this restore made carries a mark, is found
+by it and is not made twice. docs/restore.md says what comes back and what does not.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, XComArg
+
+from drive_backup_airflow.notifier import DriveBackupNotifier
+from drive_backup_airflow.operators.config_problem import ConfigProblemOperator
+from drive_backup_airflow.operators.restore import (
+    PLAN,
+    BlobToDriveBatchOperator,
+    PlanRestoreOperator,
+    RestoreReportOperator,
+    RestoreShortcutsOperator,
+)
+from drive_backup_airflow.restore_params import restore_params
+from drive_backup_airflow.retry import RETRY_POLICY
+from include.drive_backup.settings import POOL, TAG, Job, config_path, load
+
+_loaded = load(config_path())
+_config = _loaded.config
+_limits = _config.limits
+_notify = DriveBackupNotifier.factory(_config)
+_quota = _config.quota("restore", Job())
+
+with DAG(
+    dag_id="google_drive_restore",
+    description="Restore a backup into Google Drive",
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=_limits.run_timeout_hours),
+    tags=[TAG, "restore"],
+    params=restore_params(),
+    doc_md=__doc__,
+    on_success_callback=_notify("run.succeeded"),
+    on_failure_callback=_notify("run.failed"),
+    default_args={
+        "owner": "drive-backup",
+        "gcp_conn_id": _config.connections.drive,
+        "blob_conn_id": _config.connections.blob,
+        "event_hubs_conn_id": _config.connections.events,
+        "container": _config.storage.container,
+        "quota": _quota,
+        "attempts": _limits.attempts,
+        "retries": _limits.task_retries,
+        "retry_delay": timedelta(seconds=_limits.retry_delay_seconds),
+        "retry_exponential_backoff": 2,
+        "max_retry_delay": timedelta(minutes=30),
+        "retry_policy": RETRY_POLICY,
+        "execution_timeout": timedelta(minutes=_limits.batch_timeout_minutes),
+        "on_retry_callback": _notify("task.retried"),
+        "on_failure_callback": _notify("task.failed"),
+    },
+) as google_drive_restore:
+    if problem := next(iter(_loaded.problems.values()), None) if not _loaded.jobs else None:
+        ConfigProblemOperator(task_id="config_problem", problem=problem, retries=0)
+    else:
+        plan = PlanRestoreOperator(task_id="plan_restore", pool=POOL, on_execute_callback=_notify("run.started"))
+        place = XComArg(plan, key=PLAN)
+        batches = BlobToDriveBatchOperator.partial(
+            task_id="restore_batch", pool=POOL, map_index_template="{{ task.batch['label'] }}"
+        ).expand(batch=plan.output)
+        shortcuts = RestoreShortcutsOperator(
+            task_id="restore_shortcuts", plan=place, pool=POOL, trigger_rule="all_done"
+        )
+        report = RestoreReportOperator(task_id="report", plan=place, trigger_rule="all_done")
+        plan >> batches >> shortcuts >> report

@@ -1,0 +1,295 @@
+"""A restore into Drive in steps that can be tried again: plan (which makes the folders), batches, shortcuts, report.
+
+Steps leave to each other what they know in ``work/restore/<run>/…``. What is restored is in the journal of its batch,
+so that a further try does only what is missing; what the journal missed is found in Drive by its marks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from include.drive_backup.blob.names import encode_segment
+from include.drive_backup.drive.source import GoogleDrive
+from include.drive_backup.errors import SnapshotIncompleteError, TransientError
+from include.drive_backup.journal import Journal, Record, each_once, raise_together, read_journal
+from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.manifest.schema import CatalogueRow
+from include.drive_backup.model import Source, Struct, counted, human_bytes
+from include.drive_backup.ports import BlobStore, Clock
+from include.drive_backup.restore.drive import DriveFolder
+from include.drive_backup.restore.drive_target import DriveTarget, open_target
+from include.drive_backup.restore.orders import Conflict, RestoreResult, ordered_rows
+from include.drive_backup.restore.permissions import read_permissions
+from include.drive_backup.restore.run import FILES, SHORTCUTS, restore_folders
+from include.drive_backup.restore.selection import Entry, Selection, select
+from include.drive_backup.work import PartWriter, read_parts
+
+#: Batches of one restore at most, and what one holds at least, if there is so much.
+MAX_BATCHES = 200
+_LEAST_ITEMS = 500
+_LEAST_BYTES = 1_000_000_000
+
+
+class RestoreTask(Struct, frozen=True):
+    """What a run restores, and where to. ``subject`` is the user to act as, if any."""
+
+    source: str
+    to: str
+    run: str
+    snapshot: str = "latest"
+    paths: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    merge: bool = False
+    conflict: Conflict = "copy"
+    permissions: bool = False
+    subject: str | None = None
+    dry_run: bool = False
+
+
+class RestoreBatch(Struct, frozen=True):
+    """Some items to restore; small, for XCom.
+
+    :param batch: names its orders and its journal in the work area.
+    """
+
+    task: RestoreTask
+    target: DriveTarget
+    work: str
+    batch: str
+    parts: int
+    items: int
+    bytes: int
+    label: str
+
+    @property
+    def journal(self) -> str:
+        """The prefix of what its tries have done."""
+        return f"{self.work}/done/{self.batch}/"
+
+
+class RestoreOrder(Struct, frozen=True):
+    """One item, the folder it goes into, and what it is to be shared with."""
+
+    row: CatalogueRow
+    parent: str
+    permissions: tuple[dict[str, Any], ...] = ()
+
+
+class RestoreRecord(Record, frozen=True):
+    """What became of one item; ``source`` is its path."""
+
+    results: tuple[RestoreResult, ...] = ()
+
+    @property
+    def settled(self) -> bool:
+        """A failed item is tried again."""
+        return all(each.outcome != "failed" for each in self.results)
+
+
+class RestorePlan(Struct, frozen=True):
+    """What ``plan`` hands on. ``shortcuts`` come after the batches, for they may lead to what these restore."""
+
+    work: str
+    manifest: str
+    items: int
+    bytes: int
+    batches: tuple[RestoreBatch, ...] = ()
+    shortcuts: RestoreBatch | None = None
+
+
+def work_of(run: str, token: str) -> str:
+    """The work area of one plan of a run."""
+    return f"work/restore/{encode_segment(run)}/{token}"
+
+
+async def look(store: BlobStore, task: RestoreTask) -> tuple[Manifest, dict[str, Entry]]:
+    """What the task would restore.
+
+    :raises SnapshotNotFoundError: there is no such snapshot, path or id.
+    """
+    manifest = await SnapshotRepository(store).find(Source.parse(task.source), task.snapshot)
+    return manifest, await select(store, manifest, Selection(paths=task.paths, ids=task.ids))
+
+
+async def plan_restore(drive: GoogleDrive, store: BlobStore, task: RestoreTask, clock: Clock, work: str) -> RestorePlan:
+    """Make the folders, and write the orders of the batches.
+
+    :param work: from :func:`work_of`, of this plan alone.
+    """
+    manifest, wanted = await look(store, task)
+    target = await open_target(drive, manifest, Source.parse(task.to), store.url, merge=task.merge)
+    given = await read_permissions(store, manifest, wanted, clock.now()) if task.permissions else {}
+    destination = DriveFolder(drive.writer, store, target, clock, conflict=task.conflict, permissions=given)
+    await destination.recall()
+    async with Journal(store, f"{work}/done/folders/", RestoreRecord, clock) as journal:
+        async for results in restore_folders(store, manifest, wanted, destination):
+            await journal.add(RestoreRecord(source=results[0].path, results=tuple(results)))
+        await journal.finish()
+    planner = _Planner(store, task, target, work, destination, given)
+    files = await planner.batches(manifest, wanted, FILES, "batch")
+    shortcuts = await planner.batches(manifest, wanted, SHORTCUTS, "shortcuts")
+    return RestorePlan(
+        work=work,
+        manifest=manifest.name.manifest,
+        items=len(wanted),
+        bytes=sum(entry.size for entry in wanted.values()),
+        batches=tuple(files),
+        shortcuts=shortcuts[0] if shortcuts else None,
+    )
+
+
+class _Planner:
+    """Writes orders, batch after batch."""
+
+    def __init__(
+        self,
+        store: BlobStore,
+        task: RestoreTask,
+        target: DriveTarget,
+        work: str,
+        destination: DriveFolder,
+        given: Mapping[str, list[dict[str, Any]]],
+    ) -> None:
+        self._store, self._task, self._target, self._work = store, task, target, work
+        self._destination, self._given = destination, given
+
+    async def batches(
+        self, manifest: Manifest, wanted: Mapping[str, Entry], kinds: frozenset[str], name: str
+    ) -> list[RestoreBatch]:
+        """The batches of some kinds of items; shortcuts are one batch."""
+        chosen = [entry for entry in wanted.values() if entry.kind in kinds]
+        whole = kinds == SHORTCUTS
+        most = len(chosen) if whole else max(_LEAST_ITEMS, -(-len(chosen) * 2 // MAX_BATCHES) + 1)
+        room = max(_LEAST_BYTES, sum(entry.size for entry in chosen) * 2 // MAX_BATCHES + 1)
+        made: list[RestoreBatch] = []
+        writer, size = self._writer(f"{name}-{len(made):05d}"), 0
+        async for row in ordered_rows(self._store, manifest, wanted, kinds):
+            if writer.rows and (writer.rows >= most or (size >= room and not whole)):
+                made.append(await self._end(writer, f"{name}-{len(made):05d}", size))
+                writer, size = self._writer(f"{name}-{len(made):05d}"), 0
+            await writer.write(await self._order(row))
+            size += row.stored_bytes
+        if writer.rows:
+            made.append(await self._end(writer, f"{name}-{len(made):05d}", size))
+        return made
+
+    def _writer(self, batch: str) -> PartWriter[RestoreOrder]:
+        return PartWriter[RestoreOrder](self._store, f"{self._work}/orders/{batch}-", 1_000)
+
+    async def _order(self, row: CatalogueRow) -> RestoreOrder:
+        lost = self._destination.lost(row.path)
+        parent = "" if lost else await self._destination.folder_of(row.path)
+        return RestoreOrder(row=row, parent=parent, permissions=tuple(self._given.get(row.item.id, ())))
+
+    async def _end(self, writer: PartWriter[RestoreOrder], batch: str, size: int) -> RestoreBatch:
+        parts = await writer.close()
+        label = f"{self._task.source} · {batch} · {counted(writer.rows, 'item')} · {human_bytes(size)}"
+        return RestoreBatch(
+            task=self._task,
+            target=self._target,
+            work=self._work,
+            batch=batch,
+            parts=parts,
+            items=writer.rows,
+            bytes=size,
+            label=label,
+        )
+
+
+async def restore_batch(
+    drive: GoogleDrive,
+    store: BlobStore,
+    batch: RestoreBatch,
+    clock: Clock,
+    *,
+    ids: Mapping[str, str] | None = None,
+    in_flight: int = 8,
+    stop: asyncio.Event | None = None,
+) -> dict[str, int]:
+    """Restore what is missing of a batch.
+
+    :param ids: of what was restored, by the ids that were backed up; for shortcuts.
+    :return: how many items of each outcome.
+    :raises TransientError: some failed; a further try does them again.
+    """
+    prefix = f"{batch.work}/orders/{batch.batch}-"
+    orders = [order async for order in read_parts(store, prefix, RestoreOrder, parts=batch.parts)]
+    destination = DriveFolder(
+        drive.writer,
+        store,
+        batch.target,
+        clock,
+        conflict=batch.task.conflict,
+        folders={order.row.path.rpartition("/")[0]: order.parent for order in orders if "/" in order.row.path},
+        permissions={order.row.item.id: order.permissions for order in orders},
+    )
+    destination.ids.update(ids or {})
+    await destination.recall()
+
+    async def do(order: RestoreOrder) -> RestoreRecord:
+        return RestoreRecord(source=order.row.path, results=tuple(await destination.restore(order.row)))
+
+    async with Journal(store, batch.journal, RestoreRecord, clock) as journal:
+        tasks = ((order.row.path, order) for order in orders)
+        errors = await each_once(journal, tasks, do, at_once=in_flight, stop=stop)
+        raise_together(errors, f"{len(errors)} of {len(orders)} items could not be restored")
+        results = [each for record in journal.rows.values() for each in record.results]
+        failed = [each for each in results if each.outcome == "failed"]
+        if failed:
+            raise TransientError(
+                f"{len(failed)} of {len(orders)} items failed, first '{failed[0].path}': {failed[0].message}",
+                reason=failed[0].reason,
+            )
+        await journal.finish()
+    return dict(Counter(each.outcome for each in results))
+
+
+async def restored_ids(store: BlobStore, plan: RestorePlan) -> dict[str, str]:
+    """The ids of what was restored, by the ids that were backed up."""
+    return {each.item_id: each.target async for each in results_of(store, plan) if each.target}
+
+
+async def results_of(store: BlobStore, plan: RestorePlan) -> AsyncIterator[RestoreResult]:
+    """What became of every item, batch after batch."""
+    prefixes = [f"{plan.work}/done/folders/", *(batch.journal for batch in plan.batches)]
+    for prefix in [*prefixes, *([plan.shortcuts.journal] if plan.shortcuts else [])]:
+        for record in await read_journal(store, prefix, RestoreRecord):
+            for result in record.results:
+                yield result
+
+
+async def report(store: BlobStore, plan: RestorePlan, token: str) -> tuple[Counter[str], str]:
+    """Write the report: a line of JSON for each result.
+
+    :param token: of this try alone.
+    :return: how many results of each outcome, with ``bytes`` and ``missing`` (items without any); the blob's name.
+    """
+    counts: Counter[str] = Counter()
+    seen: set[str] = set()
+    prefix = f"{plan.work}/report-{token}-"
+    async with PartWriter[RestoreResult](store, prefix, 10_000_000) as writer:
+        async for result in results_of(store, plan):
+            counts[result.outcome] += 1
+            counts["bytes"] += result.bytes
+            seen.add(result.path)
+            await writer.write(result)
+    counts["missing"] = plan.items - len(seen)
+    return counts, f"{prefix}*.jsonl.gz"
+
+
+def verdict(counts: Mapping[str, int]) -> None:
+    """Fail when something of what was asked for is not there.
+
+    :raises SnapshotIncompleteError: with how many of what.
+    """
+    bad = {name: counts.get(name, 0) for name in ("failed", "not-saved", "missing") if counts.get(name, 0)}
+    if bad:
+        said = ", ".join(f"{count} {name}" for name, count in bad.items())
+        raise SnapshotIncompleteError(
+            f"The restore is not complete: {said}. The report names each item and why; clear the failed tasks to try "
+            "again: only what is missing is restored."
+        )

@@ -1,0 +1,161 @@
+"""Restore into Drive: plan and make the folders, restore batches, report."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from drive_backup_airflow.events import emit_for_task_states
+from drive_backup_airflow.operators.base import DriveBackupOperator
+from drive_backup_airflow.operators.report import bad_tasks
+from drive_backup_airflow.restore_params import restore_task
+from drive_backup_airflow.wiring import open_restore_drive, open_store
+from include.drive_backup.clock import SystemClock
+from include.drive_backup.errors import SnapshotIncompleteError
+from include.drive_backup.model import counted, human_bytes
+from include.drive_backup.restore.batches import (
+    RestoreBatch,
+    RestorePlan,
+    RestoreTask,
+    look,
+    plan_restore,
+    report,
+    restore_batch,
+    restored_ids,
+    verdict,
+    work_of,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from include.drive_backup.ports import BlobStore
+
+#: XCom key of the plan; empty in a dry run.
+PLAN = "plan"
+_SHOWN = 200
+
+
+class RestoreOperator(DriveBackupOperator):
+    """What the tasks of a restore share.
+
+    :param quota: a dict of :class:`~include.drive_backup.quota.settings.QuotaSettings`.
+    :param attempts: tries of one request.
+    """
+
+    def __init__(self, *, quota: dict[str, Any] | None = None, attempts: int = 6, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.quota = quota
+        self.attempts = attempts
+
+    def drive(self, store: BlobStore, task: RestoreTask) -> Any:
+        """Drive with the right to write."""
+        return open_restore_drive(self.gcp_conn_id, store, task.subject, quota=self.quota or {}, attempts=self.attempts)
+
+
+class PlanRestoreOperator(RestoreOperator):
+    """Checks the run's params, makes the folders, and returns the batches; pushes the plan under the key ``plan``."""
+
+    async def run(self, context: Context, stop: asyncio.Event) -> list[dict[str, Any]]:  # noqa: ARG002
+        """Plan; a dry run only says what would be restored."""
+        task = restore_task(context)
+        async with open_store(self.blob_conn_id, self.container) as store:
+            await store.ensure_container(create=False)
+            if task.dry_run:
+                await self._show(store, task)
+                context["ti"].xcom_push(key=PLAN, value={})
+                return []
+            work = work_of(task.run, secrets.token_hex(4))
+            async with self.drive(store, task) as drive:
+                plan = await plan_restore(drive, store, task, SystemClock(), work)
+        amount = f"{counted(plan.items, 'item')}, {human_bytes(plan.bytes)}"
+        self.log.info("%s to %s from %s, in %d batches.", amount, task.to, plan.manifest, len(plan.batches))
+        context["ti"].xcom_push(key=PLAN, value=plan.to_dict())
+        return [batch.to_dict() for batch in plan.batches]
+
+    async def _show(self, store: BlobStore, task: RestoreTask) -> None:
+        manifest, wanted = await look(store, task)
+        size = human_bytes(sum(entry.size for entry in wanted.values()))
+        what = f"{counted(len(wanted), 'item')}, {size}, as of {manifest.name.ident}"
+        self.log.info("DRY RUN, nothing is restored: %s to %s.", what, task.to)
+        for path in list(wanted)[:_SHOWN]:
+            self.log.info("  %s", path)
+        if len(wanted) > _SHOWN:
+            self.log.info("  … and %d more.", len(wanted) - _SHOWN)
+
+
+class BlobToDriveBatchOperator(RestoreOperator):
+    """Restores the items of one batch; a further try restores only what is missing.
+
+    :param batch: a dict of :class:`~include.drive_backup.restore.batches.RestoreBatch`.
+    """
+
+    template_fields = ("batch",)
+
+    def __init__(self, *, batch: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch = batch
+
+    async def run(self, context: Context, stop: asyncio.Event) -> dict[str, int]:  # noqa: ARG002
+        """Restore; returns counts."""
+        batch: RestoreBatch = RestoreBatch.from_dict(self.batch)
+        async with (
+            open_store(self.blob_conn_id, self.container) as store,
+            self.drive(store, batch.task) as drive,
+        ):
+            return await restore_batch(drive, store, batch, SystemClock(), stop=stop)
+
+
+class RestoreShortcutsOperator(RestoreOperator):
+    """Restores the shortcuts, when what they may lead to is there.
+
+    :param plan: a dict of :class:`~include.drive_backup.restore.batches.RestorePlan`; empty in a dry run.
+    """
+
+    template_fields = ("plan",)
+
+    def __init__(self, *, plan: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.plan = plan
+
+    async def run(self, context: Context, stop: asyncio.Event) -> dict[str, int]:  # noqa: ARG002
+        """Restore; returns counts."""
+        plan: RestorePlan | None = RestorePlan.from_dict(self.plan) if self.plan else None
+        if plan is None or plan.shortcuts is None:
+            return {}
+        async with (
+            open_store(self.blob_conn_id, self.container) as store,
+            self.drive(store, plan.shortcuts.task) as drive,
+        ):
+            ids = await restored_ids(store, plan)
+            return await restore_batch(drive, store, plan.shortcuts, SystemClock(), ids=ids, stop=stop)
+
+
+class RestoreReportOperator(DriveBackupOperator):
+    """Runs last, whatever happened; fails when something of what was asked for is not there.
+
+    :param plan: a dict of :class:`~include.drive_backup.restore.batches.RestorePlan`; empty in a dry run.
+    """
+
+    template_fields = ("plan",)
+
+    def __init__(self, *, plan: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.plan = plan
+
+    async def run(self, context: Context, stop: asyncio.Event) -> dict[str, Any]:  # noqa: ARG002
+        """Report; raises when the restore is not complete."""
+        counts: dict[str, int] = {}
+        if self.plan:
+            async with open_store(self.blob_conn_id, self.container) as store:
+                found, blob = await report(store, RestorePlan.from_dict(self.plan), secrets.token_hex(4))
+            counts = dict(found)
+            said = ", ".join(f"{n} {name}" for name, n in counts.items() if name not in ("bytes", "missing"))
+            self.log.info("%s; %s written. Every item: %s", said, human_bytes(counts["bytes"]), blob)
+        await emit_for_task_states(context, **self.events)
+        verdict(counts)
+        bad = bad_tasks(context)
+        if bad:
+            raise SnapshotIncompleteError(f"These tasks did not succeed: {', '.join(sorted(bad))}. See their logs.")
+        return counts

@@ -1,0 +1,86 @@
+"""The trigger form of the restore DAG, and what it means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Param
+
+from drive_backup_airflow.params import refuse_unknown
+from include.drive_backup.errors import ConfigError
+from include.drive_backup.model import Source
+from include.drive_backup.restore.batches import RestoreTask
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+def restore_params() -> dict[str, Param]:
+    """The Params of the DAG."""
+    return {
+        "source": _text("", "Source", "What was backed up: `user/<email address>`, `drive/<id>` or `folder/<id>`."),
+        "snapshot": _text("latest", "As of", "`latest`, a snapshot's id, or a time such as `2026-11-23T18:00+01:00`."),
+        "to": _text(
+            "", "Restore to", "`user/<email address>`, `drive/<id>` or `folder/<id>`. Empty: where it came from."
+        ),
+        "paths": _lines("Paths", "Globs in gitignore grammar, e.g. `/Reports/2026/`. With no ids either: everything."),
+        "ids": _lines("Ids", "Drive ids of items; a folder's brings all that it holds."),
+        "act_as": _text(
+            "", "Act as", "The user to act as, for a shared drive or a folder. Empty: the connection's own."
+        ),
+        "merge": _flag(
+            "Straight into that place", "Otherwise into a new folder 'Restored … as of …' in it, beside what is there."
+        ),
+        "conflict": Param(
+            "copy",
+            type="string",
+            enum=["copy", "skip", "replace"],
+            title="When a file of that name is there",
+            description="Straight into that place only. `copy` writes another one beside it, `skip` leaves it, "
+            "`replace` gives it the content of the backup as a new revision.",
+        ),
+        "permissions": _flag("Share as it was shared", "If the backup saved permissions. No mail is sent."),
+        "dry_run": _flag("Dry run", "Only say what would be restored."),
+    }
+
+
+def _text(value: str, title: str, description: str) -> Param:
+    return Param(value, type=["null", "string"], title=title, description=description)
+
+
+def _lines(title: str, description: str) -> Param:
+    return Param([], type=["null", "array"], items={"type": "string"}, title=title, description=description)
+
+
+def _flag(title: str, description: str) -> Param:
+    return Param(False, type="boolean", title=title, description=description)  # noqa: FBT003 - Param's signature
+
+
+def restore_task(context: Context) -> RestoreTask:
+    """Read and check the run's params.
+
+    :raises ConfigError: names the param and what is allowed.
+    """
+    params: dict[str, Any] = dict(context["params"])
+    refuse_unknown(context)
+    if not params["source"]:
+        raise ConfigError("source: say what to restore, e.g. user/ann@example.com.")
+    source = Source.parse(params["source"])
+    to = Source.parse(params["to"] or str(source))
+    if to.kind == "shared":
+        raise ConfigError(
+            "to: nothing can be restored into what is shared with a user. Write user/, drive/ or folder/."
+        )
+    return RestoreTask(
+        source=str(source),
+        to=str(to),
+        run=context["run_id"],
+        snapshot=params["snapshot"] or "latest",
+        paths=tuple(params["paths"] or ()),
+        ids=tuple(params["ids"] or ()),
+        merge=params["merge"],
+        conflict=params["conflict"],
+        permissions=params["permissions"],
+        subject=params["act_as"] or to.user,
+        dry_run=params["dry_run"],
+    )
