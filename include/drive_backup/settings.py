@@ -24,11 +24,13 @@ from include.drive_backup.exports import DEFAULT_FORMATS, check_formats
 from include.drive_backup.item_settings import ItemSettings
 from include.drive_backup.retention.settings import RetentionSettings
 from include.drive_backup.selection import parse_entry
+from include.drive_backup.verification.settings import VerificationSettings
 
 DEFAULT_JOB = "default"
 POOL = "drive_backup"
 DAG_ID = "google_drive_backup"
 RETENTION_DAG_ID = "google_drive_retention"
+VERIFICATION_DAG_ID = "google_drive_verify"
 #: Every DAG of ours has this tag.
 TAG = "drive-backup"
 DEFAULT_PATH = Path(__file__).resolve().parents[1] / "drive_backup.yaml"
@@ -174,6 +176,7 @@ class Config(Section):
     prices: Prices = Prices()
     export_formats: dict[str, tuple[str, ...]] = dict(DEFAULT_FORMATS)
     retention: RetentionSettings = RetentionSettings()
+    verification: VerificationSettings = VerificationSettings()
     notifiers: tuple[Notifier, ...] = ()
 
     def quota(self, name: str, job: Job) -> dict[str, Any]:

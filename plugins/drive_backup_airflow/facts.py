@@ -27,6 +27,7 @@ _SENTENCES: dict[Kind, str] = {
     "approval.needed": "Task {task} of run {run} waits for a person: retention would delete more than usual, or "
     "the newest snapshots look suspicious. Approve or reject it in Airflow, under Required Actions.",
     "item.failed": "Run {run} could not save an item.",
+    "verify.damaged": "Run {run} found damage in the backup.",
 }
 _ENDED_BADLY = "failed"
 _ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")

@@ -20,6 +20,7 @@ from include.drive_backup.settings import (
     Prices,
     Storage,
 )
+from include.drive_backup.verification.settings import VerificationSettings
 from tests.docs import markdown
 
 PAGE = "docs/configuration.md"
@@ -30,12 +31,13 @@ SECTIONS = {
     "limits.": Limits,
     "prices.": Prices,
     "retention.": RetentionSettings,
+    "verification.": VerificationSettings,
     "retention.keep.": KeepSettings,
     "jobs.<name>.": Job,
     "notifiers[].": Notifier,
 }
 # Sections have tables of their own.
-SECTION_KEYS = {"connections", "storage", "limits", "prices", "retention"}
+SECTION_KEYS = {"connections", "storage", "limits", "prices", "retention", "verification"}
 
 
 def settings():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Literal, Self
 
 import typer
@@ -13,10 +15,12 @@ from include.drive_backup.errors import SnapshotNotFoundError
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, counted, human_bytes
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.verification.drill import drill
 from include.drive_backup.verification.model import Depth
 from include.drive_backup.verification.run import PERIOD, Verified, Watch, choose, verify_source
 
 Read = Literal["none", "sample", "all"]
+_DRILL_BYTES, _DRILL_FILES = 100_000_000, 100
 _DEPTHS: dict[Read, Depth] = {"none": "listing", "sample": "sample", "all": "all"}
 
 
@@ -32,6 +36,12 @@ def verify(
         Read, typer.Option(help="What is read again and hashed: nothing, the share that is due today, or everything.")
     ] = "none",
     period: Annotated[int, typer.Option(min=1, help="Days in which samples cover everything.")] = PERIOD,
+    try_restore: Annotated[
+        bool,
+        typer.Option(
+            "--drill", help="Also restore some files (up to 100 MB) of the newest snapshot, and discard them."
+        ),
+    ] = False,
     keep: Annotated[
         bool,
         typer.Option(
@@ -44,14 +54,34 @@ def verify(
     """Check every snapshot: manifests, catalogues, and that each file is stored whole. Names what is damaged."""
     session: Session = context.obj
 
-    async def check(store: BlobStore) -> list[Verified]:
+    async def check(store: BlobStore) -> bool:
         sources = [Source.parse(source)] if source else await SnapshotRepository(store).sources()
         if not sources:
             raise SnapshotNotFoundError("The container holds no snapshot. Is it the right one?")
-        return [await _one(session, store, each, at, read, period, keep) for each in sources]
+        bad = False
+        for each in sources:
+            verified = await _one(session, store, each, at, read, period, keep)
+            bad = bad or any(damage.alarming for damage in verified.damages)
+            bad = (try_restore and not await _drill(session, store, each)) or bad
+        return bad
 
-    if any(damage.alarming for verified in session.run(check) for damage in verified.damages):
+    if session.run(check):
         raise typer.Exit(1)
+
+
+async def _drill(session: Session, store: BlobStore, source: Source) -> bool:
+    """Restore a sample; whether all went well."""
+    manifest = await SnapshotRepository(store).find(source)
+    seed = f"{SystemClock().now():%Y-%m-%d}"
+    with TemporaryDirectory(prefix="drive-backup-drill-") as folder:
+        limits = {"most_bytes": _DRILL_BYTES, "most_files": _DRILL_FILES}
+        done = await drill(store, manifest, Path(folder), drive=None, seed=seed, **limits)
+    if session.output.as_json:
+        session.output.line({"drill": done.to_dict()})
+    for problem in done.problems:
+        session.output.say(f"NOT RESTORED  {problem}")
+    session.output.say(f"Drill: {done}")
+    return not done.problems
 
 
 async def _one(

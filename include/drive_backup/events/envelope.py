@@ -27,6 +27,7 @@ Kind = Literal[
     "snapshot.committed",
     "item.failed",
     "approval.needed",
+    "verify.damaged",
 ]
 
 SEVERITY: dict[Kind, Severity] = {
@@ -39,6 +40,7 @@ SEVERITY: dict[Kind, Severity] = {
     "snapshot.committed": "info",
     "item.failed": "warning",
     "approval.needed": "warning",
+    "verify.damaged": "critical",
 }
 
 TYPE_PREFIX = "dev.drivebackup.backup."

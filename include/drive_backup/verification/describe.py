@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from include.drive_backup.blob.names import SnapshotName
-from include.drive_backup.damage import load_damaged, record_name
+from include.drive_backup.damage import record_name
 from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.catalogue import part_data, read_rows
 from include.drive_backup.manifest.inventory import fingerprint, load_sound
@@ -24,7 +24,7 @@ _Key = tuple[str, str]
 
 
 async def describe(store: BlobStore, source: Source, damages: Iterable[Damage]) -> list[Damage]:
-    """Fill in the snapshots, whether the damage is known and current, and what replaces it.
+    """Fill in the snapshots, whether they are read today, and what replaces the damage.
 
     Damage of content that no snapshot refers to any more is left out: retention deleted it while it was looked at.
     """
@@ -36,20 +36,17 @@ async def describe(store: BlobStore, source: Source, damages: Iterable[Damage]) 
     whole = await _whole(repository, newest_first)
     snapshots = await _snapshots(store, repository, newest_first, found.keys())
     replacing = await _replacements(store, whole, found.values()) if whole else {}
-    records = await load_damaged(store, source)
     read_today = {name.ident for name in _read_today(newest_first, whole)}
     described = []
     for key, damage in found.items():
         ids = damage.snapshots if damage.item_id is None else tuple(snapshots.get(key, ()))
         if not ids:
             continue
-        modified = None if damage.modified is None else parse_instant(damage.modified)
         saved = replacing.get((damage.item_id or "", damage.format or ""))
         described.append(
             replace(
                 damage,
                 snapshots=ids,
-                known=records.knows(damage.blob, modified),
                 current=bool(read_today.intersection(ids)),
                 replaced=whole.name.ident if whole and saved else None,
                 saved=saved == damage.sha256,

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+from msgspec.structs import replace
+
 from include.drive_backup.blob.names import SnapshotName, content_prefix
 from include.drive_backup.damage import Damaged, load_damaged
 from include.drive_backup.errors import CorruptStoreError
@@ -14,7 +16,7 @@ from include.drive_backup.manifest.catalogue import part_data
 from include.drive_backup.manifest.inventory import fingerprint, load_inventory
 from include.drive_backup.manifest.manifest import Manifest, Part
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source, format_instant
+from include.drive_backup.model import Source, format_instant, parse_instant
 from include.drive_backup.ports import BlobInfo, BlobStore
 from include.drive_backup.verification.model import Checked, Damage, Reference, Wrong
 from include.drive_backup.verification.references import Group, groups, open_part
@@ -39,7 +41,7 @@ async def check_source(
         somebody may have mended them.
     :param sample: which contents these are.
     :param progress: called with the id of each snapshot as it comes.
-    :return: the damage, with neither the snapshots nor the records filled in; see :mod:`.describe`.
+    :return: the damage, the snapshots not filled in; see :mod:`.describe`.
     """
     if not names:
         return Checked(source="")
@@ -155,13 +157,19 @@ class _Check:
             references=self._references,
             blobs=len(self._seen),
             bytes=self._bytes,
-            damages=tuple(self._damages),
+            damages=known_before(self._damaged, self._damages),
         )
 
     async def _look_again(self, blobs: set[str]) -> dict[str, BlobInfo]:
         if not blobs:
             return {}
         return {info.name: info async for info in self._store.list(content_prefix(self._source)) if info.name in blobs}
+
+
+def known_before(records: Damaged, damages: Iterable[Damage]) -> tuple[Damage, ...]:
+    """Mark what an earlier verification told of. A run looks when it finds it, before it records it itself."""
+    moments = ((damage, None if damage.modified is None else parse_instant(damage.modified)) for damage in damages)
+    return tuple(replace(damage, known=records.knows(damage.blob, moment)) for damage, moment in moments)
 
 
 def _adds_up(manifest: Manifest) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
+from include.drive_backup.damage import load_damaged
 from include.drive_backup.errors import CorruptStoreError, PermanentError, StoppedError
 from include.drive_backup.hashing import Checksums
 from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore
-from include.drive_backup.verification.listing import damage_of
+from include.drive_backup.verification.listing import damage_of, known_before
 from include.drive_backup.verification.model import Damage, ReadAgain, Reference
 
 Progress = Callable[[int], None]
@@ -31,6 +32,7 @@ async def read_again(
     :param progress: called with the size of each blob in bytes as it is done.
     :raises StoppedError: ``stop`` was set.
     """
+    records = await load_damaged(store, source)
     reading = _Reading(store, source, references, stop or asyncio.Event(), progress)
     try:
         async with asyncio.TaskGroup() as group:
@@ -39,7 +41,10 @@ async def read_again(
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
     return ReadAgain(
-        blobs=reading.blobs, bytes=reading.bytes, archived=reading.archived, damages=tuple(reading.damages)
+        blobs=reading.blobs,
+        bytes=reading.bytes,
+        archived=reading.archived,
+        damages=known_before(records, reading.damages),
     )
 
 

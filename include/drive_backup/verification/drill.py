@@ -1,0 +1,121 @@
+"""Level 3: restore a sample, and compare it with what Drive has now.
+
+What is restored comes the way that any restore goes. Of a file that did not change in Drive since the snapshot, the
+bytes on disk must have Drive's own checksum; one that did change is said to have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from include.drive_backup.errors import ItemUnavailableError
+from include.drive_backup.manifest.catalogue import read_rows
+from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.model import Struct, human_bytes
+from include.drive_backup.ports import BlobStore, Drive
+from include.drive_backup.restore.local import LocalFolder
+from include.drive_backup.restore.naming import local_names
+from include.drive_backup.restore.orders import RestoreResult
+from include.drive_backup.restore.run import restore
+from include.drive_backup.restore.selection import Entry, Selection, select
+
+#: ``equal``: restored, and Drive has the same bytes now; ``changed`` in Drive since the snapshot; ``gone`` from Drive;
+#: ``restored``: read back, and Drive knows no checksum to compare it with, or was not asked; ``wrong``: it is not what
+#: it should be; ``failed``: it could not be restored.
+Verdict = Literal["equal", "changed", "gone", "restored", "wrong", "failed"]
+
+
+class Drilled(Struct, frozen=True):
+    """What became of the sample: files by verdict, bytes restored, and a sentence for each that is bad."""
+
+    source: str
+    snapshot: str
+    counts: dict[Verdict, int] = {}
+    bytes: int = 0
+    problems: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        words = ", ".join(f"{count} {verdict}" for verdict, count in sorted(self.counts.items()))
+        return f"{self.source} as of {self.snapshot}: {human_bytes(self.bytes)} restored: {words or 'no files'}."
+
+
+async def drill(
+    store: BlobStore,
+    manifest: Manifest,
+    folder: Path,
+    *,
+    drive: Drive | None,
+    seed: str,
+    most_bytes: int,
+    most_files: int,
+) -> Drilled:
+    """Restore some files of a snapshot and compare them.
+
+    :param folder: an empty one, of which the caller disposes.
+    :param drive: None: compare with the catalogue alone.
+    :param seed: another one draws other files.
+    :param most_bytes: of all files together.
+    """
+    chosen = pick((await select(store, manifest, Selection())).values(), seed, most_bytes, most_files)
+    results: list[RestoreResult] = []
+    destination = LocalFolder(folder, local_names(chosen.values()), store)
+    counted = await restore(store, manifest, chosen, destination, results.append)
+    rows = read_rows(store, manifest, ["item_id", "path", "kind", "md5", "sha256"])
+    facts = {row["path"]: row async for row in rows if row["path"] in chosen}
+    counts, problems = Counter[Verdict](), list[str]()
+    for result in results:
+        verdict = await _verdict(result, facts[result.path], drive)
+        counts[verdict] += 1
+        if verdict in ("wrong", "failed"):
+            problems.append(f"{result.path} ({result.item_id}): {result.message or _WRONG}")
+    return Drilled(
+        source=manifest.source,
+        snapshot=manifest.name.ident,
+        counts=dict(counts),
+        bytes=counted["bytes"],
+        problems=tuple(problems),
+    )
+
+
+_WRONG = "what was restored is not what Drive has, though Drive says that it did not change."
+
+
+def pick(entries: Iterable[Entry], seed: str, most_bytes: int, most_files: int) -> dict[str, Entry]:
+    """Files and exports in an order that the seed draws, as many as fit."""
+    drawn = sorted(
+        (entry for entry in entries if entry.formats),
+        key=lambda entry: hashlib.sha256(f"{seed}\0{entry.item_id}\0{entry.path}".encode()).digest(),
+    )
+    chosen: dict[str, Entry] = {}
+    room = most_bytes
+    for entry in drawn:
+        if len(chosen) < most_files and entry.size <= room:
+            chosen[entry.path] = entry
+            room -= entry.size
+    return chosen
+
+
+async def _verdict(result: RestoreResult, row: Mapping[str, Any], drive: Drive | None) -> Verdict:
+    if result.outcome not in ("restored", "same"):
+        return "failed"
+    known = row["sha256"] or row["md5"]
+    if drive is None or row["kind"] != "file" or known is None:
+        return "restored"
+    try:
+        now = await drive.get_item(result.item_id)
+    except ItemUnavailableError:
+        return "gone"
+    if known != (now.sha256 if row["sha256"] else now.md5):
+        return "changed"
+    name = "sha256" if row["sha256"] else "md5"
+    return "equal" if await asyncio.to_thread(_digest, Path(result.target), name) == known else "wrong"
+
+
+def _digest(file: Path, algorithm: str) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest()

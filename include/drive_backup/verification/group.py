@@ -1,0 +1,113 @@
+"""The verification of many sources by many tasks: check listings, read batches, tell what the damage means."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from include.drive_backup.errors import SnapshotNotFoundError
+from include.drive_backup.groups import run_work
+from include.drive_backup.model import Source
+from include.drive_backup.ports import BlobStore
+from include.drive_backup.verification.batches import (
+    BatchWriter,
+    CheckedGroup,
+    Found,
+    ReadBatch,
+    ReadGroup,
+    contents_of,
+    read_found,
+    write_found,
+)
+from include.drive_backup.verification.describe import describe, record
+from include.drive_backup.verification.listing import check_source
+from include.drive_backup.verification.model import Checked, Damage, Depth
+from include.drive_backup.verification.reading import read_again
+from include.drive_backup.verification.run import choose, sample_of
+from include.drive_backup.verification.sample import Sample, mark_read
+
+
+async def check_group(
+    store: BlobStore,
+    sources: Sequence[str],
+    *,
+    run: str,
+    at: str,
+    depth: Depth,
+    period: int,
+    now: datetime,
+    batch_bytes: int,
+    max_batches: int,
+) -> CheckedGroup:
+    """Check the listings of some sources, one after the other, and lay out what is to be read again.
+
+    :param at: ``all``, ``latest``, or a time; a source without such a snapshot has nothing to be checked.
+    :param batch_bytes: of one batch, about.
+    :param max_batches: of one source.
+    """
+    work = run_work(run)
+    checks, damages, batches, samples = list[Checked](), list[Damage](), list[ReadBatch](), dict[str, Sample]()
+    for number, name in enumerate(sources):
+        source = Source.parse(name)
+        try:
+            names = await choose(store, source, at)
+        except SnapshotNotFoundError:
+            continue
+        sample = await sample_of(store, source, depth, period, now)
+        writer = BatchWriter(store, name, f"{work}/{number:05d}-", batch_bytes=batch_bytes, max_batches=max_batches)
+        checked = await check_source(store, names, writer.add, sample=sample)
+        batches += await writer.close()
+        checks.append(checked)
+        damages += checked.damages
+        if at == "all":
+            samples[name] = sample
+    return CheckedGroup(
+        sources=len(checks),
+        snapshots=sum(each.snapshots for each in checks),
+        blobs=sum(each.blobs for each in checks),
+        bytes=sum(each.bytes for each in checks),
+        found=await write_found(store, f"{work}/found-", damages),
+        batches=tuple(batches),
+        samples=samples,
+    )
+
+
+async def read_batch(
+    store: BlobStore, batch: ReadBatch, *, run: str, in_flight: int = 8, stop: asyncio.Event | None = None
+) -> ReadGroup:
+    """Read the contents of one batch again.
+
+    :param in_flight: blobs at once; each takes some MB of memory.
+    :param stop: set it to end soon.
+    """
+    source = Source.parse(batch.source)
+    read = await read_again(store, source, contents_of(store, batch), in_flight=in_flight, stop=stop)
+    return ReadGroup(
+        read=type(read)(blobs=read.blobs, bytes=read.bytes, archived=read.archived),
+        found=await write_found(store, f"{run_work(run)}/found-", read.damages),
+    )
+
+
+async def tell(store: BlobStore, founds: Iterable[Found]) -> list[Damage]:
+    """All that was found, by source, with what it means."""
+    by_source: dict[str, list[Damage]] = {}
+    for found in founds:
+        for damage in await read_found(store, found):
+            by_source.setdefault(damage.source, []).append(damage)
+    return [
+        damage
+        for source in sorted(by_source)
+        for damage in await describe(store, Source.parse(source), by_source[source])
+    ]
+
+
+async def keep(store: BlobStore, damages: Iterable[Damage], groups: Iterable[CheckedGroup], *, whole: bool) -> None:
+    """Record damage that was told of and, when all that was to be read was read, that it was.
+
+    :param whole: every task of the verification did its work.
+    """
+    await record(store, damages)
+    for group in groups if whole else ():
+        for source, sample in group.samples.items():
+            await mark_read(store, Source.parse(source), sample)

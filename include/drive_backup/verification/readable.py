@@ -1,0 +1,36 @@
+"""What a person reads of a verification. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from include.drive_backup.model import counted, human_bytes
+from include.drive_backup.verification.batches import CheckedGroup, ReadGroup
+from include.drive_backup.verification.model import Damage
+
+_NAMED = 20
+
+
+def headline(damages: Sequence[Damage]) -> str:
+    """One sentence for an alert, and the first files by name."""
+    named = " ".join(f"{damage.source}: {damage}" for damage in damages[:_NAMED])
+    more = f" And {len(damages) - _NAMED:,} more, see the log of the task report." if damages[_NAMED:] else ""
+    are = "is" if len(damages) == 1 else "are"
+    return (
+        f"{counted(len(damages), 'stored object')} of the backup {are} damaged. Run the backup: it copies again what "
+        f"Drive still has. {named}{more}"
+    )
+
+
+def summary(checked: Sequence[CheckedGroup], read: Sequence[ReadGroup]) -> str:
+    """How much was looked at."""
+    archived = sum(each.read.archived for each in read)
+    return (
+        f"{counted(sum(each.sources for each in checked), 'source')}, "
+        f"{counted(sum(each.snapshots for each in checked), 'snapshot')} with "
+        f"{counted(sum(each.blobs for each in checked), 'content')} "
+        f"({human_bytes(sum(each.bytes for each in checked))}) checked; "
+        f"{counted(sum(each.read.blobs for each in read), 'content')} "
+        f"({human_bytes(sum(each.read.bytes for each in read))}) read again"
+        + (f", {archived:,} not read because they are archived" if archived else "")
+    )

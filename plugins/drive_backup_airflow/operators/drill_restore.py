@@ -1,0 +1,69 @@
+"""Restore a sample into a temporary folder of the worker, and compare it with what Drive has now."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from drive_backup_airflow.operators.base import DriveBackupOperator
+from drive_backup_airflow.operators.choose_snapshots import after_backup
+from drive_backup_airflow.wiring import open_drive, open_store
+from include.drive_backup.clock import SystemClock
+from include.drive_backup.errors import CorruptStoreError
+from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.model import Source, format_instant
+from include.drive_backup.ports import BlobStore
+from include.drive_backup.verification.drill import Drilled, drill
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_SOURCES = 3
+_FILES = 50
+
+
+class DrillRestoreOperator(DriveBackupOperator):
+    """Draws up to three sources, other ones in each run, and restores files of their newest complete snapshot.
+
+    :param groups: what ``choose_snapshots`` returned.
+    """
+
+    template_fields = ("groups",)
+
+    def __init__(self, *, groups: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.groups = groups
+
+    async def run(self, context: Context, stop: asyncio.Event) -> dict[str, Any]:  # noqa: ARG002
+        """Drill; raises when something could not be restored as it was."""
+        most = context["params"]["drill_mb"] * 1_000_000
+        if not most or after_backup(context):
+            raise AirflowSkipException("No drill in this run: drill_mb is 0, or the run follows a backup.")
+        sources = [source for group in self.groups or () for source in group["sources"]]
+        run_id = str(context["run_id"])
+        drawn = sorted(sources, key=lambda source: hashlib.sha256(f"{run_id}\0{source}".encode()).digest())[:_SOURCES]
+        done = []
+        async with open_store(self.blob_conn_id, self.container) as store:
+            for source in drawn:
+                done += await self._one(store, Source.parse(source), run_id, most // len(drawn))
+        problems = [f"{each.source} as of {each.snapshot}: {text}" for each in done for text in each.problems]
+        if problems:
+            raise CorruptStoreError(f"The drill found what cannot be restored: {' '.join(problems)}", reason="damaged")
+        return {"drilled": [each.to_dict() for each in done]}
+
+    async def _one(self, store: BlobStore, source: Source, seed: str, most_bytes: int) -> list[Drilled]:
+        manifest = await SnapshotRepository(store).latest(source, format_instant(SystemClock().now()))
+        if manifest is None:
+            return []
+        with TemporaryDirectory(prefix="drive-backup-drill-") as folder:
+            async with open_drive(self.gcp_conn_id, source.user) as drive:
+                done = await drill(
+                    store, manifest, Path(folder), drive=drive, seed=seed, most_bytes=most_bytes, most_files=_FILES
+                )
+        self.log.info("%s", done)
+        return [done]

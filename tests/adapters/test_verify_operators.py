@@ -1,0 +1,109 @@
+"""The tasks of a verification one after the other, on a container in memory."""
+
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+
+from drive_backup_airflow.operators import (
+    check_listing,
+    choose_snapshots,
+    drill_restore,
+    read_contents,
+    report_damage,
+    share_reading,
+)
+from include.drive_backup.errors import CorruptStoreError, SnapshotIncompleteError
+from tests.support.fake_drive import FakeDrive
+from tests.support.flow import Backup
+from tests.support.trees import file
+
+ANN = "user/ann@example.com"
+
+
+@pytest.fixture
+async def backup(monkeypatch):
+    made = Backup(FakeDrive(*(file(f"{n}.txt", f"{n}".encode(), id=f"n{n}") for n in range(5))))
+    await made.run("2026-03-01")
+
+    @asynccontextmanager
+    async def open_store(*_):
+        yield made.store
+
+    @asynccontextmanager
+    async def open_drive(*_):
+        yield made.drive
+
+    for module in (check_listing, choose_snapshots, drill_restore, read_contents, report_damage):
+        monkeypatch.setattr(module, "open_store", open_store)
+    monkeypatch.setattr(drill_restore, "open_drive", open_drive)
+    return made
+
+
+def context(states=None, events=None, **params):
+    values = {"sources": [], "snapshots": "all", "read": "all", "period_days": 28, "drill_mb": 1, **params}
+    run = SimpleNamespace(conf={}, run_type="manual" if events is None else "asset_triggered", clear_number=0)
+    ti = SimpleNamespace(
+        dag_id="d", run_id="r", task_id="t", map_index=-1, try_number=1, get_task_states=lambda **_: {"r": states or {}}
+    )
+    dag = SimpleNamespace(dag_id="d", params=values)
+    return {"params": values, "dag_run": run, "dag": dag, "ti": ti, "run_id": "r", "triggering_asset_events": events}
+
+
+async def verify(told):
+    groups = await choose_snapshots.ChooseSnapshotsOperator(task_id="a").run(told, None)
+    checked = [await check_listing.CheckListingOperator(task_id="b", group=each).run(told, None) for each in groups]
+    shares = await share_reading.ShareReadingOperator(task_id="c", checked=checked).run(told, None)
+    read = [await read_contents.ReadContentsOperator(task_id="d", share=each).run(told, None) for each in shares]
+    drilled = await drill_restore.DrillRestoreOperator(task_id="f", groups=groups).run(told, None)
+    done = await report_damage.ReportDamageOperator(task_id="e", checked=checked, read=read).run(told, None)
+    return done, drilled["drilled"]
+
+
+async def test_a_sound_backup_passes_and_was_read(backup):
+    done, [drilled] = await verify(context())
+    assert done == {"checked": 5, "read": 5}
+    assert drilled["counts"] == {"equal": 5}
+
+
+async def test_damage_is_named_and_told(backup, monkeypatch):
+    told = []
+
+    async def emit(facts, **_):
+        told.extend(facts)
+
+    monkeypatch.setattr(report_damage, "emit_facts", emit)
+    blob = next(name for name in backup.contents() if "/3.txt/" in name)
+    del backup.store.blobs[blob]
+    with pytest.raises(CorruptStoreError, match=r"cannot be restored.*3\.txt \(n3\)"):
+        await drill_restore.DrillRestoreOperator(task_id="f", groups=[{"sources": [ANN]}]).run(context(), None)
+    with pytest.raises(CorruptStoreError, match=r"1 stored object of the backup is damaged.*3\.txt"):
+        await report(context())
+    [fact] = told
+    assert (fact.kind, fact.object, fact.counts) == ("verify.damaged", ANN, {"damaged": 1})
+
+
+async def report(told):
+    group = {"sources": [ANN], "label": ANN}
+    checked = [await check_listing.CheckListingOperator(task_id="b", group=group).run(told, None)]
+    return await report_damage.ReportDamageOperator(task_id="e", checked=checked, read=None).run(told, None)
+
+
+async def test_a_task_that_failed_fails_the_report(backup):
+    with pytest.raises(SnapshotIncompleteError, match="check_listing_1"):
+        await report(context(states={"check_listing_1": "failed"}))
+
+
+def event(source, container="drive-backup"):
+    uri = f"drive-backup://{container}/snapshots/{source}"
+    return SimpleNamespace(asset=SimpleNamespace(uri=uri), extra={"source": source})
+
+
+async def test_after_a_backup_its_sources_are_checked_and_no_drill_is_held(backup):
+    events = {"asset": [event(ANN), event("user/bob@example.com", "another")], "alias": [event(ANN)]}
+    told = context(events=events)
+    [group] = await choose_snapshots.ChooseSnapshotsOperator(task_id="a").run(told, None)
+    assert group == {"sources": [ANN], "label": ANN}
+    with pytest.raises(AirflowSkipException):
+        await drill_restore.DrillRestoreOperator(task_id="f", groups=[group]).run(told, None)
