@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from include.drive_backup.model import Struct, human_bytes
 from include.drive_backup.pacing import DOWNLOAD_UNITS
 from include.drive_backup.spent import Spent
-from include.drive_backup.transfer.ranges import FROM, ranges_of
-from include.drive_backup.transfer.upload import BLOCK_SIZE
+from include.drive_backup.transfer.ranges import ranges_of
+from include.drive_backup.transfer.upload import BLOCK_SIZE, block_size
 
 GB = 10**9
 
@@ -106,9 +106,7 @@ def cost(files: int, size: int, spent: Spent, *, minutes: float, prices: Prices)
 
 def writes_of(size: int) -> int:
     """Write requests that content of so many bytes takes: one, or one per block and one that commits them."""
-    if size <= BLOCK_SIZE:
-        return 1
-    return 1 + (math.ceil(size / BLOCK_SIZE) if size < FROM else ranges_of(size))
+    return 1 if size <= BLOCK_SIZE else 1 + math.ceil(size / block_size(size))
 
 
 def human_minutes(minutes: float) -> str:

@@ -84,7 +84,7 @@ class JobLimits(Section):
     """Limits that each job may have otherwise. The time-outs take fractions."""
 
     files_in_flight: Annotated[int, Field(gt=0, le=256)] = Field(128, description="per task, at most")
-    memory_mb: Annotated[int, Field(ge=64)] = Field(256, description="for file contents, per task")
+    memory_mb: Annotated[int, Field(ge=64)] = Field(96, description="for file contents, per task")
     attempts: Annotated[int, Field(gt=0, le=20)] = Field(6, description="of one request, before the task's own retry")
     max_groups: Annotated[int, Field(gt=0, le=1000)] = Field(200, description="mapped tasks that list, and that commit")
     max_batches: Annotated[int, Field(gt=0, le=1000)] = Field(200, description="mapped copy tasks per run")

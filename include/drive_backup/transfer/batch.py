@@ -51,7 +51,7 @@ async def copy_batch(
     """Copy a batch.
 
     :param in_flight: files at once at most; it begins with fewer and finds out how many help.
-    :param memory_bytes: for the contents of all files in flight; a single file of some TB needs up to 220 MB.
+    :param memory_bytes: for the contents of all files in flight; a single file of some TB needs up to 105 MB.
     :param resume: this is not the first try: look what is stored before anything is downloaded.
     :param stop: set it to end the batch soon.
     :param progress: called with each file's result.

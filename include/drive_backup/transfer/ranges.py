@@ -1,7 +1,7 @@
-"""One large file, read in several ranges at once, each of which becomes a block of its blob.
+"""One large file, read in long ranges, several at once, each as a stream that becomes blocks of its blob.
 
-Only files whose checksum Drive knows are read like this: it proves that all ranges are of one content version. The
-ranges are hashed in order, so those that run ahead wait in memory; the budget bounds how far they run.
+Only files whose checksum Drive knows are read like this: it proves that all ranges are of one content version. Blocks
+are hashed in order, so those that run ahead wait in memory; the budget bounds how far they run.
 """
 
 from __future__ import annotations
@@ -9,23 +9,24 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
 
 from include.drive_backup.errors import BrokenBodyError
 from include.drive_backup.model import Item
 from include.drive_backup.ports import Drive
 from include.drive_backup.transfer.budget import MemoryBudget
-from include.drive_backup.transfer.upload import MIB, Upload, block_size
+from include.drive_backup.transfer.upload import BLOCK_SIZE, MIB, Upload, block_size
 
 #: Bytes of one range. Each costs the quota units of a download: half the size would cost twice the units.
-RANGE = 16 * MIB
-#: Smaller files are one request.
-FROM = 2 * RANGE + 1
-#: Bytes that a range needs beside its own: what the connections hold.
+RANGE = 128 * MIB
+#: Bytes that are staged at once.
+BLOCK = BLOCK_SIZE
+#: Smaller files are one stream, which begins anew when it breaks.
+FROM = 32 * MIB + 1
+#: Bytes that a block needs beside its own: spare room of its buffer, and what its connection holds.
 _MORE = 2 * MIB
 
 #: Calls something that may break off, as often as one file's bytes may be read.
-Again = Callable[[Callable[[], Awaitable[bytearray]]], Awaitable[bytearray]]
+Again = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
 
 
 def suits(item: Item) -> bool:
@@ -34,51 +35,133 @@ def suits(item: Item) -> bool:
     return item.kind == "file" and known and (item.size or 0) >= FROM
 
 
-async def read_in_ranges(drive: Drive, item: Item, upload: Upload, memory: MemoryBudget, again: Again) -> None:
-    """Read all of an item into an upload. A range that breaks is read again, not the file.
+def ranges_of(size: int) -> int:
+    """Requests that a file of so many bytes takes."""
+    return 1 if size < FROM else math.ceil(size / _step(size))
 
-    :param memory: what the ranges share with all other files in flight.
+
+async def read_in_ranges(drive: Drive, item: Item, upload: Upload, memory: MemoryBudget, again: Again) -> None:
+    """Read all of an item into an upload. A range that breaks goes on where it broke.
+
+    :param memory: what the blocks share with all other files in flight.
     :raises ItemChangedError: Drive's file is no longer of the item's size.
     :raises BrokenBodyError: reason ``rangeIgnored`` when something on the way gives whole files only.
     """
+    size = item.size or 0
+    block, window = block_size(size, BLOCK), _Window(memory, block_size(size, BLOCK) + _MORE)
 
-    async def one(index: int, start: int, end: int) -> None:
-        await upload.place(index, await again(lambda: _read(drive, item, start, end)))
+    async def place(start: int, data: bytearray) -> None:
+        try:
+            await upload.place(start // block, data)
+        finally:
+            window.give()
 
     try:
         async with asyncio.TaskGroup() as group:
-            for index, (start, end) in enumerate(_spans(item.size or 0)):
-                amount = end - start + _MORE
-                await memory.take(amount)
-                # Not inside the task: one that is cancelled before it begins runs no line of its own.
-                group.create_task(one(index, start, end)).add_done_callback(partial(_give, memory, amount))
+            for span in _spans(size):
+                part = _Range(drive, item, span, block, lambda start, data: group.create_task(place(start, data)))
+                for start in range(*span, block):
+                    await window.take()
+                    part.granted.release()
+                    if start == span[0]:
+                        group.create_task(part.read(again))
     except BaseExceptionGroup as failed:
         raise failed.exceptions[0] from None
+    finally:
+        window.close()
 
 
-def _give(memory: MemoryBudget, amount: int, _: asyncio.Task[None]) -> None:
-    memory.give(amount)
-
-
-def ranges_of(size: int) -> int:
-    """Requests that a file of so many bytes takes."""
-    return 1 if size < FROM else math.ceil(size / block_size(size, RANGE))
+def _step(size: int) -> int:
+    """Bytes of a range: whole blocks."""
+    block = block_size(size, BLOCK)
+    return max(1, RANGE // block) * block
 
 
 def _spans(size: int) -> Iterator[tuple[int, int]]:
-    step = block_size(size, RANGE)
+    step = _step(size)
     return ((start, min(start + step, size)) for start in range(0, size, step))
 
 
-async def _read(drive: Drive, item: Item, start: int, end: int) -> bytearray:
-    data, count = bytearray(end - start), 0
-    async with drive.open_content(item, None, (start, end)) as body:
-        async for piece in body:
-            if count + len(piece) <= len(data):
-                data[count : count + len(piece)] = piece
-            count += len(piece)
-            if count > len(data):
-                break
-    if count != len(data):
-        raise BrokenBodyError(f"A range of '{item.name}' came with {count} of {len(data)} bytes.", reason="cutBody")
-    return data
+class _Window:
+    """Memory for the blocks of one file, taken in their order: the one that is hashed next always has its own.
+
+    :param amount: bytes for one block.
+    """
+
+    def __init__(self, memory: MemoryBudget, amount: int) -> None:
+        self._memory = memory
+        self._amount = amount
+        self._held = 0
+
+    async def take(self) -> None:
+        """Wait for the memory of the next block."""
+        await self._memory.take(self._amount)
+        self._held += 1
+
+    def give(self) -> None:
+        """One block is done with."""
+        self._held -= 1
+        self._memory.give(self._amount)
+
+    def close(self) -> None:
+        """Nothing is under way any more."""
+        while self._held:
+            self.give()
+
+
+class _Range:
+    """One range on its way to its blocks.
+
+    :param hand_over: takes a block, by where it starts in the file.
+    :ivar granted: a permit for each block that has its memory.
+    """
+
+    def __init__(
+        self,
+        drive: Drive,
+        item: Item,
+        span: tuple[int, int],
+        block: int,
+        hand_over: Callable[[int, bytearray], object],
+    ) -> None:
+        self.granted = asyncio.Semaphore(0)
+        self._drive = drive
+        self._item = item
+        self._at, self._end = span
+        self._block = block
+        self._data = bytearray()
+        self._hand_over = hand_over
+
+    async def read(self, again: Again) -> None:
+        """Read all of it."""
+        while self._at < self._end:
+            await again(self._go_on)
+
+    async def _go_on(self) -> None:
+        """One request, from where the last one broke; one that got far counts as no failure."""
+        before = self._at
+        try:
+            async with self._drive.open_content(self._item, None, (self._at, self._end)) as body:
+                async for piece in body:
+                    await self._take(piece)
+        except BrokenBodyError:
+            if self._at - before < self._block:
+                raise
+        if self._at - before < min(self._block, self._end - before):
+            name, wanted = self._item.name, self._end - before
+            raise BrokenBodyError(
+                f"A range of '{name}' came with {self._at - before} of {wanted} bytes.", reason="cutBody"
+            )
+
+    async def _take(self, piece: bytes) -> None:
+        view = memoryview(piece)[: self._end - self._at]
+        while view:
+            if not self._data:
+                await self.granted.acquire()
+            part = view[: self._block - len(self._data)]
+            self._data += part
+            self._at += len(part)
+            view = view[len(part) :]
+            if len(self._data) == self._block or self._at == self._end:
+                self._hand_over(self._at - len(self._data), self._data)
+                self._data = bytearray()

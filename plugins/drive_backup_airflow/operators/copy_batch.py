@@ -43,7 +43,7 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
         quota: dict[str, Any] | None = None,
         attempts: int = 6,
         files_in_flight: int = 128,
-        memory_mb: int = 256,
+        memory_mb: int = 96,
         acknowledge_abuse: bool = False,
         **kwargs: Any,
     ) -> None:

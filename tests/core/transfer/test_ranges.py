@@ -21,6 +21,7 @@ def small_ranges(monkeypatch):
     """A KiB for a MiB: the same course with a thousandth of the bytes."""
     monkeypatch.setattr(upload, "MIB", 1024)
     monkeypatch.setattr(ranges, "RANGE", 16 * 1024)
+    monkeypatch.setattr(ranges, "BLOCK", 4 * 1024)
     monkeypatch.setattr(ranges, "FROM", 32 * 1024 + 1)
     monkeypatch.setattr(ranges, "_MORE", 0)
 
@@ -51,11 +52,24 @@ async def test_a_large_file_comes_in_many_ranges_at_once_and_is_whole():
     assert run.drive.most_reading > 10
 
 
-@pytest.mark.parametrize("bound", [1, 16, 40, 160])
-async def test_memory_bounds_how_many_ranges_are_under_way(bound):
+@pytest.mark.parametrize("bound", [1, 4, 20, 40, 160])
+async def test_memory_bounds_how_far_ranges_run_ahead(bound, monkeypatch):
+    held = most = 0
+    place = upload.Upload.place
+
+    async def watched(self, index, block):
+        nonlocal held, most
+        held += len(block)
+        most = max(most, held)
+        await place(self, index, block)
+        held -= len(block)
+
+    monkeypatch.setattr(upload.Upload, "place", watched)
     run = backup()
     summary = await copied(run, memory_bytes=bound * 1024)
-    assert run.drive.most_reading == max(1, bound // 16)
+    assert most <= max(4, bound) * 1024
+    assert run.drive.most_reading <= 2 + bound // 16
+    assert run.drive.most_reading > 1 or bound < 20
     assert await run.restored(summary) == {"large": CONTENT}
 
 
@@ -68,13 +82,37 @@ async def test_many_large_files_share_and_small_ones_fly_beside_them():
     assert list(run.drive.reads).index("s49") < list(run.drive.reads).index("l0")
 
 
-@pytest.mark.parametrize("damage", [cut, short, lambda content: content + b"x", lambda content: b""])
+@pytest.mark.parametrize("damage", [cut, short, lambda content: b""])
 async def test_a_range_that_breaks_is_read_again_and_not_the_file(damage):
     run = backup()
     run.drive.bodies["large"] = [damage] * 5
     summary = await copied(run)
     assert run.drive.reads["large"] == ranges_of(SIZE) + 5
     assert await run.restored(summary) == {"large": CONTENT}
+
+
+@pytest.mark.parametrize("got", [1, 3000, 4096, 9000, 16 * 1024 - 1])
+async def test_a_range_goes_on_where_it_broke(got):
+    run = backup()
+    run.drive.bodies["large"] = [lambda content: content[:got]] * 5
+    summary = await copied(run)
+    resumed = [end - start for start, end in run.drive.spans if start % (16 * 1024)]
+    assert resumed == [16 * 1024 - got] * 5
+    assert await run.restored(summary) == {"large": CONTENT}
+
+
+async def test_a_range_may_break_as_often_as_it_gets_further():
+    run = backup()
+    run.drive.bodies["large"] = [lambda content: content[: 5 * 1024]] * 200
+    assert await run.restored(await copied(run)) == {"large": CONTENT}
+    assert not [wait for wait in run.clock.slept if wait < 10]
+
+
+async def test_more_than_was_asked_for_is_not_taken():
+    run = backup()
+    run.drive.bodies["large"] = [lambda content: content + b"x"] * 5
+    assert await run.restored(await copied(run)) == {"large": CONTENT}
+    assert run.drive.reads["large"] == ranges_of(SIZE)
 
 
 async def test_a_wrong_bit_in_a_range_is_noticed_and_the_file_is_read_again():
