@@ -83,13 +83,13 @@ def test_an_estimate_is_of_quota_for_small_files_and_of_the_line_for_large_ones(
     assert (small.minutes, small.writes, small.writes_once) == (102.0, 10_000, 0.1)
     large = estimate([6 * 10**11], replace(expected, units_per_minute=100_000), units=0, minutes=0.0)
     assert (large.minutes, large.storage_month) == (100.0, 12.0)
-    # A large file is downloaded in ranges of 16 MiB.
-    assert large.units == 35_763 * 200
+    # A large file is downloaded in ranges of ten blocks of 12 MiB: with smaller ones it would need too many of them.
+    assert large.units == 4_769 * 200
     assert "600.0 GB" in str(large)
     assert "12.00 USD a month" in str(large)
 
 
-@pytest.mark.parametrize(("size", "writes"), [(0, 1), (8 * 2**20, 1), (8 * 2**20 + 1, 3), (80 * 2**20, 6)])
+@pytest.mark.parametrize(("size", "writes"), [(0, 1), (8 * 2**20, 1), (8 * 2**20 + 1, 3), (80 * 2**20, 11)])
 def test_content_takes_a_write_or_one_per_block_and_the_commit(size, writes):
     assert writes_of(size) == writes
 

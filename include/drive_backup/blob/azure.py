@@ -1,4 +1,4 @@
-"""The Blob container behind ``ports.BlobStore``, over Microsoft's SDK, and past it where bytes are sent.
+"""The Blob container behind ``ports.BlobStore``, over Microsoft's SDK, and past it where it costs most.
 
 The SDK's own retries are switched off for every call, because a retry that it hides cannot be told from a conflict:
 when the answer to a successful create gets lost, the second try meets the blob of the first. Here the second try
@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Self
+from typing import Self
 
 from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, HttpResponseError
@@ -21,6 +21,7 @@ from azure.storage.blob.aio import ContainerClient
 from include.drive_backup.blob import rules
 from include.drive_backup.blob.calls import Calls, CallSettings
 from include.drive_backup.blob.errors import error_code, is_missing, is_taken, why_kept
+from include.drive_backup.blob.pages import page_query, read_page
 from include.drive_backup.blob.reading import first_range, pieces
 from include.drive_backup.blob.sending import Body, Sender
 from include.drive_backup.errors import ContainerMissingError, CorruptStoreError
@@ -227,21 +228,17 @@ class AzureBlobStore:
 
     async def list(self, prefix: str, *, metadata: bool = False) -> AsyncIterator[BlobInfo]:
         """Blobs under a prefix, 5,000 a call. See the port."""
-        token: str | None = None
-        include = ["metadata"] if metadata else None
+        marker = ""
 
-        async def page() -> tuple[list[BlobInfo], str | None]:
-            pages: Any = self._container.list_blobs(
-                name_starts_with=prefix or None, include=include, results_per_page=_PAGE, **self._calls.options()
-            ).by_page(token)
-            found = [_info(blob, blob.name) async for blob in await anext(pages)]
-            return found, pages.continuation_token
+        async def page() -> tuple[list[BlobInfo], str]:
+            query = page_query(prefix, marker, metadata=metadata)
+            return read_page(await self._sender.list_blobs(query, self._calls.timeout()))
 
         while True:
-            found, token = await self._calls.run(f"list '{prefix}'", page)
+            found, marker = await self._calls.run(f"list '{prefix}'", page)
             for info in found:
                 yield info
-            if not token:
+            if not marker:
                 return
 
     async def delete(self, names: Sequence[str]) -> dict[str, Refused]:

@@ -62,6 +62,8 @@ def decode_metadata(metadata: dict[str, str] | None) -> dict[str, str]:
 
 
 def _decode(value: str) -> str:
+    if "%" not in value:
+        return value
     try:
         return unquote_to_bytes(value).decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:

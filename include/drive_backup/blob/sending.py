@@ -1,7 +1,8 @@
-"""Put Blob and Put Block, straight over HTTP.
+"""Put Blob, Put Block and List Blobs, straight over HTTP.
 
-These two requests are nearly all that a backup sends to Blob, and Microsoft's SDK spends 1.7 ms of CPU on each, about
-ten times what the request itself costs. Everything else goes through the SDK, and so do the credential and the errors.
+These requests are nearly all that a backup sends to Blob. Microsoft's SDK spends 1.7 ms of CPU on each of the first
+two, about ten times what the request itself costs, and 0.1 ms on each blob of a listing. Everything else goes through
+the SDK, and so do the credential and the errors.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 from urllib.parse import quote
 
 import aiohttp
@@ -18,9 +20,11 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import BytesPayload
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
 from azure.storage.blob.aio import ContainerClient
+from yarl import URL
 
 from include.drive_backup.blob.signing import AUDIENCE, signer_of
 from include.drive_backup.ports import Clock
+from include.drive_backup.proxy import proxy_for
 
 #: Bytes that are handed to the socket at a time.
 _SLICE = 256 * 1024
@@ -115,40 +119,61 @@ class Sender:
         """
         await self._put(name, {"comp": "block", "blockid": base64.b64encode(ident.encode()).decode()}, {}, body)
 
+    async def list_blobs(self, query: Mapping[str, str], patience: float) -> bytes:
+        """A page of a listing, as XML.
+
+        :param patience: seconds to wait for an answer.
+        :raises AzureError: as the SDK raises it.
+        """
+        return await self._call("GET", self._url, query, {}, patience)
+
     async def _put(self, name: str, query: Mapping[str, str], headers: dict[str, str], body: Body) -> None:
-        url = f"{self._url}/{quote(name, safe='~/')}"
         headers |= {
             "content-length": str(len(body.data)),
             "content-md5": base64.b64encode(body.md5).decode(),
             "content-type": "application/octet-stream",
-            "x-ms-date": formatdate(self._clock.now().timestamp(), usegmt=True),
-            "x-ms-version": self._version,
         }
-        error = await self._send(url, query, headers, body)
-        if error is not None and error.status_code == 401 and self._signer.forget():
-            error = await self._send(url, query, headers, body)
-        if error is not None:
-            raise error
+        await self._call("PUT", f"{self._url}/{quote(name, safe='~/')}", query, headers, body.patience, body.data)
+
+    async def _call(
+        self,
+        method: str,
+        url: str,
+        query: Mapping[str, str],
+        headers: dict[str, str],
+        patience: float,
+        data: bytes | bytearray | None = None,
+    ) -> bytes:
+        """One request, or two when its token is not taken; what came."""
+        headers |= {"x-ms-date": _date(int(self._clock.now().timestamp())), "x-ms-version": self._version}
+        try:
+            target = await self._signer.sign(method, url, query, headers)
+            return await self._send(method, target, headers, patience, data)
+        except HttpResponseError as error:
+            if error.status_code != 401 or not self._signer.forget():
+                raise
+        target = await self._signer.sign(method, url, query, headers)
+        return await self._send(method, target, headers, patience, data)
 
     async def _send(
-        self, url: str, query: Mapping[str, str], headers: dict[str, str], body: Body
-    ) -> HttpResponseError | None:
-        """One request; the error that the service answered."""
-        target = await self._signer.sign("PUT", url, query, headers)
-        limits = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout, sock_read=body.patience)
+        self, method: str, target: URL, headers: dict[str, str], patience: float, data: bytes | bytearray | None
+    ) -> bytes:
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout, sock_read=patience)
         try:
-            async with self._open().put(
+            async with self._open().request(
+                method,
                 target,
                 headers=headers,
-                data=_Slices(body.data),
+                data=None if data is None else _Slices(data),
                 timeout=limits,
                 allow_redirects=False,
-                proxy=self._proxy,
+                proxy=self._proxy or proxy_for(target),
             ) as response:
-                if response.status == 201:
+                if response.status not in (200, 201):
+                    raise _refusal(response, await response.content.read(_ERROR_BODY))
+                if data is not None:
                     _check(response, headers["content-md5"])
-                    return None
-                return _refusal(response, await response.content.read(_ERROR_BODY))
+                return await response.read()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise ServiceRequestError(str(error), error=error) from error
         except TimeoutError:
@@ -163,9 +188,13 @@ class Sender:
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": "drive-backup"},
-                trust_env=True,
             )
         return self._session
+
+
+@lru_cache
+def _date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)
 
 
 class _Slices(BytesPayload):

@@ -15,12 +15,13 @@ import msgspec
 from yarl import URL
 
 from include.drive_backup.drive.errors import UnexpectedAnswerError, error_from
-from include.drive_backup.drive.hosts import may_have_token, proxy_for
+from include.drive_backup.drive.hosts import may_have_token
 from include.drive_backup.drive.tokens import Tokens
 from include.drive_backup.errors import DriveBackupError, ItemLaterError, RateLimitError, ServiceUnavailableError
 from include.drive_backup.model import ApiUse
 from include.drive_backup.pacing import DOWNLOAD_UNITS, GET_UNITS, Backoff, QuotaLimiter, is_transient, retry
 from include.drive_backup.ports import Clock
+from include.drive_backup.proxy import proxy_for
 
 Result = TypeVar("Result")
 

@@ -235,6 +235,32 @@ async def test_a_listing_goes_on_where_a_page_failed():
     assert service.asked[0].query["maxresults"] == "5000"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html><body>A proxy's page</body></html>",
+        b"",
+        b"<?xml version='1.0'?><EnumerationResults><Blobs/>",
+        b"<EnumerationResults><Blobs/></EnumerationResults>",
+        b"<EnumerationResults><Blobs><Blob><Name>a</Name></Blob></Blobs><NextMarker/></EnumerationResults>",
+    ],
+)
+async def test_what_is_no_page_of_a_listing_is_never_an_empty_one(body):
+    whole = b"<EnumerationResults><Blobs/><NextMarker/></EnumerationResults>"
+    async with scripted_store(FakeClock(), answer(200, body=body), answer(200, body=whole)) as (store, service):
+        assert [info async for info in store.list("")] == []
+    assert len(service.asked) == 2
+
+
+async def test_a_listed_name_that_xml_cannot_hold_is_decoded():
+    body = (
+        b"<EnumerationResults><Blobs><Blob><Name Encoded='true'>a%EF%BF%BEb</Name><Properties>"
+        b"<Content-Length>5</Content-Length></Properties></Blob></Blobs><NextMarker/></EnumerationResults>"
+    )
+    async with scripted_store(FakeClock(), answer(200, body=body)) as (store, _):
+        assert [info.name async for info in store.list("")] == ["a\ufffeb"]
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/account", "https://no-such-account.invalid"])
 async def test_a_service_that_cannot_be_reached_is_down_and_secrets_stay_secret(url):
     settings = CallSettings(backoff=Backoff(attempts=2))
