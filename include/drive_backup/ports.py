@@ -219,9 +219,11 @@ class BlobStore(Protocol):
         *,
         content_type: str = "application/octet-stream",
         metadata: dict[str, str] | None = None,
+        md5: bytes | None = None,
     ) -> bool:
         """Create a blob in one request; its Content-MD5 is checked in transit and stored.
 
+        :param md5: of the data, from a caller who knows it.
         :return: true when this call created it, false when the name was taken (what is there is left as it is). When
             the HTTP client sends a PUT twice by itself, false may speak of our own blob: compare with :meth:`head`.
         """

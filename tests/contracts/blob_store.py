@@ -109,6 +109,13 @@ class BlobStoreContract:
         with pytest.raises(CorruptStoreError):
             await streamed(store, "rotten")
 
+    async def test_bytes_that_are_not_those_of_the_given_checksum_are_not_stored(self, store):
+        with pytest.raises(BrokenBodyError):
+            await store.put("a", b"hello", md5=hashlib.md5(b"jello").digest())
+        assert await store.head("a") is None
+        assert await store.put("a", b"hello", md5=hashlib.md5(b"hello").digest())
+        assert (await store.head("a")).md5 == hashlib.md5(b"hello").hexdigest()
+
     async def test_listing_is_by_prefix_in_lexical_order_with_metadata_on_demand(self, store):
         for name in ("b/2", "a/1", "b/10", "b/é 😀: ?#&+<x>", "bb"):
             await store.put(name, name.encode(), content_type="text/plain", metadata={"at": name})

@@ -31,6 +31,12 @@ def test_instants_sort_as_text(one, other):
     assert (format_instant(one) < format_instant(other)) == (floor_ms(one) < floor_ms(other))
 
 
+@pytest.mark.parametrize("text", ["", "20260301", "20260301T100000Z", "20260301T100000.000", "20261301T100000.000Z"])
+def test_what_is_no_instant_is_not_taken_for_one(text):
+    with pytest.raises(ValueError, match=r"instant|month"):
+        parse_instant(text)
+
+
 def test_an_instant_is_utc():
     assert format_instant(datetime(2026, 11, 23, 1, 2, 3, 4999, timezone(timedelta(hours=1)))) == "20261123T000203.004Z"
 

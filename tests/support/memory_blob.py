@@ -64,10 +64,13 @@ class MemoryBlobStore:
         *,
         content_type: str = "application/octet-stream",
         metadata: dict[str, str] | None = None,
+        md5: bytes | None = None,
     ) -> bool:
         check_put(name, len(data))
         encoded = encode_metadata(metadata or {})
         self._enter("put", name)
+        if md5 not in (None, hashlib.md5(data).digest()):
+            raise BrokenBodyError("These are not the bytes of the checksum.", reason="Md5Mismatch")
         return self._create("put", name, bytes(data), hashlib.md5(data).hexdigest(), content_type, encoded)
 
     async def stage_block(self, name: str, index: int, data: bytes, *, upload_key: str) -> None:

@@ -108,10 +108,11 @@ class AzureBlobStore:
         *,
         content_type: str = "application/octet-stream",
         metadata: dict[str, str] | None = None,
+        md5: bytes | None = None,
     ) -> bool:
         """Create a blob in one request. See the port."""
         rules.check_put(name, len(data))
-        md5 = await md5_of(data)
+        md5 = md5 or await md5_of(data)
         mime_type, encoded = rules.content_type(content_type), rules.encode_metadata(metadata or {})
         body = Body(data, md5, self._calls.timeout(len(data)))
 

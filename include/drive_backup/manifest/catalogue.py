@@ -21,7 +21,7 @@ from include.drive_backup.work import put_once
 log = logging.getLogger(__name__)
 
 #: Rows in memory at once, some 20 MB with their resources.
-GROUP_ROWS = 5_000
+GROUP_ROWS = 2_000
 #: A part ends with the row group that reaches either.
 PART_ROWS = 50_000
 PART_BYTES = 32 * 1024**2
@@ -42,7 +42,8 @@ class TableWriter:
         self._store = store
         self._schema = schema
         self._part_name = part_name
-        self._group: list[bytes] = []
+        self._group = bytearray()
+        self._in_group = 0
         self.parts: list[Part] = []
         self._start_part()
 
@@ -51,8 +52,10 @@ class TableWriter:
 
         :raises NameTakenError: the part exists already.
         """
-        self._group.append(msgspec.json.encode(values))
-        if len(self._group) >= GROUP_ROWS:
+        self._group += msgspec.json.encode(values)
+        self._group += b"\n"
+        self._in_group += 1
+        if self._in_group >= GROUP_ROWS:
             self._end_group()
         if self._rows >= PART_ROWS or self._buffer.tell() >= PART_BYTES:
             await self._end_part()
@@ -73,10 +76,10 @@ class TableWriter:
         self._rows = 0
 
     def _end_group(self) -> None:
-        if self._group:
+        if self._in_group:
             self._parquet.write_table(_table(self._group, self._schema))
-            self._rows += len(self._group)
-            self._group = []
+            self._rows += self._in_group
+            self._group, self._in_group = bytearray(), 0
 
     async def _end_part(self) -> None:
         self._parquet.close()
@@ -88,17 +91,16 @@ class TableWriter:
         self._start_part()
 
 
-def _table(records: Sequence[bytes], schema: pa.Schema) -> pa.Table:
-    """Records as JSON, as a table.
+def _table(lines: bytearray, schema: pa.Schema) -> pa.Table:
+    """Lines of JSON as a table.
 
     Not ``from_pylist``: for any Python value pyarrow imports pandas where there is one, a second and 60 MB of a task.
     """
-    data = b"\n".join(records)
     # JSON has microseconds, which a column of milliseconds refuses to read.
     read = pa.schema([_in_microseconds(column) for column in schema])
     table = pj.read_json(
-        pa.BufferReader(data),
-        read_options=pj.ReadOptions(use_threads=False, block_size=len(data) + 1),
+        pa.BufferReader(lines),
+        read_options=pj.ReadOptions(use_threads=False, block_size=len(lines) + 1),
         parse_options=pj.ParseOptions(explicit_schema=read, unexpected_field_behavior="error"),
     )
     return table.cast(schema, safe=False)

@@ -108,7 +108,8 @@ class Upload:
         """
         await self.finish()
         if self._blocks == 0:
-            return await self._store.put(self.name, self._take(), content_type=content_type, metadata=metadata)
+            md5 = bytes.fromhex(self.md5)
+            return await self._store.put(self.name, self._take(), content_type=content_type, metadata=metadata, md5=md5)
         if self._held:
             await self._store.stage_block(self.name, self._blocks, self._take(), upload_key=self._key)
             self._blocks += 1
