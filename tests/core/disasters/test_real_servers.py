@@ -24,6 +24,7 @@ LARGE = 5 * MIB + 1000
 def small_ranges(monkeypatch):
     """Of a MiB: the same course with fewer bytes."""
     monkeypatch.setattr(ranges, "RANGE", MIB)
+    monkeypatch.setattr(ranges, "BLOCK", MIB // 4)
     monkeypatch.setattr(ranges, "FROM", 2 * MIB)
 
 
