@@ -174,7 +174,7 @@ def test_a_lost_blob_fails_its_file_only(cli, backup, tmp_path):
 
 
 def test_verify_says_that_all_is_well(cli):
-    said = cli("verify", "--read", "all", "--drill").replace("\n", " ")
+    said = " ".join(cli("verify", "--read", "all", "--drill").split())
     assert "restored: 4 restored." in said
     assert "2 snapshots with 6 contents" in said
     assert "6 contents" in said.partition("checked")[2]
