@@ -182,35 +182,44 @@ class Nights(RuleBasedStateMachine):
     def items(self) -> dict[str, dict[str, Any]]:
         return self.backup.drive.items
 
-    def pick(self, data: Any, *, folders: bool = False) -> str:
-        return data.draw(st.sampled_from(sorted(i for i in self.items if not folders or i.isupper())))
+    def draw_file(self, data: Any) -> str:
+        return data.draw(st.sampled_from(sorted(ident for ident in self.items if ident.islower())))
 
-    def folder_ids(self) -> list[str]:
-        return [ROOT, *sorted(ident for ident in self.items if ident.isupper())]
+    def draw_folder(self, data: Any, *, root: bool = False) -> str:
+        folders = sorted(ident for ident in self.items if ident.isupper())
+        return data.draw(st.sampled_from([ROOT, *folders] if root else folders))
 
     @rule(data=st.data(), is_folder=st.booleans())
     def make(self, data: Any, is_folder: bool) -> None:
         self.number += 1
         ident = f"{'N' if is_folder else 'n'}{self.number}"
         entry = folder(ident, id=ident) if is_folder else file(ident, ident.encode(), id=ident)
-        self.backup.drive.add(entry, parent=data.draw(st.sampled_from(self.folder_ids())))
+        self.backup.drive.add(entry, parent=self.draw_folder(data, root=True))
 
-    @precondition(lambda self: self.items)
-    @rule(data=st.data(), what=st.sampled_from(["rename", "move", "trash", "back", "write", "delete"]))
-    def change(self, data: Any, what: str) -> None:
-        drive, ident = self.backup.drive, self.pick(data)
+    @precondition(lambda self: any(ident.islower() for ident in self.items))
+    @rule(data=st.data(), what=st.sampled_from(["rename", "write", "move", "trash", "back", "delete"]))
+    def change_a_file(self, data: Any, what: str) -> None:
+        self.change(what, self.draw_file(data), data)
+
+    @precondition(lambda self: any(ident.isupper() for ident in self.items))
+    @rule(data=st.data(), what=st.sampled_from(["rename", "move", "trash", "trash", "back", "back", "delete"]))
+    def change_a_folder(self, data: Any, what: str) -> None:
+        self.change(what, self.draw_folder(data), data)
+
+    def change(self, what: str, ident: str, data: Any) -> None:
+        drive = self.backup.drive
         if what == "rename":
             drive.change(ident, name=data.draw(st.sampled_from(["x", "y"])))
         elif what == "move":
-            drive.change(ident, parents=[data.draw(st.sampled_from(self.folder_ids()))])
+            drive.change(ident, parents=[self.draw_folder(data, root=True)])
         elif what in ("trash", "back"):
             drive.change(ident, trashed=what == "trash")
-        elif what == "write" and ident.islower():
+        elif what == "write":
             drive.write(ident, f"{self.day}{ident}".encode(), "2026-02-02T08:00:00.000Z")
-        elif what == "delete":
+        else:
             drive.delete(ident)
 
-    @rule(mode=st.sampled_from(["incremental", "incremental", "incremental", "full"]), killed=st.booleans())
+    @rule(mode=st.sampled_from(["incremental"] * 5 + ["full"]), killed=st.booleans())
     def night(self, mode: str, killed: bool) -> None:
         self.day += 1
         instant = f"2026-03-01T00:{self.day:02d}"
@@ -228,5 +237,5 @@ class Nights(RuleBasedStateMachine):
             assert (await self.backup.commit(plan))["status"] == "complete"
 
 
-Nights.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+Nights.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestNights = Nights.TestCase
