@@ -33,8 +33,9 @@ Mode = Literal["incremental", "full"]
 Outcome = Literal["copied", "unchanged", "known", "metadata", "unavailable", "failed"]
 
 #: How true a row is for the instant T: ``exact``; ``head-later`` (the content is from after T, the one at T could
-#: not be had); ``unavailable`` (there is no content).
-Fidelity = Literal["exact", "head-later", "unavailable"]
+#: not be had); ``revision`` (of the versions that Drive still lists, the newest not after T; there may have been others
+#: between); ``unavailable`` (there is no content).
+Fidelity = Literal["exact", "head-later", "revision", "unavailable"]
 
 
 #: What Drive keeps beside an item, and what a job may ask to be saved of it.
@@ -197,6 +198,30 @@ class StoredContent(Struct, frozen=True):
     sha256: str
 
 
+class Revision(Struct, frozen=True):
+    """An earlier version of a file. Size and MD5 are those of a file's own bytes, ``export_links`` a document's."""
+
+    id: str
+    modified: datetime
+    size: int | None = None
+    md5: str | None = None
+    kept: bool = False
+    export_links: dict[str, str] = {}
+
+    @classmethod
+    def from_resource(cls, resource: dict[str, Any]) -> Revision:
+        """Read a ``drive#revision`` resource that has a modified time."""
+        size = resource.get("size")
+        return cls(
+            id=resource["id"],
+            modified=datetime.fromisoformat(resource["modifiedTime"]).astimezone(UTC),
+            size=None if size is None else int(size),
+            md5=_hex(resource.get("md5Checksum")),
+            kept=bool(resource.get("keepForever", False)),
+            export_links=resource.get("exportLinks") or {},
+        )
+
+
 class Refused(Struct, frozen=True):
     """Why Drive does not give something, for good: a stable word, and a sentence."""
 
@@ -219,7 +244,9 @@ class Root(Struct, frozen=True):
 class CopyOrder(Struct, frozen=True):
     """Copy one content version: one file's bytes, or one export of a native.
 
-    With ``details`` it asks for these instead: ``format`` is :data:`DETAILS` and ``blob`` empty.
+    With ``details`` it asks for these instead: ``format`` is :data:`DETAILS` and ``blob`` empty. With fidelity
+    ``head-later`` an older version is wanted: ``past`` are those that are stored, ``head`` what is stored of the head,
+    ``spoilt`` the content ids that something damaged has.
     """
 
     item: Item
@@ -229,6 +256,9 @@ class CopyOrder(Struct, frozen=True):
     export_mime_type: str | None = None
     fidelity: Fidelity = "exact"
     details: tuple[Detail, ...] = ()
+    past: tuple[StoredContent, ...] = ()
+    head: StoredContent | None = None
+    spoilt: tuple[str, ...] = ()
 
 
 class PlanRow(Struct, frozen=True):
@@ -253,7 +283,8 @@ class CopyResult(Struct, frozen=True):
 
     ``resource`` is the newer resource when the item had changed since it was listed. Of an order for details,
     ``details`` is what Drive gave, ``refused`` what it did not, ``digest`` tells one answer from another, and
-    ``outcome`` is ``unavailable`` when anything was refused.
+    ``outcome`` is ``unavailable`` when anything was refused. ``revision`` is the older version that the content is of;
+    ``stored`` says that the content was there before.
     """
 
     item_id: str
@@ -268,6 +299,8 @@ class CopyResult(Struct, frozen=True):
     details: dict[Detail, list[dict[str, Any]]] = {}
     refused: dict[Detail, Refused] = {}
     digest: str | None = None
+    revision: Revision | None = None
+    stored: bool = False
 
 
 class ApiUse(Struct, frozen=True):

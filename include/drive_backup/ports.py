@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
-from include.drive_backup.model import ApiUse, Detail, Item, Refused, Source, Struct
+from include.drive_backup.model import ApiUse, Detail, Item, Refused, Revision, Source, Struct
 
 
 class Clock(Protocol):
@@ -158,6 +158,20 @@ class Drive(Protocol):
         """The settings of a shared drive: a ``drive#drive`` resource.
 
         :raises ItemUnavailableError: reason ``notFound`` when it is gone or out of reach.
+        """
+
+    async def revisions(self, item: Item) -> tuple[Revision, ...]:
+        """The versions of a file or document that Drive lists, the head among them; it may leave out some.
+
+        :raises ItemUnavailableError: Drive does not list them to this account, or has none of such an item.
+        """
+
+    def open_revision(
+        self, item: Item, revision: Revision, export_mime_type: str | None
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Stream a version: the bytes of a file, if it is kept forever, or an export that it has a link for.
+
+        Raises what :meth:`open_content` raises.
         """
 
     def open_content(

@@ -102,6 +102,7 @@ def _committed(summary: Summary) -> list[str]:
     lines += _reasons(summary)
     lines += _line("left out", _left_out(summary["left_out"]))
     lines += _line("changed after", _later(summary["fidelity"]))
+    lines += _line("from revisions", _revisions(summary["fidelity"]))
     if not summary["listing_complete"]:
         lines += _line("listing", "INCOMPLETE by Drive's own word; what is missing here is not deleted")
     lines += _line("Drive gave", _spent(summary["api"]))
@@ -181,6 +182,11 @@ def _later(fidelity: Mapping[str, int]) -> str:
         if count
         else ""
     )
+
+
+def _revisions(fidelity: Mapping[str, int]) -> str:
+    count = fidelity.get("revision")
+    return f"{_number(count)} items; the newest version of before that Drive still listed" if count else ""
 
 
 def _reasons(summary: Summary) -> list[str]:

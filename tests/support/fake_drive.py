@@ -16,7 +16,8 @@ from include.drive_backup.errors import (
     ItemUnavailableError,
     SourceNotFoundError,
 )
-from include.drive_backup.model import FOLDER, ApiUse, Item, Source
+from include.drive_backup.exports import MIME_TYPES
+from include.drive_backup.model import FOLDER, ApiUse, Item, Revision, Source
 from include.drive_backup.ports import ChangePage, Page
 from tests.support.trees import ROOT, Entry, checksums, with_contents
 
@@ -60,6 +61,8 @@ class FakeDrive:
         self.during_read: Callable[[str], None] | None = None
         self.reads: Counter[str] = Counter()
         self.kept: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        #: of each item, its earlier versions: revision resources and bytes
+        self.past: dict[str, list[tuple[dict[str, Any], bytes]]] = defaultdict(list)
         self.spans: list[tuple[int, int]] = []
         self.ranges_ignored = False
         self.strain = 0
@@ -80,11 +83,19 @@ class FakeDrive:
                 self.contents[resource["id"]] = content
 
     def write(self, ident: str, content: bytes, modified: str) -> None:
+        self.past[ident].append((self._revision(ident), self.contents[ident]))
         self.contents[ident] = content
         if "md5Checksum" in self.items[ident]:
             revision = f"{ident}-r{int(self.items[ident]['version']) + 1}"
             self.items[ident] |= {**checksums(content), "headRevisionId": revision}
         self.change(ident, modifiedTime=modified)
+
+    def _revision(self, ident: str) -> dict[str, Any]:
+        resource = self.items[ident]
+        names = ("id", "modifiedTime", "size", "md5Checksum")
+        facts = {name: resource[name] for name in names if name in resource}
+        links = {} if "md5Checksum" in resource else {"exportLinks": dict.fromkeys(MIME_TYPES["docx"], "link")}
+        return {**facts, **links, "id": f"{ident}-r{resource['version']}"}
 
     def change(self, ident: str, **fields: Any) -> None:
         """Rename, move, trash: what changes the version but not the content."""
@@ -170,6 +181,21 @@ class FakeDrive:
         if self.errors[f"{detail} {item.id}"]:
             raise self.errors[f"{detail} {item.id}"].pop(0)
         return self.kept.get((item.id, detail), [])
+
+    async def revisions(self, item: Item) -> tuple[Revision, ...]:
+        self.calls.append(f"revisions {item.id}")
+        if (self._known(item.id).get("capabilities") or {}).get("canReadRevisions") is False:
+            raise ItemUnavailableError("The revisions may not be read.", reason="cannotReadRevisions")
+        found = [resource for resource, _ in self.past[item.id]]
+        return tuple(Revision.from_resource(each) for each in [*found, self._revision(item.id)])
+
+    @asynccontextmanager
+    async def open_revision(
+        self, item: Item, revision: Revision, export_mime_type: str | None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        self.reads[revision.id] += 1
+        content = next(data for resource, data in self.past[item.id] if resource["id"] == revision.id)
+        yield self._pieces(item.id, content)
 
     async def shared_drive(self, drive_id: str) -> dict[str, Any]:
         return {"id": drive_id, "name": "Team"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from urllib.parse import quote
 
 from include.drive_backup.blob.names import FORMAT_VERSION, parse_content
@@ -16,18 +17,23 @@ class StoredFile(Struct, frozen=True):
     """One content blob as a listing with metadata shows it.
 
     :ivar content_id: names the content version; see ``names.content_id``.
+    :ivar read_late: it was read when it was no longer the head.
     """
 
     content: StoredContent
     content_id: str
     file_id: str
     source: str
+    read_late: bool = False
 
 
-def content_metadata(order: CopyOrder, stored: StoredContent, item: Item | None = None) -> dict[str, str]:
+def content_metadata(
+    order: CopyOrder, stored: StoredContent, item: Item | None = None, until: datetime | None = None
+) -> dict[str, str]:
     """The metadata of a content blob, as plain text. What Drive does not say is left out.
 
     :param item: the item as it was when the bytes were read, if it is newer than the order's.
+    :param until: of a version that was no longer the head then: when the next one was made that Drive lists.
     :raises ValueError: the blob's name is no content name.
     """
     item = item or order.item
@@ -47,6 +53,7 @@ def content_metadata(order: CopyOrder, stored: StoredContent, item: Item | None 
         "size": str(stored.size),
         "md5": stored.md5,
         "sha256": stored.sha256,
+        "until": format_instant(until) if until else None,
     }
     return {key: value for key, value in facts.items() if value}
 
@@ -69,7 +76,11 @@ def stored_file(info: BlobInfo) -> StoredFile | None:
         sha256=facts["sha256"],
     )
     return StoredFile(
-        content=content, content_id=parsed.content_id, file_id=facts["file_id"], source=str(parsed.source)
+        content=content,
+        content_id=parsed.content_id,
+        file_id=facts["file_id"],
+        source=str(parsed.source),
+        read_late="until" in facts,
     )
 
 

@@ -69,6 +69,21 @@ async def _open_body(client: DriveClient, item: Item, export_mime_type: str | No
         raise
 
 
+async def open_route(
+    client: DriveClient,
+    target: str,
+    params: dict[str, str] | None,
+    item: Item,
+    mime_type: str | None,
+    stack: AsyncExitStack,
+) -> Body:
+    """The body behind one address: an export as ``mime_type``, or a file's own bytes for None."""
+    response = await _open(client, target, params, item, stack)
+    if mime_type is not None:
+        _no_login_page(response, item, mime_type)
+    return _whole(response, client, item, mime_type)
+
+
 def offered(item: Item, wanted: str) -> str:
     """The name under which the item's own ``exportLinks`` have the wanted format; the wanted name if they do not."""
     names = next((pair for pair in _SAME if wanted in pair), (wanted,))
@@ -228,15 +243,19 @@ class _Export:
         )
 
     def _no_login_page(self, response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
-        """Google answers a token that it does not like with a sign-in page and status 200."""
-        if response.content_type == "text/html" and self._mime_type != "text/html":
-            raise ServiceUnavailableError(
-                f"Google sent a web page instead of the export of '{self._item.name}'; it is asked again later. "
-                f"If this stays, sign in again or check the scope of the credential.",
-                service="drive",
-                reason="loginPage",
-            )
-        return response
+        return _no_login_page(response, self._item, self._mime_type)
+
+
+def _no_login_page(response: aiohttp.ClientResponse, item: Item, mime_type: str) -> aiohttp.ClientResponse:
+    """Google answers a token that it does not like with a sign-in page and status 200."""
+    if response.content_type == "text/html" and mime_type != "text/html":
+        raise ServiceUnavailableError(
+            f"Google sent a web page instead of the export of '{item.name}'; it is asked again later. "
+            f"If this stays, sign in again or check the scope of the credential.",
+            service="drive",
+            reason="loginPage",
+        )
+    return response
 
 
 def _other_route_may_help(error: DriveBackupError) -> bool:

@@ -20,11 +20,12 @@ from include.drive_backup.drive.directory import shared_drives
 from include.drive_backup.drive.errors import UnexpectedAnswerError
 from include.drive_backup.drive.fields import DRIVE_FIELDS, FILE_FIELDS, LIST_FIELDS
 from include.drive_backup.drive.ranges import Life, Part, list_in_ranges
+from include.drive_backup.drive.revisions import list_revisions, open_revision
 from include.drive_backup.drive.shared import SHARED_ROOT, shared_with_me
 from include.drive_backup.drive.tokens import Tokens
 from include.drive_backup.drive.writing import DriveWriter
 from include.drive_backup.errors import ItemUnavailableError, ServiceUnavailableError, SourceNotFoundError
-from include.drive_backup.model import ApiUse, Detail, Item, Source
+from include.drive_backup.model import ApiUse, Detail, Item, Revision, Source
 from include.drive_backup.pacing import LIST_UNITS, QuotaLimiter
 from include.drive_backup.ports import ChangePage, Clock, Page
 
@@ -172,6 +173,16 @@ class GoogleDrive:
         return await self._client.get_json(
             f"drives/{quote(drive_id, safe='')}", {"fields": DRIVE_FIELDS}, what=f"the shared drive {drive_id}"
         )
+
+    async def revisions(self, item: Item) -> tuple[Revision, ...]:
+        """See :meth:`include.drive_backup.ports.Drive.revisions`."""
+        return await list_revisions(self._client, item)
+
+    def open_revision(
+        self, item: Item, revision: Revision, export_mime_type: str | None
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """See :meth:`include.drive_backup.ports.Drive.open_revision`."""
+        return open_revision(self._client, item, revision, export_mime_type)
 
     def open_content(
         self, item: Item, export_mime_type: str | None, span: tuple[int, int] | None = None

@@ -110,7 +110,7 @@ def merge(row: PlanRow, results: Sequence[CopyResult], missing: Set[str]) -> Cat
     outcome, reason, message = _outcome(row, results, kept, [each.blob for each in contents if each.blob in missing])
     if outcome != "failed" and row.details and (told is None or told.outcome == "failed"):
         outcome, reason, message = "failed", *_why_no_details(told)
-    fidelity = next((result.fidelity for result in results if result.fidelity != "exact"), row.fidelity)
+    fidelity = _fidelity(row, results)
     return CatalogueRow(
         item=_as_copied(row.item, results),
         path=row.path,
@@ -125,6 +125,14 @@ def merge(row: PlanRow, results: Sequence[CopyResult], missing: Set[str]) -> Cat
     )
 
 
+def _fidelity(row: PlanRow, results: Sequence[CopyResult]) -> str:
+    """The least true one of all contents; the plan's word for those that it found."""
+    found = {result.fidelity for result in results}
+    if row.contents or not results:
+        found.add(row.fidelity)
+    return next((each for each in ("head-later", "revision", "unavailable") if each in found), "exact")
+
+
 def _why_no_details(told: CopyResult | None) -> tuple[str | None, str | None]:
     if told is None:
         return "notCopied", _NOT_COPIED
@@ -136,11 +144,31 @@ def _as_copied(item: Item, results: Sequence[CopyResult]) -> Item:
 
     Name and place stay those of the listing, on which all paths were built.
     """
+    then = next((result for result in results if result.revision is not None), None)
+    if then is not None and all(result.revision == then.revision for result in results):
+        return _as_revision(item, then)
     newer = next((result.resource for result in results if result.resource is not None), None)
     if newer is None:
         return item
     placed = {"name": item.name, "parents": item.parents, "trashed": item.trashed}
     return msgspec.structs.replace(Item.from_resource(newer), **placed)
+
+
+def _as_revision(item: Item, result: CopyResult) -> Item:
+    """The item with the content of an older version; its resource stays what Drive says now."""
+    revision, content = result.revision, result.content
+    if revision is None or content is None:
+        return item
+    own = item.kind == "file"
+    return msgspec.structs.replace(
+        item,
+        modified=revision.modified,
+        version=None,
+        head_revision_id=revision.id if own else None,
+        size=content.size if own else None,
+        md5=content.md5 if own else None,
+        sha256=content.sha256 if own else None,
+    )
 
 
 def _outcome(
@@ -156,13 +184,18 @@ def _outcome(
     if row.copies:
         refused = next((result for result in results if result.outcome == "unavailable"), None)
         # Of several export formats one may be refused (too large); what there is can be restored.
-        outcome: Outcome = "copied" if any(result.content for result in results) else "unchanged"
+        new = any(result.content and not result.stored for result in results)
+        outcome: Outcome = "copied" if new else "unchanged"
         if not kept:
             outcome = "unavailable"
-        return (outcome, refused.reason, refused.message) if refused else (outcome, None, None)
+        return (outcome, refused.reason, refused.message) if refused else (outcome, None, _said(results))
     if row.outcome is None:
         raise ValueError(f"The plan decided nothing for {row.item.id}.")
     return row.outcome, row.reason, row.message
+
+
+def _said(results: Sequence[CopyResult]) -> str | None:
+    return next((result.message for result in results if result.message), None)
 
 
 def record(row: CatalogueRow) -> dict[str, object]:

@@ -13,6 +13,8 @@ from include.drive_backup.planning.details import details_of
 from include.drive_backup.planning.exports import Export, NoExport, exports_of
 from include.drive_backup.planning.stored import StoredIndex, StoredVersion
 
+#: Names that no order for an older version may use are in the order; with more of them no older version is asked for.
+_MOST_SPOILT = 1_000
 ORIGINAL = Export(format="original", mime_type="")
 
 # The row keeps the whole resource; an order only what tells what the account may do with the item.
@@ -90,6 +92,8 @@ def _decide(item: Item, place: Place, stored: StoredIndex, rules: Rules) -> Deci
         if as_of is not None:
             return Decision(row=_row_as_of(item, place, as_of))
         fidelity = "head-later"
+        if _may_have_revisions(item) and len(stored.spoilt) <= _MOST_SPOILT:
+            return _of_the_past(item, place, exports, stored, rules)
     return _with_content(item, place, exports, stored, rules, fidelity)
 
 
@@ -124,6 +128,23 @@ def _with_content(
         fidelity=fidelity,
     )
     return Decision(row=row, orders=tuple(_order(item, place, each, stored, rules, fidelity) for each in missing))
+
+
+def _may_have_revisions(item: Item) -> bool:
+    rights = item.resource.get("capabilities") or {}
+    return rights.get("canReadRevisions") is not False and item.can_download is not False
+
+
+def _of_the_past(item: Item, place: Place, exports: Sequence[Export], stored: StoredIndex, rules: Rules) -> Decision:
+    """Only Drive can tell which version was the one at T: an order for each format, with what is stored of it."""
+    orders = []
+    for each in exports:
+        head = stored.find(item, each.format)
+        order = _order(item, place, each, stored, rules, "head-later")
+        past = stored.versions(item.id, each.format)
+        orders.append(replace(order, past=past, head=None if head is None else head.content, spoilt=stored.spoilt))
+    row = PlanRow(item=item, path=place.path, copies=len(orders), fidelity="head-later")
+    return Decision(row=row, orders=tuple(orders))
 
 
 def _order(

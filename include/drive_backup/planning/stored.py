@@ -19,12 +19,16 @@ from include.drive_backup.ports import BlobInfo, BlobStore
 
 
 class StoredVersion(msgspec.Struct, frozen=True, gc=False):
-    """One content version in Blob: whose it is, when Drive says that it was modified, when it was written."""
+    """One content version in Blob: whose it is, when Drive says that it was modified, when it was written.
+
+    One that was read late was no longer the head then: when it was written proves nothing.
+    """
 
     file_id: str
     modified: datetime | None
     written: datetime | None
     content: StoredContent
+    read_late: bool = False
 
 
 class StoredIndex:
@@ -80,9 +84,19 @@ class StoredIndex:
             for version in self._by_file.get((file_id, content_format), ())
             if version.modified is not None
             and version.written is not None
+            and not version.read_late
             and version.modified <= instant <= version.written - timedelta(seconds=5 + version.content.size / 1e6)
         ]
         return max(proven, key=lambda version: (version.modified, version.content.blob), default=None)
+
+    @property
+    def spoilt(self) -> tuple[str, ...]:
+        """Content ids under which something damaged is."""
+        return tuple(sorted(self._spoilt))
+
+    def versions(self, file_id: str, content_format: str) -> tuple[StoredContent, ...]:
+        """All that is stored of a file in one format."""
+        return tuple(version.content for version in self._by_file.get((file_id, content_format), ()))
 
     def add(self, info: BlobInfo) -> None:
         """Take a blob into the index, if it is a content blob and is what its metadata says."""
@@ -93,7 +107,13 @@ class StoredIndex:
             self._spoilt.add(name.content_id)
             return
         content = found.content
-        version = StoredVersion(file_id=found.file_id, modified=name.modified, written=info.modified, content=content)
+        version = StoredVersion(
+            file_id=found.file_id,
+            modified=name.modified,
+            written=info.modified,
+            content=content,
+            read_late=found.read_late,
+        )
         # Lexical order: of two blobs with one content (the file was renamed while two runs copied it) the first stays.
         self._by_content.setdefault(found.content_id, version)
         self._by_file.setdefault((found.file_id, content.format), []).append(version)

@@ -205,6 +205,9 @@ class _Run:
             return result
         if result is not None and result.content is not None and await self._copier.still_stored(result.content):
             return result
+        if order.fidelity == "head-later":
+            # The name is the head's; what is wanted is older.
+            return None
         # The worker may have been killed between storing and recording.
         content = await self._copier.already_stored(order)
         if content is None:

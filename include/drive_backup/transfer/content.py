@@ -26,10 +26,21 @@ from include.drive_backup.errors import (
     ItemChangedError,
     ItemUnavailableError,
 )
-from include.drive_backup.model import CopyOrder, CopyResult, Item, StoredContent, human_bytes
+from include.drive_backup.model import CopyOrder, CopyResult, Item, Revision, StoredContent, human_bytes
 from include.drive_backup.pacing import Backoff, retry
 from include.drive_backup.ports import BlobStore, Clock, Drive
 from include.drive_backup.transfer.budget import MemoryBudget
+from include.drive_backup.transfer.past import (
+    NO_REVISION,
+    as_revision,
+    check_can_be_read,
+    from_revision,
+    head_instead,
+    is_head,
+    order_then,
+    revision_at,
+    stored_revision,
+)
 from include.drive_backup.transfer.ranges import read_in_ranges, suits
 from include.drive_backup.transfer.upload import Upload, memory_of
 
@@ -78,9 +89,54 @@ class ContentCopier:
         """
         job = _Job(order, self._instant)
         try:
+            if order.fidelity == "head-later":
+                return await self._copy_past(order)
             return await self._again(lambda: self._read_once(job), _worth_another_read)
         except ItemUnavailableError as error:
             return job.result("unavailable", reason=error.reason, message=str(error))
+
+    async def _copy_past(self, order: CopyOrder) -> CopyResult:
+        """The version at the instant, as far as Drive tells and gives it, else the head."""
+        try:
+            found = revision_at(await self._drive.revisions(order.item), order.item.modified, self._instant)
+            if found is None:
+                return await self._copy_head(order, NO_REVISION)
+            revision, until = found
+            content = stored_revision(order, revision)
+            if content is not None and await self.still_stored(content):
+                return from_revision(order, revision, content, stored=True)
+            if is_head(order, revision):
+                # Renaming moves the modified time and makes no revision.
+                return as_revision(await self._copy_head(order, NO_REVISION), revision)
+            mime_type = check_can_be_read(order, revision)
+            return await self._again(
+                lambda: self._read_revision(order, revision, mime_type, until), _worth_another_read
+            )
+        except ItemUnavailableError as error:
+            return await self._copy_head(order, str(error))
+
+    async def _copy_head(self, order: CopyOrder, why: str) -> CopyResult:
+        if order.head is not None and await self.still_stored(order.head):
+            return head_instead(order, order.head, why)
+        job = _Job(order, self._instant)
+        result = await self._again(lambda: self._read_once(job), _worth_another_read)
+        return replace(result, message=why)
+
+    async def _read_revision(
+        self, order: CopyOrder, revision: Revision, mime_type: str | None, until: datetime
+    ) -> CopyResult:
+        order = order_then(order, revision)
+        size = order.item.size if mime_type is None else None
+        async with self._memory.hold(memory_of(size)), Upload(self._store, order.blob, size) as upload:
+            async with self._drive.open_revision(order.item, revision, mime_type) as body:
+                async for piece in body:
+                    await upload.write(piece)
+            await upload.finish()
+            mismatch = _mismatch(order.item, upload.size, upload.md5, upload.sha256)
+            if mismatch is not None:
+                raise BrokenBodyError(f"A revision of '{order.item.name}' came damaged: {mismatch}.")
+            content = await self._store_it(order, upload, until)
+        return from_revision(order, revision, content, downloaded=upload.size)
 
     async def already_stored(self, order: CopyOrder) -> StoredContent | None:
         """What an earlier try stored for an order, if it is there and sound."""
@@ -148,7 +204,9 @@ class ContentCopier:
             raise job.broken(mismatch, sha256)
 
     async def _commit(self, job: _Job, upload: Upload) -> CopyResult:
-        order = job.order
+        return job.result("copied", content=await self._store_it(job.order, upload))
+
+    async def _store_it(self, order: CopyOrder, upload: Upload, until: datetime | None = None) -> StoredContent:
         content = StoredContent(
             blob=order.blob,
             format=order.format,
@@ -157,10 +215,10 @@ class ContentCopier:
             md5=upload.md5,
             sha256=upload.sha256,
         )
-        metadata = content_metadata(order, content)
-        if not await upload.commit(content_type=content.mime_type, metadata=metadata):
-            content = await self._taken(order, content)
-        return job.result("copied", content=content)
+        metadata = content_metadata(order, content, until=until)
+        if await upload.commit(content_type=content.mime_type, metadata=metadata):
+            return content
+        return await self._taken(order, content)
 
     async def _taken(self, order: CopyOrder, ours: StoredContent) -> StoredContent:
         """Somebody stored this content version before us: compare.

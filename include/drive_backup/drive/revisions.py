@@ -1,0 +1,68 @@
+"""Earlier versions of one file, as far as Drive keeps and gives them.
+
+Drive lists a file's revisions to those who may edit it, and may leave some out: of a document with a long history, and
+of other files after 30 days unless they are kept forever. Only the latter can be downloaded; a document's revision is
+exported by the links that it carries (guides "Manage file revisions", "Changes and revisions overview").
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from typing import Any
+from urllib.parse import quote
+
+from include.drive_backup.drive.client import DriveClient
+from include.drive_backup.drive.content import open_route, resource_keys
+from include.drive_backup.drive.errors import UnexpectedAnswerError
+from include.drive_backup.errors import CredentialsError, ItemUnavailableError, ServiceUnavailableError
+from include.drive_backup.model import Item, Revision
+from include.drive_backup.pacing import LIST_UNITS
+
+_FIELDS = "kind,nextPageToken,revisions(id,modifiedTime,size,md5Checksum,keepForever,exportLinks)"
+
+
+async def list_revisions(client: DriveClient, item: Item) -> tuple[Revision, ...]:
+    """See :meth:`include.drive_backup.ports.Drive.revisions`."""
+    if (item.resource.get("capabilities") or {}).get("canReadRevisions") is False:
+        raise ItemUnavailableError(
+            f"The account that the backup acts as may not read revisions of '{item.name}'. Give it the role Editor.",
+            reason="cannotReadRevisions",
+        )
+    what = f"the revisions of '{item.name}'"
+    found: list[dict[str, Any]] = []
+    params, seen = {"fields": _FIELDS, "pageSize": "1000"}, set[str]()
+    while True:
+        path = f"files/{quote(item.id, safe='')}/revisions"
+        answer = await client.get_json(path, params, units=LIST_UNITS, what=what, resource_keys=resource_keys(item))
+        found += answer.get("revisions", [])
+        token = answer.get("nextPageToken")
+        if not token or token in seen:
+            return tuple(Revision.from_resource(each) for each in found if each.get("modifiedTime"))
+        seen.add(token)
+        params = {**params, "pageToken": token}
+
+
+@asynccontextmanager
+async def open_revision(
+    client: DriveClient, item: Item, revision: Revision, export_mime_type: str | None
+) -> AsyncIterator[AsyncIterator[bytes]]:
+    """See :meth:`include.drive_backup.ports.Drive.open_revision`."""
+    async with AsyncExitStack() as stack:
+        if export_mime_type is None:
+            path = f"files/{quote(item.id, safe='')}/revisions/{quote(revision.id, safe='')}"
+            body = await open_route(client, path, {"alt": "media"}, item, None, stack)
+        else:
+            try:
+                body = await open_route(
+                    client, revision.export_links[export_mime_type], None, item, export_mime_type, stack
+                )
+            except (CredentialsError, UnexpectedAnswerError) as error:
+                # docs.google.com is not the API: what it refuses says nothing about the credential.
+                raise ServiceUnavailableError(
+                    f"The export link of a revision of '{item.name}' did not work. {error}",
+                    service="drive",
+                    reason="exportLink",
+                ) from error
+        async with aclosing(body):
+            yield body
