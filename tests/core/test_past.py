@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
@@ -85,3 +86,14 @@ async def test_what_may_not_be_looked_up_is_the_head_and_says_so():
     backup = lived()
     backup.drive.items["plan"]["capabilities"] = {"canReadRevisions": False}
     assert (await read(backup, await backup.run(DAYS[0])))["plan"] == (b"plan 3", "head-later")
+
+
+async def test_a_damaged_blob_is_not_taken_for_the_version_of_then():
+    backup = lived()
+    await backup.run(DAYS[0])
+    (name,) = [name for name in backup.contents() if "/20260201T" in name]
+    data, info = backup.store.blobs[name]
+    backup.store.blobs[name] = (data, replace(info, md5="0" * 32))
+    found = await backup.run(DAYS[0])
+    row = (await backup.rows(found))["plan"]
+    assert (row["fidelity"], row["contents"][0]["blob"] != name) == ("revision", True)
