@@ -80,7 +80,7 @@ async def list_and_plan(way, url, folder):
         """Lists folder by folder, as one that a stranger shared."""
 
         async def list_items(self, source):
-            async for page in self._walk((await self.root(source)).id, str(source)):
+            async for page in self._walk(await self._corpus(source), str(source)):
                 yield page
 
     clock = SystemClock()

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from include.drive_backup.errors import FeedLostError, ItemUnavailableError
-from include.drive_backup.model import FOLDER, Item, Origin, Source, Struct
+from include.drive_backup.model import FOLDER, SHORTCUT, Item, Origin, Source, Struct
 from include.drive_backup.ports import BlobStore, Drive
 from include.drive_backup.work import PartWriter, decode_row, encode_row, read_parts
 
@@ -55,7 +55,10 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     @property
     def refused(self) -> bool:
         """Whether the account may not have it all. A right that is given to a folder above makes no entry here."""
-        return self.can_download is False or self.can_list_children is False
+        # Drive says of what is no folder that it cannot list its children, and of folders that they are no downloads.
+        if self.mime_type == FOLDER:
+            return self.can_list_children is False
+        return self.mime_type != SHORTCUT and self.can_download is False
 
 
 class Outside(Struct, frozen=True):
@@ -169,6 +172,8 @@ class _Increment:
 
     async def _ask_again(self) -> None:
         """Look whether what was refused is allowed now."""
+        if len(self._refused) > _MOST_LOOKS:
+            raise FeedLostError("Very many items were refused.", reason="manyLooks")
         for ident in sorted(self._refused - self._items.keys() - self._removed):
             self._look()
             try:

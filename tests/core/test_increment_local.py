@@ -15,9 +15,9 @@ from tests.support.local_drive import LocalDrive, backup_of
 BOB = "bob@example.com"
 
 
-async def night(backup: Backup, source: str, day: int, *, kind: str) -> set[str]:
+async def night(backup: Backup, source: str, day: int, *, kind: str, calls: int | None = None) -> set[str]:
     """A night's listing, which is what a full one gives; the names in it."""
-    instant = f"2026-03-0{day}"
+    instant, before = f"2026-03-0{day}", backup.drive.use.calls
     plan, batches = await backup.plan(instant, source)
     for batch in batches:
         await backup.copy(batch)
@@ -26,6 +26,7 @@ async def night(backup: Backup, source: str, day: int, *, kind: str) -> set[str]
     assert origin is not None
     assert origin.kind == kind, origin.why
     found = await items(backup, plan.listing)
+    assert calls is None or plan.listing.use.calls - before == calls
     whole, _ = await backup.plan(instant, source, mode="full")
     assert found == await items(backup, whole.listing)
     return {resource["name"] for resource in found.values()}
@@ -46,7 +47,7 @@ async def test_a_my_drive_with_what_others_share():
     source = f"user/{ANN}"
     async with backup_of(local) as backup:
         assert await night(backup, source, 1, kind="full") == {"mine", "inside", "gone"}
-        assert await night(backup, source, 2, kind="changes") == {"mine", "inside", "gone"}
+        assert await night(backup, source, 2, kind="changes", calls=1) == {"mine", "inside", "gone"}
         edits.create(local.state, "of bob in mine", mine.id, BytesContent(b"b"), by=BOB)
         edits.create(local.state, "of bob in his", theirs.id, BytesContent(b"b"), by=BOB)
         local.state.remove(gone)
