@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
@@ -40,6 +41,7 @@ def described(title):
 def test_every_key_and_column_is_described_and_no_other():
     assert described("The manifest") == set(Manifest.__struct_fields__)
     words = {"copied", "unchanged", "known", "metadata", "unavailable", "failed", "exact", "outcome", "fidelity"}
+    words |= {"revision"}
     assert described("The catalogue") - words == set(SCHEMA.names) - words
     assert set(SCHEMA.names) <= described("The catalogue")
     assert set(CONTENT.names) <= set(re.findall(r"`([a-z0-9_]+)`", section("The catalogue")))
@@ -50,7 +52,7 @@ def test_every_key_and_column_is_described_and_no_other():
 def test_every_metadata_key_is_described_and_read_back():
     stored = content("a")
     whole = item("a", headRevisionId="r1", name="é" * 5000)
-    metadata = content_metadata(CopyOrder(item=whole, path="a", blob=stored.blob), stored)
+    metadata = content_metadata(CopyOrder(item=whole, path="a", blob=stored.blob), stored, until=datetime.now(UTC))
     assert described("Content blobs") == set(metadata)
 
 
