@@ -15,11 +15,19 @@ UNITS_PER_MINUTE = 30_000_000
 
 
 def write_config(
-    path: Path, *, limits: dict[str, Any] | None = None, retention: dict[str, Any] | None = None, **job: Any
+    path: Path,
+    *,
+    limits: dict[str, Any] | None = None,
+    jobs: dict[str, Any] | None = None,
+    notifiers: list[dict[str, Any]] | None = None,
+    retention: dict[str, Any] | None = None,
+    **job: Any,
 ) -> Path:
     """Write a demo's config file.
 
     :param limits: limits that differ.
+    :param jobs: further jobs.
+    :param notifiers: further notifiers.
     :param retention: the section of that name.
     :param job: settings of the default job that differ.
     """
@@ -34,6 +42,9 @@ def write_config(
         data["retention"] = retention
     # From today on: unpausing the DAG must not start a run for yesterday, of which a new sample knows nothing.
     data["jobs"]["default"] = {**data["jobs"]["default"], "start_date": datetime.now(UTC).date(), **job}
+    data["notifiers"] = notifiers or []
+    # Last, so that a job can be added at the end of the file.
+    data["jobs"] = {**data.pop("jobs"), **(jobs or {})}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
     return path

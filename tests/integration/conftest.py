@@ -10,6 +10,7 @@ import requests
 from azure.keyvault.secrets import SecretClient
 from azure.storage.blob import ContainerClient
 
+from include.demo.airflow import ROOT
 from include.demo.config import write_config
 from include.demo.drive import admin, open_quota
 from include.demo.events import read_events
@@ -17,6 +18,31 @@ from include.demo.world import DAG_ID, World, free_port
 from include.drive_backup.blob.names import parse_snapshot
 
 CONTAINER = "drive-backup"
+NOTIFIED = "notified.jsonl"
+
+
+def _job(storage=None, **limits):
+    return {"schedule": None, "limits": limits, "storage": storage or {}}
+
+
+#: One job for each way in which a run can end badly, so that they can do so at once.
+JOBS = {
+    "out_of_time": _job(task_retries=0, batch_timeout_minutes=0.5),
+    "worker_killed": _job(task_retries=1, retry_delay_seconds=1),
+    "worker_killed_last": _job(task_retries=0),
+    "task_by_hand": _job(),
+    "run_by_hand": _job(),
+    "run_out_of_time": _job(run_timeout_hours=0.01),
+    "drive_down": _job(attempts=1, retry_delay_seconds=1),
+    "no_container": _job(storage={"container": "nowhere", "create_container": False}),
+}
+
+#: A dead worker is noticed by its silence, here after 30 s instead of 300.
+AIRFLOW = {
+    "AIRFLOW__CORE__PARALLELISM": "8",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+    "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}:{ROOT / 'tests' / 'support'}",
+}
 
 
 def pytest_collection_modifyitems(items):
@@ -42,10 +68,9 @@ class Backups:
 
     def vault_fault(self, fault):
         """Break the vault, or mend it with None."""
-        verify = str(self.world.folder / "cloud" / "keyvault" / "ca-bundle.pem")
         url = f"{self.world.cloud.urls['keyvault']}/_admin/faults"
         verb = "DELETE" if fault is None else "POST"
-        requests.request(verb, url, json=fault, verify=verify, timeout=10).raise_for_status()
+        requests.request(verb, url, json=fault, verify=self._ca_bundle, timeout=10).raise_for_status()
 
     def downloads(self):
         """How often each file's bytes were asked for, by file id."""
@@ -72,8 +97,20 @@ class Backups:
         cloud = self.world.cloud
         return of(read_events(cloud.events_connection_string, cloud.hub, lambda found: bool(of(found)), timeout))
 
-    def trigger(self, **conf):
-        return self.api.trigger(DAG_ID, conf)
+    def all_events(self, run_id):
+        """All events of a run that a real consumer receives; the run's last one is waited for."""
+        cloud = self.world.cloud
+
+        def ended(events):
+            return any(
+                e["data"]["run_id"] == run_id and e["type"].endswith(("run.failed", "run.succeeded")) for e in events
+            )
+
+        found = read_events(cloud.events_connection_string, cloud.hub, ended, timeout=30)
+        return [event for event in found if event["data"]["run_id"] == run_id]
+
+    def trigger(self, dag_id=DAG_ID, **conf):
+        return self.api.trigger(dag_id, conf)
 
     def wait(self, run_id, timeout=240, dag_id=DAG_ID):
         return self.api.wait_run(dag_id, run_id, timeout)["state"]
@@ -93,10 +130,11 @@ class Backups:
             if task and task["state"] in states:
                 return task
             time.sleep(0.2)
-        raise AssertionError(f"{task_id} did not become {states}: {self.api.tasks(dag_id, run_id)}")
+        seen = {each["task_id"]: each["state"] for each in self.api.tasks(dag_id, run_id)}
+        raise AssertionError(f"{task_id} of {dag_id} did not become {states}: {seen}")
 
-    def summary(self, run_id, map_index=0):
-        return self.api.xcom(DAG_ID, run_id, "commit_snapshot", map_index=map_index)
+    def summary(self, run_id, map_index=0, dag_id=DAG_ID):
+        return self.api.xcom(dag_id, run_id, "commit_snapshot", map_index=map_index)
 
     def lines(self, run_id, task_id, attempt=1, map_index=-1, dag_id=DAG_ID):
         """What a person reads in a task's log: the messages, and whether there is a traceback."""
@@ -104,6 +142,16 @@ class Backups:
         return [f"{line['event']} {line.get('exit_code', '')}".strip() for line in log], [
             line for line in log if line.get("error_detail")
         ]
+
+    def troubles(self, run_id, dag_id=DAG_ID):
+        """The last words of each task of a run that did not succeed, for the message of an assertion."""
+        found = [task for task in self.api.tasks(dag_id, run_id) if task["state"] == "failed"]
+        return {
+            f"{task['task_id']} {task['map_index']} {task['state']}": self.lines(
+                run_id, task["task_id"], task["try_number"], task["map_index"], dag_id
+            )[0][-1:]
+            for task in found
+        }
 
     def blobs(self, prefix):
         return {blob.name: blob for blob in self.container.list_blobs(name_starts_with=prefix)}
@@ -119,15 +167,8 @@ class Backups:
         ]
 
     def put_secret(self, name, value):
-        """Write a secret into the vault with the real client; None deletes it."""
-        env = self.world.cloud.env
-        state = self.world.folder / "cloud" / "keyvault"
-        with SecretClient(
-            self.world.cloud.urls["keyvault"],
-            _Identity(env),
-            verify_challenge_resource=False,
-            connection_verify=str(state / "ca-bundle.pem"),
-        ) as client:
+        """Write a secret into the vault; None deletes it."""
+        with self._vault() as client:
             if value is None:
                 client.begin_delete_secret(name).wait()
                 client.purge_deleted_secret(name)
@@ -135,15 +176,21 @@ class Backups:
                 client.set_secret(name, json.dumps(value))
 
     def get_secret(self, name):
-        env = self.world.cloud.env
-        state = self.world.folder / "cloud" / "keyvault"
-        with SecretClient(
-            self.world.cloud.urls["keyvault"],
-            _Identity(env),
-            verify_challenge_resource=False,
-            connection_verify=str(state / "ca-bundle.pem"),
-        ) as client:
+        with self._vault() as client:
             return json.loads(client.get_secret(name).value)
+
+    def _vault(self):
+        """The real client."""
+        return SecretClient(
+            self.world.cloud.urls["keyvault"],
+            _Identity(self.world.cloud.env),
+            verify_challenge_resource=False,
+            connection_verify=self._ca_bundle,
+        )
+
+    @property
+    def _ca_bundle(self):
+        return str(self.world.folder / "cloud" / "keyvault" / "ca-bundle.pem")
 
 
 class _Identity:
@@ -172,8 +219,10 @@ def world(tmp_path_factory):
         limits={"task_retries": 2, "max_groups": 3},
         # Not scheduled: the snapshots of these tests stay until a test lets them go.
         retention={"schedule": None, "keep": {"last": 1}},
+        jobs=JOBS,
+        notifiers=[{"class": "file_notifier.FileNotifier", "kwargs": {"path": str(folder / NOTIFIED)}}],
     )
-    made = World(folder, free_port(), config=config)
+    made = World(folder, free_port(), config=config, env=AIRFLOW)
     try:
         made.start_cloud(timeout=600)
         open_quota(made.cloud.urls["drive"])

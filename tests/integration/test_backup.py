@@ -3,6 +3,7 @@
 import io
 import zipfile
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 from include.demo.world import DAG_ID
 from tests.support.check_backup import check_against_originals, check_contents, read_snapshot
@@ -71,6 +72,19 @@ def test_the_mapped_tasks_have_readable_names(backups, first_run):
     assert names["copy_batch"].startswith(f"{SOURCE} · batch 1 of 1 · ")
 
 
+def test_an_asset_event_tells_other_dags_of_the_snapshot(backups, first_run):
+    query = f"/assets/events?source_dag_id={DAG_ID}&source_run_id={quote(first_run[0])}"
+    [event] = backups.api.call("GET", query)["asset_events"]
+    summary = backups.summary(first_run[0])
+    assert event["source_task_id"] == "commit_snapshot"
+    assert event["extra"]["counts"] == summary["counts"]
+    assert sum(event["extra"]["counts"].values()) > 250
+    assert event["extra"]["bytes"] == summary["bytes"]
+    assert sum(event["extra"]["bytes"].values()) > 0
+    assert (event["extra"]["source"], event["extra"]["status"]) == (SOURCE, "complete")
+    assert backups.read(event["extra"]["manifest"])
+
+
 def test_a_second_run_downloads_nothing_that_is_stored(backups):
     before, downloads = backups.blobs("content/"), backups.downloads()
     run_id, state = backups.run()
@@ -119,7 +133,7 @@ def test_a_changed_and_a_new_file_are_copied_and_nothing_else(backups):
 def test_params_choose_what_is_backed_up(backups):
     wanted = {"include": ["Refused/**", "/~trash/", "Letter"], "exclude": ["*.exe"], "max_size": "1 kB"}
     run_id, state = backups.run(**wanted, trashed=True, save=["comments", "labels"])
-    assert state == "success"
+    assert state == "success", backups.troubles(run_id)
     manifest, rows = read_snapshot(backups.container, backups.summary(run_id)["manifest"])
     names = {row["name"] for row in rows.values()}
     assert names >= {"Refused", "no download.pdf", "trashed.txt", "inside the trashed folder.txt", "Letter"}

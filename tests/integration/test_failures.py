@@ -7,6 +7,7 @@ import time
 import pytest
 
 from include.demo.world import DAG_ID, free_port
+from include.drive_backup.model import FOLDER
 from tests.support.check_backup import check_contents, read_snapshot
 
 BLOB = "airflow-connections-drive-backup-blob"
@@ -28,10 +29,10 @@ def secret(backups):
         backups.put_secret(name, value)
 
 
-def sentence(backups, run_id, task_id, map_index=-1):
+def sentence(backups, run_id, task_id, map_index=-1, dag_id=DAG_ID):
     """The last word of a failed task, which must come without a traceback. Its try must be the last one."""
-    task = backups.task(run_id, task_id)
-    lines, tracebacks = backups.lines(run_id, task_id, task["try_number"], map_index)
+    task = backups.task(run_id, task_id, dag_id=dag_id)
+    lines, tracebacks = backups.lines(run_id, task_id, task["try_number"], map_index, dag_id)
     assert [line["event"] for line in tracebacks] == []
     return next(line for line in reversed(lines) if line.startswith("Task exited"))
 
@@ -61,6 +62,35 @@ def test_sigkill_in_mid_batch_then_the_retry_copies_only_what_is_missing(backups
     # Only those that were under way when the task died: 16 at once.
     assert len(twice) <= 16
     assert backups.events(run_id, "task.retried")
+
+
+def test_drive_fails_for_longer_than_a_task_asks_and_the_retry_copies_what_is_missing(backups):
+    """Beside it, at once: a job of its own with a container that is not there and may not be made."""
+    dag_id, lost = f"{DAG_ID}_drive_down", f"{DAG_ID}_no_container"
+    folder = backups.create("down", mime_type=FOLDER)["id"]
+    ids = [backups.create(f"down {n}.txt", text=f"down {n} " * 50, parent=folder)["id"] for n in range(6)]
+    backups.admin("faults", {"rules": [{"kind": "error", "routes": ["files.get.media"], "files": ids[:2]}]})
+    for each in (dag_id, lost):
+        backups.api.unpause(each)
+    run_id = backups.trigger(dag_id, sources=[f"folder/{folder}"])
+    lost_run = backups.trigger(lost)
+    backups.wait_task(run_id, "copy_batch", ["up_for_retry"], dag_id=dag_id)
+    backups.clear_faults()
+    assert backups.wait(run_id, dag_id=dag_id) == "success"
+    assert backups.task(run_id, "copy_batch", dag_id=dag_id)["try_number"] == 2
+    [retried] = backups.events(run_id, "task.retried")
+    assert (retried["data"]["task_id"], retried["data"]["error_reason"]) == ("copy_batch", "filesFailed")
+    assert retried["data"]["message"].find("2 of 6 files could not be copied") > 0
+    summary = backups.summary(run_id, dag_id=dag_id)
+    assert (summary["status"], summary["counts"]["copied"]) == ("complete", 6)
+    _, rows = read_snapshot(backups.container, summary["manifest"])
+    assert check_contents(backups.container, {ident: rows[ident] for ident in ids}) == 6
+    downloads = backups.downloads()
+    assert [downloads[ident] for ident in ids[2:]] == [1] * 4
+
+    assert backups.wait(lost_run, dag_id=lost) == "failed"
+    assert "/nowhere" in sentence(backups, lost_run, "resolve_sources", dag_id=lost)
+    assert backups.task(lost_run, "resolve_sources", dag_id=lost)["try_number"] == 1
 
 
 def test_files_that_fail_for_good_make_the_run_red_and_the_next_one_completes_it(backups):
@@ -140,6 +170,28 @@ def test_a_missing_secret_is_told_apart_from_a_vault_that_is_down(backups, secre
     assert state == "failed"
     assert GOOGLE in sentence(backups, run_id, "resolve_sources")
     assert backups.task(run_id, "resolve_sources")["try_number"] == 1
+
+
+def test_a_google_key_that_is_no_key_is_told_at_once(backups, secret):
+    good = backups.get_secret(GOOGLE)
+    key = good["extra"]["keyfile_dict"]
+    garbage = "-----BEGIN PRIVATE KEY-----\nbm90IGEga2V5\n-----END PRIVATE KEY-----\n"
+    secret(GOOGLE, {**good, "extra": {**good["extra"], "keyfile_dict": {**key, "private_key": garbage}}})
+    run_id, state = backups.run()
+    assert state == "failed"
+    said = sentence(backups, run_id, "resolve_sources")
+    assert "Paste the JSON key file" in said
+    assert "bm90IGEga2V5" not in said
+    assert backups.task(run_id, "resolve_sources")["try_number"] == 1
+
+
+def test_the_daily_quota_is_spent_while_listing(backups):
+    rule = {"kind": "error", "routes": ["files.list"], "status": 403, "reason": "dailyLimitExceeded"}
+    backups.admin("faults", {"rules": [rule]})
+    run_id, state = backups.run()
+    assert state == "failed"
+    assert "today" in sentence(backups, run_id, "list_source", 0).lower()
+    assert backups.task(run_id, "list_source")["try_number"] == 1
 
 
 def test_blob_is_down_is_retried_and_said(backups, secret):
