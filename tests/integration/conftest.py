@@ -19,6 +19,7 @@ from include.drive_backup.blob.names import parse_snapshot
 
 CONTAINER = "drive-backup"
 NOTIFIED = "notified.jsonl"
+IN_FLIGHT = 16
 
 
 def _job(storage=None, **limits):
@@ -216,7 +217,7 @@ def world(tmp_path_factory):
     config = write_config(
         folder / "drive_backup.yaml",
         start_date="2026-01-01",
-        limits={"task_retries": 2, "max_groups": 3},
+        limits={"task_retries": 2, "max_groups": 3, "files_in_flight": IN_FLIGHT},
         # Not scheduled: the snapshots of these tests stay until a test lets them go.
         retention={"schedule": None, "keep": {"last": 1}},
         jobs=JOBS,
