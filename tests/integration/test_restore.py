@@ -1,0 +1,59 @@
+"""The bad day through real Airflow: a folder is backed up, ruined, and restored into Drive as it was."""
+
+from urllib.parse import quote
+
+DAG_ID = "google_drive_restore"
+FOLDER = "application/vnd.google-apps.folder"
+
+
+def tree(backups, root):
+    """Path → SHA-256 (None for folders) of what Drive holds below a folder and is not in the trash."""
+    items = backups.admin("items?sha256=1")["items"]
+    below, found = {root: ""}, {}
+    while below:
+        parent, path = below.popitem()
+        for item in items:
+            if parent in item["parents"] and not item["trashed"]:
+                here = f"{path}/{item['name']}"
+                found[here] = item.get("sha256")
+                if item["mimeType"] == FOLDER:
+                    below[item["id"]] = here
+    return found
+
+
+def test_a_ruined_folder_comes_back_as_it_was(backups):
+    folder = backups.create("Bad day", mime_type=FOLDER)["id"]
+    inner = backups.create("2026 / Q1", mime_type=FOLDER, parent=folder)["id"]
+    kept = backups.create("kept.txt", text="kept " * 100, parent=folder)["id"]
+    lost = backups.create("lost.txt", text="lost " * 100, parent=inner)["id"]
+    backups.create("empty", text="", parent=inner)
+    before = tree(backups, folder)
+    run_id, state = backups.run(sources=[f"folder/{folder}"])
+    assert state == "success", backups.troubles(run_id)
+    snapshot = backups.summary(run_id)["manifest"].split("/")[-2]
+    backups.admin("edit", {"action": "modify", "file": kept, "text": "encrypted!"})
+    backups.admin("edit", {"action": "delete", "file": lost})
+
+    place = backups.create("Restored here", mime_type=FOLDER)["id"]
+    wanted = {"source": f"folder/{folder}", "snapshot": snapshot, "to": f"folder/{place}"}
+    backups.api.unpause(DAG_ID)
+    for dry_run, restored in ((True, {}), (False, before), (False, before)):
+        run_id = backups.trigger(DAG_ID, **wanted, dry_run=dry_run)
+        assert backups.wait(run_id, dag_id=DAG_ID) == "success", backups.troubles(run_id, DAG_ID)
+        found = tree(backups, place)
+        tops = {path for path in found if path.count("/") == 1}
+        assert len(tops) == (0 if dry_run else 1)
+        assert {
+            path.removeprefix(top): digest for top in tops for path, digest in found.items() if path != top
+        } == restored
+
+    assert quote(snapshot) in next(iter(tops))
+
+
+def test_a_restore_of_what_is_not_there_says_so(backups):
+    backups.api.unpause(DAG_ID)
+    run_id = backups.trigger(DAG_ID, source="user/nobody@example.com")
+    assert backups.wait(run_id, dag_id=DAG_ID) == "failed"
+    lines, tracebacks = backups.lines(run_id, "plan_restore", dag_id=DAG_ID)
+    assert any("There is no snapshot of user/nobody@example.com" in line for line in lines)
+    assert not [line for line in tracebacks if "Task failed" in line["event"]]
