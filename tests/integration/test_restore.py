@@ -1,7 +1,5 @@
 """The bad day through real Airflow: a folder is backed up, ruined, and restored into Drive as it was."""
 
-from urllib.parse import quote
-
 DAG_ID = "google_drive_restore"
 FOLDER = "application/vnd.google-apps.folder"
 
@@ -14,7 +12,7 @@ def tree(backups, root):
         parent, path = below.popitem()
         for item in items:
             if parent in item["parents"] and not item["trashed"]:
-                here = f"{path}/{item['name']}"
+                here = f"{path}/{item['name'].replace('/', '|')}"
                 found[here] = item.get("sha256")
                 if item["mimeType"] == FOLDER:
                     below[item["id"]] = here
@@ -46,8 +44,6 @@ def test_a_ruined_folder_comes_back_as_it_was(backups):
         assert {
             path.removeprefix(top): digest for top in tops for path, digest in found.items() if path != top
         } == restored
-
-    assert quote(snapshot) in next(iter(tops))
 
 
 def test_a_restore_of_what_is_not_there_says_so(backups):
