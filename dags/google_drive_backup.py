@@ -28,7 +28,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, XComArg
+from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from drive_backup_airflow.notifier import DriveBackupNotifier
 from drive_backup_airflow.operators.commit_snapshot import SNAPSHOTS, CommitSnapshotOperator
@@ -119,7 +119,8 @@ def backup_dag(name: str, config: Config, job: Job) -> DAG:
             },
             trigger_rule="all_done_min_one_success",
         )
-        plans = XComArg(plan, key=PLANS)
+        # A template, because an XComArg fails the task when a step before it failed and left nothing.
+        plans = f"{{{{ ti.xcom_pull(task_ids='{plan.task_id}', key='{PLANS}') or '' }}}}"
         copy = DriveToBlobBatchOperator.partial(
             task_id="copy_batch",
             pool=POOL,

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, XComArg
+from airflow.sdk import DAG
 
 from drive_backup_airflow.notifier import DriveBackupNotifier
 from drive_backup_airflow.operators.config_problem import ConfigProblemOperator
@@ -79,7 +79,8 @@ with DAG(
         ConfigProblemOperator(task_id="config_problem", problem=problem, retries=0)
     else:
         plan = PlanRestoreOperator(task_id="plan_restore", pool=POOL, on_execute_callback=_notify("run.started"))
-        place = XComArg(plan, key=PLAN)
+        # A template, because an XComArg fails the task when the plan failed and left nothing.
+        place = f"{{{{ ti.xcom_pull(task_ids='{plan.task_id}', key='{PLAN}') | tojson }}}}"
         batches = BlobToDriveBatchOperator.partial(
             task_id="restore_batch", pool=POOL, map_index_template="{{ task.batch['label'] }}"
         ).expand(batch=plan.output)

@@ -106,8 +106,8 @@ class ItemSettings(BaseModel):
             exclude_folders=self.exclude_folders,
             mime_types=self.mime_types,
             exclude_mime_types=self.exclude_mime_types,
-            min_size=self.min_size,
-            max_size=self.max_size,
+            min_size=None if self.min_size is None else int(self.min_size),
+            max_size=None if self.max_size is None else int(self.max_size),
             owners=self.owners,
             modified_since=format_instant(self.modified_since) if self.modified_since else None,
         )

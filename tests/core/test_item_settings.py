@@ -17,6 +17,8 @@ def test_people_write_sizes_and_times_as_they_think_of_them():
     assert settings.filters == Filters(
         min_size=1000, max_size=1610612736, modified_since="20260131T000000.000Z", owners=("*@example.com",)
     )
+    # Tasks hand it on as JSON.
+    assert Filters.from_dict(settings.filters.to_dict()) == settings.filters
     assert read("{modified_since: 2026-01-31T18:00:00+02:00}").filters.modified_since == "20260131T160000.000Z"
 
 

@@ -45,8 +45,13 @@ def until(check):
 
 def test_another_command_stops_them_with_their_children(processes, tmp_path):
     start(processes, "cloud", f"import subprocess, time; subprocess.Popen({SLEEP}); time.sleep(60)", tmp_path)
-    (found,) = [child for child in psutil.Process().children() if "Popen" in " ".join(child.cmdline())]
-    until(found.children)
+
+    def ours():
+        return [child for child in psutil.Process().children() if "Popen" in " ".join(child.cmdline())]
+
+    # A process has no command line of its own until it has become what was started.
+    until(lambda: ours() and ours()[0].children())
+    (found,) = ours()
     family = [found, *found.children()]
     assert Processes(tmp_path / "processes").stop() == ["cloud"]
     assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]

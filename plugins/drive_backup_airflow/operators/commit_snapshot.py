@@ -37,7 +37,7 @@ class CommitSnapshotOperator(DriveBackupOperator):
     Give it :data:`SNAPSHOTS` as an outlet: the asset events carry counts and bytes.
 
     :param group: a dict of :class:`~include.drive_backup.groups.SourceGroup`.
-    :param plans: where the plans are in the work area; None when there are none.
+    :param plans: where the plans are in the work area; empty when there are none.
     """
 
     template_fields: Sequence[str] = ("group", "plans")

@@ -22,7 +22,7 @@ class ReportOperator(DriveBackupOperator):
     """Runs last, whatever happened. Its log is the report; its state is the run's.
 
     :param groups: dicts of :class:`~include.drive_backup.groups.SourceGroup`.
-    :param plans: where the plans are in the work area; None when there are none.
+    :param plans: where the plans are in the work area; empty when there are none.
     :param fail_on_unavailable: fail the run also when Drive refused items for good.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
 #: XCom key of the plan; empty in a dry run.
 PLAN = "plan"
 _SHOWN = 200
+
+
+def read_plan(text: str) -> RestorePlan | None:
+    """The plan that ``plan_restore`` left, if it made one."""
+    found = json.loads(text)
+    return RestorePlan.from_dict(found) if found else None
 
 
 class RestoreOperator(DriveBackupOperator):
@@ -110,18 +117,19 @@ class BlobToDriveBatchOperator(RestoreOperator):
 class RestoreShortcutsOperator(RestoreOperator):
     """Restores the shortcuts, when what they may lead to is there.
 
-    :param plan: a dict of :class:`~include.drive_backup.restore.batches.RestorePlan`; empty in a dry run.
+    :param plan: JSON of a :class:`~include.drive_backup.restore.batches.RestorePlan`; ``{}`` in a dry run, ``null``
+        when there is none.
     """
 
     template_fields = ("plan",)
 
-    def __init__(self, *, plan: Any, **kwargs: Any) -> None:
+    def __init__(self, *, plan: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.plan = plan
 
     async def run(self, context: Context, stop: asyncio.Event) -> dict[str, int]:  # noqa: ARG002
         """Restore; returns counts."""
-        plan: RestorePlan | None = RestorePlan.from_dict(self.plan) if self.plan else None
+        plan = read_plan(self.plan)
         if plan is None or plan.shortcuts is None:
             return {}
         async with (
@@ -135,21 +143,23 @@ class RestoreShortcutsOperator(RestoreOperator):
 class RestoreReportOperator(DriveBackupOperator):
     """Runs last, whatever happened; fails when something of what was asked for is not there.
 
-    :param plan: a dict of :class:`~include.drive_backup.restore.batches.RestorePlan`; empty in a dry run.
+    :param plan: JSON of a :class:`~include.drive_backup.restore.batches.RestorePlan`; ``{}`` in a dry run, ``null``
+        when there is none.
     """
 
     template_fields = ("plan",)
 
-    def __init__(self, *, plan: Any, **kwargs: Any) -> None:
+    def __init__(self, *, plan: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.plan = plan
 
     async def run(self, context: Context, stop: asyncio.Event) -> dict[str, Any]:  # noqa: ARG002
         """Report; raises when the restore is not complete."""
         counts: dict[str, int] = {}
-        if self.plan:
+        plan = read_plan(self.plan)
+        if plan is not None:
             async with open_store(self.blob_conn_id, self.container) as store:
-                found, blob = await report(store, RestorePlan.from_dict(self.plan), secrets.token_hex(4))
+                found, blob = await report(store, plan, secrets.token_hex(4))
             counts = dict(found)
             said = ", ".join(f"{n} {name}" for name, n in counts.items() if name not in ("bytes", "missing"))
             self.log.info("%s; %s written. Every item: %s", said, human_bytes(counts["bytes"]), blob)
