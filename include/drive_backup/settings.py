@@ -13,16 +13,15 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from croniter import croniter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.exports import DEFAULT_FORMATS, check_formats
 from include.drive_backup.item_settings import ItemSettings
 from include.drive_backup.retention.settings import RetentionSettings
+from include.drive_backup.schedules import CronLine, TimeZone
 from include.drive_backup.selection import parse_entry
 from include.drive_backup.verification.settings import VerificationSettings
 
@@ -35,8 +34,6 @@ VERIFICATION_DAG_ID = "google_drive_verify"
 TAG = "drive-backup"
 DEFAULT_PATH = Path(__file__).resolve().parents[1] / "drive_backup.yaml"
 PATH_VARIABLE = "DRIVE_BACKUP_CONFIG"
-
-PRESETS = {"@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"}
 
 Positive = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -127,8 +124,8 @@ class Notifier(Section):
 class Job(ItemSettings):
     """One backup: one DAG."""
 
-    schedule: str | None = "@daily"
-    timezone: str = "UTC"
+    schedule: CronLine | None = "@daily"
+    timezone: TimeZone = "UTC"
     start_date: date = date(2026, 1, 1)
     owner: str = "drive-backup"
     tags: tuple[str, ...] = ()
@@ -142,21 +139,6 @@ class Job(ItemSettings):
     gb_per_day: PositiveFloat | None = None
     storage: Storage = Field(Storage(), description="keys that are given here hold instead of the file's")
     limits: JobLimits = Field(JobLimits(), description="keys that are given here hold instead of the file's")
-
-    @field_validator("schedule")
-    @classmethod
-    def _schedule(cls, value: str | None) -> str | None:
-        if value is not None and value not in PRESETS and not croniter.is_valid(value):
-            raise ValueError(f"a cron line such as '0 2 * * *', one of {', '.join(sorted(PRESETS))}, or null")
-        return value
-
-    @field_validator("timezone")
-    @classmethod
-    def _timezone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError("a time zone name such as UTC or Europe/Berlin")
-        ZoneInfo(value)
-        return value
 
     @field_validator("sources")
     @classmethod

@@ -53,4 +53,5 @@ def test_a_dag_that_does_not_import_or_looks_a_connection_up_fails_unless_it_is_
     assert result.returncode == 1
     assert "No module named 'nothing_of_this_name'" in result.stdout
     assert "'some_id' is looked up while the DAG file is parsed" in result.stdout
-    assert "2 failed, 3 passed" in result.stdout
+    good = len(list((project / "dags").glob("*.py"))) - 2
+    assert f"2 failed, {good} passed" in result.stdout

@@ -8,10 +8,10 @@ from pydantic import BaseModel
 
 from include.drive_backup.exports import EXPORT_FORMATS
 from include.drive_backup.retention.settings import KeepSettings, RetentionSettings
+from include.drive_backup.schedules import PRESETS
 from include.drive_backup.selection import parse_entry
 from include.drive_backup.settings import (
     PATH_VARIABLE,
-    PRESETS,
     Config,
     Connections,
     Job,
@@ -83,7 +83,7 @@ def test_every_export_format_and_preset_is_documented():
     }
     assert formats == {native: list(allowed) for native, allowed in EXPORT_FORMATS.items()}
     schedule = settings_rows()["jobs.<name>.schedule"]
-    assert set(markdown.codes(schedule[3])) >= PRESETS
+    assert set(markdown.codes(schedule[3])) >= set(PRESETS)
     assert PATH_VARIABLE in markdown.text(PAGE)
 
 

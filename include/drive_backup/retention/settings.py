@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from typing import Annotated
-from zoneinfo import available_timezones
 
-from croniter import croniter
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from include.drive_backup.retention.rules import Keep, Policy
+from include.drive_backup.schedules import CronLine, TimeZone
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -33,28 +32,14 @@ class RetentionSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schedule: str | None = "@weekly"
-    timezone: str = "UTC"
+    schedule: CronLine | None = "@weekly"
+    timezone: TimeZone = "UTC"
     keep: KeepSettings = KeepSettings()
     sources: dict[str, KeepSettings] = Field({}, description="globs on sources; the first that fits, else `keep`")
     grace_days: Annotated[float, Field(ge=1)] = 7.0
     brake_percent: Annotated[float, Field(ge=0, le=100)] = 20.0
     leftover_days: Annotated[float, Field(ge=14)] = 30.0
     approval_hours: Annotated[float, Field(gt=0)] = 72.0
-
-    @field_validator("schedule")
-    @classmethod
-    def _schedule(cls, value: str | None) -> str | None:
-        if value is not None and not croniter.is_valid(value):
-            raise ValueError("a cron line such as '0 5 * * 0', a preset such as @weekly, or null")
-        return value
-
-    @field_validator("timezone")
-    @classmethod
-    def _timezone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError("a time zone name such as UTC or Europe/Berlin")
-        return value
 
     @property
     def active(self) -> bool:

@@ -1,0 +1,27 @@
+"""Schedules and time zones as people write them in the config file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from zoneinfo import available_timezones
+
+from croniter import croniter
+from pydantic import AfterValidator
+
+PRESETS = ("@daily", "@hourly", "@monthly", "@quarterly", "@weekly", "@yearly")
+
+
+def _cron_line(value: str) -> str:
+    if value not in PRESETS and not croniter.is_valid(value):
+        raise ValueError(f"a cron line such as '0 2 * * *', one of {', '.join(PRESETS)}, or null")
+    return value
+
+
+def _time_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("a time zone name such as UTC or Europe/Berlin")
+    return value
+
+
+CronLine = Annotated[str, AfterValidator(_cron_line)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
