@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import uvloop
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowRescheduleException
 
 from drive_backup_airflow.retry import task_problem
-from include.drive_backup.errors import DriveBackupError, OutOfTimeError
+from include.drive_backup.errors import DriveBackupError, OutOfTimeError, SourceBusyError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 #: Seconds that a task has for ending in good order before Airflow's own time-out strikes; a quarter of a short one.
 GRACE = 30.0
+#: How long a task waits before it looks again whether another run is done with a source.
+BUSY = timedelta(seconds=20)
 
 
 class DriveBackupOperator(BaseOperator):
@@ -61,6 +65,10 @@ class DriveBackupOperator(BaseOperator):
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 return runner.run(self._with_stop(context))
+        except SourceBusyError as error:
+            # Waiting is no failure: it takes neither a try nor a slot of the pool, which the other run may need.
+            self.log.warning("%s Looked at again in %s.", error, BUSY)
+            raise AirflowRescheduleException(datetime.now(UTC) + BUSY) from None
         except DriveBackupError as error:
             self.log.error(str(error))  # noqa: TRY400 - a sentence, not a traceback
             raise task_problem(error) from None
