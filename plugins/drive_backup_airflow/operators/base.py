@@ -68,7 +68,7 @@ class DriveBackupOperator(BaseOperator):
         except SourceBusyError as error:
             # Waiting is no failure: it takes neither a try nor a slot of the pool, which the other run may need.
             self.log.warning("%s Looked at again in %s.", error, BUSY)
-            raise AirflowRescheduleException(datetime.now(UTC) + BUSY) from None
+            raise AirflowRescheduleException(datetime.now(UTC) + BUSY) from None  # type: ignore[no-untyped-call]
         except DriveBackupError as error:
             self.log.error(str(error))  # noqa: TRY400 - a sentence, not a traceback
             raise task_problem(error) from None
