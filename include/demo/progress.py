@@ -49,10 +49,22 @@ class Recorded:
             for blob in self._container.list_blob_names(name_starts_with=prefix):
                 if blob not in self._seen:
                     self._seen.add(blob)
-                    self._take(gzip.decompress(self._container.download_blob(blob).readall()))
+                    self._take(self._lines(blob))
 
-    def _take(self, lines: bytes) -> None:
-        for line in lines.splitlines():
+    def plans(self, place: str) -> list[PlanRef]:
+        """The run's plans.
+
+        :param place: where ``plan_batches`` put them.
+        """
+        found = self._container.list_blob_names(name_starts_with=f"{place}/plans-")
+        lines = (line for blob in found for line in self._lines(blob))
+        return [msgspec.json.decode(line, type=PlanRef) for line in lines]
+
+    def _lines(self, blob: str) -> list[bytes]:
+        return gzip.decompress(self._container.download_blob(blob).readall()).splitlines()
+
+    def _take(self, lines: list[bytes]) -> None:
+        for line in lines:
             result = msgspec.json.decode(line, type=CopyResult)
             self.files += 1
             self.bytes += result.content.size if result.content else 0
@@ -99,12 +111,12 @@ class RunWatch:
         """
         phase = WAITING if state == "queued" else _phase(self._api.tasks(DAG_ID, self._run_id))
         news, self._phase = phase != self._phase, phase
-        if phase in ("copy", "commit", "report") and not self._plans:
-            found = self._api.xcom(DAG_ID, self._run_id, "plan_batches", "plans") or []
-            self._plans = [PlanRef.from_dict(each) for each in found]
-            self._copying_since = time.monotonic()
         # Blob may be out of reach for a moment; the next look shows it.
         with suppress(AzureError):
+            if phase in ("copy", "commit", "report") and not self._plans:
+                place = self._api.xcom(DAG_ID, self._run_id, "plan_batches", "plans")
+                self._plans = self._recorded.plans(place) if place else []
+                self._copying_since = time.monotonic()
             self._recorded.look(self._plans)
         self._draw(news=news)
 
