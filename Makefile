@@ -41,7 +41,7 @@ stop: ## stop what `make demo` left running
 	@test ! -x $(BIN)/python || $(BIN)/python -m include.demo --stop
 
 test: setup browser lint ## everything: lint, unit, servers, real Airflow, browser
-	$(BIN)/pytest -n 2 --ignore tests/integration
+	$(BIN)/pytest -n 4 --ignore tests/integration
 	$(BIN)/pytest tests/integration
 
 test-fast: setup ## the tests that start no servers
