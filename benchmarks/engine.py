@@ -25,7 +25,8 @@ from include.drive_backup.drive.source import GoogleDrive
 from include.drive_backup.drive.tokens import GoogleTokens
 from include.drive_backup.listing import list_source
 from include.drive_backup.manifest.commit import commit_snapshot
-from include.drive_backup.model import SourceTask, format_instant
+from include.drive_backup.handover import SourceTask
+from include.drive_backup.model import format_instant
 from include.drive_backup.pacing import QuotaLimiter
 from include.drive_backup.planning.plan import plan_source
 from include.drive_backup.settings import Config, Job

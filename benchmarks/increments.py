@@ -24,7 +24,8 @@ from include.drive_backup.drive.source import GoogleDrive
 from include.drive_backup.drive.tokens import GoogleTokens
 from include.drive_backup.increment import listing_prefix
 from include.drive_backup.listing import list_source
-from include.drive_backup.model import Item, SourceTask, format_instant
+from include.drive_backup.handover import SourceTask
+from include.drive_backup.model import Item, format_instant
 from include.drive_backup.pacing import QuotaLimiter
 from include.drive_backup.work import read_parts
 

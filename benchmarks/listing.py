@@ -72,7 +72,8 @@ async def list_and_plan(way, url, folder):
     from include.drive_backup.drive.source import GoogleDrive
     from include.drive_backup.drive.tokens import GoogleTokens
     from include.drive_backup.listing import list_source
-    from include.drive_backup.model import SourceTask, format_instant
+    from include.drive_backup.handover import SourceTask
+    from include.drive_backup.model import format_instant
     from include.drive_backup.pacing import QuotaLimiter
     from include.drive_backup.planning.plan import plan_source
 

@@ -16,7 +16,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from include.demo.api import AirflowApi
 from include.demo.world import DAG_ID
-from include.drive_backup.model import CopyResult, PlanRef, counted, human_bytes
+from include.drive_backup.handover import PlanRef
+from include.drive_backup.model import CopyResult, counted, human_bytes
 from include.drive_backup.work import results_prefix
 
 CONTAINER = "drive-backup"

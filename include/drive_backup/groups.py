@@ -20,8 +20,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeVar
 
 from include.drive_backup.blob.names import encode_segment
+from include.drive_backup.handover import Listing, SourceTask
 from include.drive_backup.journal import Record
-from include.drive_backup.model import Listing, SourceTask, Struct
+from include.drive_backup.model import Struct
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.work import PartWriter, read_parts
 

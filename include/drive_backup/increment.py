@@ -14,7 +14,8 @@ from typing import NamedTuple
 import msgspec
 
 from include.drive_backup.errors import FeedLostError, ItemUnavailableError
-from include.drive_backup.model import FOLDER, SHORTCUT, Item, Origin, Source, Struct
+from include.drive_backup.handover import Origin
+from include.drive_backup.model import FOLDER, SHORTCUT, Item, Source, Struct
 from include.drive_backup.ports import BlobStore, Drive
 from include.drive_backup.work import PartWriter, decode_row, encode_row, read_parts
 

@@ -20,7 +20,8 @@ from pydantic import (
 
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.globs import compile_globs
-from include.drive_backup.model import Detail, Filters, format_instant
+from include.drive_backup.handover import Filters
+from include.drive_backup.model import Detail, format_instant
 
 _MIME_GLOB = re.compile(r"[\w.+*?\[\]!-]+/[\w.+*?\[\]!-]+", re.ASCII)
 _OWNER = re.compile(r"[^\s@]*@[^\s@]+")

@@ -9,10 +9,11 @@ from contextlib import AbstractAsyncContextManager
 
 from include.drive_backup.errors import AccountUnavailableError, DriveBackupError, SourceNotFoundError
 from include.drive_backup.groups import Listed, SourceGroup, read_group
+from include.drive_backup.handover import SourceTask
 from include.drive_backup.journal import Journal, each_once, raise_together, read_journal
 from include.drive_backup.listing import list_source
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source, SourceTask
+from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore, Clock, Drive
 
 log = logging.getLogger(__name__)

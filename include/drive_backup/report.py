@@ -9,7 +9,8 @@ from typing import Any
 from include.drive_backup.cost import Cost
 from include.drive_backup.errors import SnapshotIncompleteError
 from include.drive_backup.groups import Listed
-from include.drive_backup.model import Listing, PlanRef, human_bytes, parse_instant
+from include.drive_backup.handover import Listing, PlanRef
+from include.drive_backup.model import human_bytes, parse_instant
 from include.drive_backup.report_many import MANY, dry_runs, not_listed, overview
 
 Summary = Mapping[str, Any]
@@ -23,7 +24,7 @@ _ANOTHER_DAY = ("dailyBudget", "dailyLimitExceeded")
 def readable(plans: Iterable[Mapping[str, Any]], summaries: Iterable[Summary], missed: Sequence[Listed] = ()) -> str:
     """The report as text, one block per source; of many sources, sums and the blocks that a person must read.
 
-    :param plans: dicts of :class:`~include.drive_backup.model.PlanRef`.
+    :param plans: dicts of :class:`~include.drive_backup.handover.PlanRef`.
     :param summaries: what the commits returned.
     :param missed: sources that were not listed.
     """

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from include.drive_backup.groups import Listed
-from include.drive_backup.model import PlanRef, human_bytes
+from include.drive_backup.handover import PlanRef
+from include.drive_backup.model import human_bytes
 
 #: More sources than this are summed up, and only those with problems have a block of their own.
 MANY = 25

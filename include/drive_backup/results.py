@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.drive_backup.groups import Listed, SourceGroup, read_left_out
+from include.drive_backup.handover import PlanRef
 from include.drive_backup.listing_group import read_listed
 from include.drive_backup.manifest.commit_group import read_committed
-from include.drive_backup.model import PlanRef
 from include.drive_backup.planning.run import read_all_plans
 from include.drive_backup.ports import BlobStore
 

@@ -14,7 +14,8 @@ from contextlib import asynccontextmanager, suppress
 
 from include.drive_backup.blob.names import work_prefix
 from include.drive_backup.errors import DriveBackupError
-from include.drive_backup.model import ApiUse, Source, SourceTask, Struct
+from include.drive_backup.handover import SourceTask
+from include.drive_backup.model import ApiUse, Source, Struct
 from include.drive_backup.ports import BlobStore, Clock, Drive
 
 log = logging.getLogger(__name__)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from drive_backup_airflow.supervisor_line import ask
 from include.drive_backup.clock import SystemClock
+from include.drive_backup.handover import SourceTask
 from include.drive_backup.locking import SourceLock, holding
 from include.drive_backup.manifest.commit import StillOurs, nobody_else
-from include.drive_backup.model import Source, SourceTask
+from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore
 
 if TYPE_CHECKING:

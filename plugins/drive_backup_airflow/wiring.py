@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from include.drive_backup.clock import SystemClock
-from include.drive_backup.model import SourceTask
+from include.drive_backup.handover import SourceTask
 from include.drive_backup.ports import BlobStore, Directory, Drive
 
 if TYPE_CHECKING:

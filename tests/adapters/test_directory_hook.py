@@ -11,8 +11,9 @@ import pytest
 from drive_backup_airflow.wiring import directory, open_drive
 from include.drive_backup.drive.directory import directory_endpoint
 from include.drive_backup.errors import AccountUnavailableError, CredentialsError
+from include.drive_backup.handover import SourceTask
 from include.drive_backup.listing import list_source
-from include.drive_backup.model import Source, SourceTask
+from include.drive_backup.model import Source
 from include.drive_backup.ports import Account
 from include.local_cloud.drive import BOB, DriveServer, organisation_state, sample_state
 from tests.support.fake_clock import FakeClock

@@ -6,7 +6,7 @@ import pytest
 from airflow.sdk.definitions.param import ParamsDict, ParamValidationError
 
 from drive_backup_airflow.params import RunOptions, backup_params
-from include.drive_backup.model import Filters
+from include.drive_backup.handover import Filters
 from include.drive_backup.settings import Job
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from drive_backup_airflow.locks import RunLocks
 from include.drive_backup.errors import SourceBusyError
-from include.drive_backup.model import SourceTask
+from include.drive_backup.handover import SourceTask
 from tests.support.memory_blob import MemoryBlobStore
 
 TASK = SourceTask(source="user/ann@example.com", instant="20260301T000000.000Z", run="r")

@@ -7,7 +7,7 @@ import pytest
 
 from drive_backup_airflow.wiring import open_shared_drive
 from include.drive_backup.errors import DailyQuotaError
-from include.drive_backup.model import SourceTask
+from include.drive_backup.handover import SourceTask
 from include.drive_backup.settings import Config, Job
 from include.drive_backup.spent import spent_by_run
 from tests.support.memory_blob import MemoryBlobStore

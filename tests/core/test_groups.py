@@ -17,9 +17,9 @@ from include.drive_backup.errors import (
     TransientError,
 )
 from include.drive_backup.groups import LeftOut, label_of, read_group, run_work, write_groups
+from include.drive_backup.handover import SourceTask
 from include.drive_backup.listing_group import list_group
 from include.drive_backup.manifest.commit_group import commit_group, sums
-from include.drive_backup.model import SourceTask
 from include.drive_backup.planning.copies import pack, read_copies
 from include.drive_backup.planning.run import plan_run, read_plans
 from include.drive_backup.report import readable, verdict

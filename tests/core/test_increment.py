@@ -10,9 +10,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from include.drive_backup.handover import Origin
 from include.drive_backup.increment import listing_prefix
 from include.drive_backup.manifest.manifest import Manifest
-from include.drive_backup.model import Item, Origin, Source
+from include.drive_backup.model import Item, Source
 from include.drive_backup.work import read_parts
 from tests.support.fake_drive import FakeDrive
 from tests.support.flow import Backup

@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from include.drive_backup.errors import ConfigError
+from include.drive_backup.handover import Filters
 from include.drive_backup.item_settings import ItemSettings
-from include.drive_backup.model import Filters
 
 
 def read(text):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from include.drive_backup.model import Filters
+from include.drive_backup.handover import Filters
 from include.local_cloud.drive import ANN, BOB, edits
 from include.local_cloud.drive.model import NATIVE, Permission
 from tests.support.local_drive import LocalDrive, backup_of

@@ -3,8 +3,9 @@
 import pytest
 
 from include.drive_backup.errors import ServiceUnavailableError, SourceNotFoundError
+from include.drive_backup.handover import SourceTask
 from include.drive_backup.listing import list_source, listing_prefix
-from include.drive_backup.model import Item, SourceTask
+from include.drive_backup.model import Item
 from include.drive_backup.work import read_parts
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_drive import FakeDrive

@@ -7,16 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.drive_backup.errors import ConfigError
-from include.drive_backup.model import (
-    BatchRef,
-    Item,
-    Source,
-    SourceTask,
-    floor_ms,
-    format_instant,
-    human_bytes,
-    parse_instant,
-)
+from include.drive_backup.handover import BatchRef, SourceTask
+from include.drive_backup.model import Item, Source, floor_ms, format_instant, human_bytes, parse_instant
 
 moments = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 

@@ -3,7 +3,8 @@
 import pytest
 
 from include.drive_backup.errors import SnapshotIncompleteError
-from include.drive_backup.model import ApiUse, Listing, PlanRef, SourceTask
+from include.drive_backup.handover import Listing, PlanRef, SourceTask
+from include.drive_backup.model import ApiUse
 from include.drive_backup.report import readable, verdict
 
 T = "20260301T000000.000Z"

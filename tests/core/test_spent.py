@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from include.drive_backup.cost import Cost, Expectation, Prices, estimate, writes_of
 from include.drive_backup.errors import ServiceUnavailableError, TransientError
-from include.drive_backup.model import ApiUse, SourceTask
+from include.drive_backup.handover import SourceTask
+from include.drive_backup.model import ApiUse
 from include.drive_backup.spent import EVERY, Spent, recorded, spent_by_run
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_drive import FakeDrive, cut

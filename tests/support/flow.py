@@ -7,12 +7,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from include.drive_backup.handover import BatchRef, PlanRef, SourceTask
 from include.drive_backup.listing import list_source
 from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.commit import commit_snapshot
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import BatchRef, PlanRef, Source, SourceTask, format_instant
+from include.drive_backup.model import Source, format_instant
 from include.drive_backup.planning.plan import plan_source
 from include.drive_backup.spent import recorded
 from include.drive_backup.transfer.batch import copy_batch

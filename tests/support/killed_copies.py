@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from include.drive_backup.model import BatchRef
+from include.drive_backup.handover import BatchRef
 from include.drive_backup.transfer.batch import copy_batch
 from tests.support.local_drive import OneToken
 from tests.support.real_world import READS, QuickClock, open_drive, open_store

@@ -11,6 +11,7 @@ import msgspec
 
 from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.cost import Cost, cost
+from include.drive_backup.handover import PlanRef
 from include.drive_backup.manifest.catalogue import NameTakenError, TableWriter, is_whole
 from include.drive_backup.manifest.inventory import fingerprint, load_sound
 from include.drive_backup.manifest.manifest import Details, Kind, Manifest, Status
@@ -24,15 +25,7 @@ from include.drive_backup.manifest.schema import (
     record,
 )
 from include.drive_backup.manifest.tally import Tally
-from include.drive_backup.model import (
-    CopyResult,
-    PlanRef,
-    PlanRow,
-    Root,
-    Source,
-    format_instant,
-    parse_instant,
-)
+from include.drive_backup.model import CopyResult, PlanRow, Root, Source, format_instant, parse_instant
 from include.drive_backup.ports import BlobStore, Clock
 from include.drive_backup.spent import Spent, spent_by_run
 from include.drive_backup.work import (

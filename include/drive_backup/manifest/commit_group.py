@@ -10,9 +10,9 @@ from typing import Any
 
 from include.drive_backup.errors import DriveBackupError
 from include.drive_backup.groups import Committed, SourceGroup
+from include.drive_backup.handover import PlanRef, SourceTask
 from include.drive_backup.journal import Journal, each_once, read_journal
 from include.drive_backup.manifest.commit import StillOurs, commit_snapshot, nobody_else
-from include.drive_backup.model import PlanRef, SourceTask
 from include.drive_backup.ports import BlobStore, Clock
 
 #: Sources that one task commits at once.

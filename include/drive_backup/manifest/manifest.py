@@ -9,7 +9,8 @@ import msgspec
 
 from include.drive_backup.blob.names import FORMAT_VERSION, SnapshotName
 from include.drive_backup.cost import Cost
-from include.drive_backup.model import ApiUse, Detail, Origin, Root, Source, Struct
+from include.drive_backup.handover import Origin
+from include.drive_backup.model import ApiUse, Detail, Root, Source, Struct
 
 Kind = Literal["full", "incremental", "as-of"]
 Status = Literal["complete", "partial"]

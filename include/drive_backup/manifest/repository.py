@@ -9,8 +9,9 @@ import msgspec
 
 from include.drive_backup.blob.names import FORMAT_VERSION, SnapshotName, parse_snapshot, snapshots_prefix
 from include.drive_backup.errors import CorruptStoreError, SnapshotNotFoundError
+from include.drive_backup.handover import Origin
 from include.drive_backup.manifest.manifest import Manifest
-from include.drive_backup.model import Origin, Source, format_instant
+from include.drive_backup.model import Source, format_instant
 from include.drive_backup.ports import BlobStore
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,8 @@ import heapq
 from collections.abc import Sequence
 
 from include.drive_backup.groups import label_of, write_rows
-from include.drive_backup.model import BatchRef, Struct, human_bytes
+from include.drive_backup.handover import BatchRef
+from include.drive_backup.model import Struct, human_bytes
 from include.drive_backup.planning.shards import DEFAULT_PACE, Pace
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.work import read_parts

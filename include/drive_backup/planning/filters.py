@@ -12,7 +12,8 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 
 from include.drive_backup.globs import compile_globs
-from include.drive_backup.model import Filters, Item, SourceTask, parse_instant
+from include.drive_backup.handover import Filters, SourceTask
+from include.drive_backup.model import Item, parse_instant
 from include.drive_backup.planning.tree import Tree
 
 #: The keys of the manifest's ``left_out``; the first is that of the globs.

@@ -19,19 +19,9 @@ import msgspec
 
 from include.drive_backup.cost import Expectation, estimate
 from include.drive_backup.exports import check_formats
+from include.drive_backup.handover import BatchRef, Listing, PlanRef
 from include.drive_backup.increment import listing_prefix
-from include.drive_backup.model import (
-    DETAILS,
-    BatchRef,
-    CopyOrder,
-    Item,
-    Listing,
-    PlanRef,
-    PlanRow,
-    Source,
-    human_bytes,
-    parse_instant,
-)
+from include.drive_backup.model import DETAILS, CopyOrder, Item, PlanRow, Source, human_bytes, parse_instant
 from include.drive_backup.planning.decide import Place, Rules, created_later, decide
 from include.drive_backup.planning.details import units_of
 from include.drive_backup.planning.filters import ItemFilter, left_out

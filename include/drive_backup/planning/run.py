@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from include.drive_backup.cost import Expectation
 from include.drive_backup.groups import SourceGroup, write_rows
+from include.drive_backup.handover import Listing, PlanRef
 from include.drive_backup.listing_group import read_listed
-from include.drive_backup.model import Listing, PlanRef
 from include.drive_backup.planning.copies import CopyTask, write_copies
 from include.drive_backup.planning.plan import FindBase, plan_sources
 from include.drive_backup.planning.shards import Pace

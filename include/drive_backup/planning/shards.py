@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from include.drive_backup.cost import Expectation
-from include.drive_backup.model import SourceTask
+from include.drive_backup.handover import SourceTask
 from include.drive_backup.pacing import DOWNLOAD_UNITS
 
 Order = TypeVar("Order")

@@ -16,7 +16,8 @@ from itertools import chain
 from typing import Any
 
 from include.drive_backup.errors import DailyQuotaError, StoppedError, TransientError
-from include.drive_backup.model import BatchRef, CopyOrder, CopyResult, human_bytes, parse_instant
+from include.drive_backup.handover import BatchRef
+from include.drive_backup.model import CopyOrder, CopyResult, human_bytes, parse_instant
 from include.drive_backup.pacing import Backoff
 from include.drive_backup.ports import BlobStore, Clock, Drive
 from include.drive_backup.transfer.budget import MemoryBudget

@@ -11,8 +11,8 @@ from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_shared_drive, open_store
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import DriveBackupError, StoppedError
+from include.drive_backup.handover import BatchRef
 from include.drive_backup.journal import raise_together
-from include.drive_backup.model import BatchRef
 from include.drive_backup.planning.copies import CopyTask, read_copies
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.transfer.batch import copy_batch

@@ -12,8 +12,8 @@ from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_shared_drive, open_store
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.groups import SourceGroup
+from include.drive_backup.handover import SourceTask
 from include.drive_backup.listing_group import list_group
-from include.drive_backup.model import SourceTask
 from include.drive_backup.ports import Drive
 
 if TYPE_CHECKING:

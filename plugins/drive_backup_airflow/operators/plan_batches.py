@@ -11,8 +11,9 @@ from drive_backup_airflow.wiring import open_store
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.cost import Expectation
 from include.drive_backup.groups import SourceGroup
+from include.drive_backup.handover import Listing
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Listing, Source
+from include.drive_backup.model import Source
 from include.drive_backup.planning.run import plan_run
 
 if TYPE_CHECKING:

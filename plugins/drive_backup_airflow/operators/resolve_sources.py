@@ -11,7 +11,8 @@ from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.params import RunOptions, instant_of
 from drive_backup_airflow.wiring import directory, open_store
 from include.drive_backup.groups import run_work, write_groups
-from include.drive_backup.model import SourceTask, format_instant
+from include.drive_backup.handover import SourceTask
+from include.drive_backup.model import format_instant
 from include.drive_backup.resolve import Found, resolve
 
 if TYPE_CHECKING:

@@ -6,18 +6,9 @@ import hashlib
 from datetime import UTC, datetime
 
 from include.drive_backup.blob.names import content_blob, content_id
+from include.drive_backup.handover import Listing, PlanRef, SourceTask
 from include.drive_backup.manifest.commit import commit_snapshot
-from include.drive_backup.model import (
-    ApiUse,
-    CopyResult,
-    Item,
-    Listing,
-    PlanRef,
-    PlanRow,
-    Source,
-    SourceTask,
-    StoredContent,
-)
+from include.drive_backup.model import ApiUse, CopyResult, Item, PlanRow, Source, StoredContent
 from include.drive_backup.work import PartWriter, ResultLog, results_prefix, rows_prefix
 from tests.support.fake_clock import FakeClock
 

@@ -3,7 +3,7 @@
 import pytest
 
 from include.drive_backup.errors import ConfigError
-from include.drive_backup.model import Filters, SourceTask
+from include.drive_backup.handover import Filters, SourceTask
 from include.drive_backup.planning.filters import ItemFilter, PathFilter, left_out
 from tests.core.planning.test_tree import build
 from tests.support.trees import ROOT, file, folder, items, native, shortcut

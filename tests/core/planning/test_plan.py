@@ -3,8 +3,9 @@
 import pytest
 
 from include.drive_backup.errors import ConfigError, CorruptStoreError
+from include.drive_backup.handover import SourceTask
 from include.drive_backup.listing import list_source
-from include.drive_backup.model import CopyOrder, PlanRow, SourceTask
+from include.drive_backup.model import CopyOrder, PlanRow
 from include.drive_backup.planning.plan import plan_source, plan_sources
 from include.drive_backup.planning.shards import share_batches
 from include.drive_backup.work import batch_prefix, read_parts, rows_prefix

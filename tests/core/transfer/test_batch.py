@@ -16,8 +16,8 @@ from include.drive_backup.errors import (
     StoppedError,
     TransientError,
 )
+from include.drive_backup.handover import SourceTask
 from include.drive_backup.listing import list_source
-from include.drive_backup.model import SourceTask
 from include.drive_backup.planning.plan import plan_source
 from include.drive_backup.transfer.batch import copy_batch
 from include.drive_backup.transfer.upload import BLOCK_SIZE

@@ -1,0 +1,128 @@
+"""What one step of a run hands to the next: what to do, and where the work area has the rest. Small, for XCom."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from include.drive_backup.model import ApiUse, Detail, Mode, Struct, counted, human_bytes
+
+
+class Filters(Struct, frozen=True):
+    """Which items a person wants, beside the globs on paths. Empty filters nothing.
+
+    Sizes are in bytes and hold for files alone, ``modified_since`` is an instant. MIME types and owners are globs.
+    """
+
+    folders: tuple[str, ...] = ()
+    exclude_folders: tuple[str, ...] = ()
+    mime_types: tuple[str, ...] = ()
+    exclude_mime_types: tuple[str, ...] = ()
+    min_size: int | None = None
+    max_size: int | None = None
+    owners: tuple[str, ...] = ()
+    modified_since: str | None = None
+
+
+class SourceTask(Struct, frozen=True):
+    """What ``resolve sources`` hands to the tasks of one source. ``subject`` is the user to act as, if any.
+
+    ``asked``: the job names it, so that it is an error when it cannot be read; otherwise a pattern found it.
+    ``covered``: for what is shared with a user, the work area that names the run's other sources.
+    """
+
+    source: str
+    instant: str
+    run: str
+    subject: str | None = None
+    mode: Mode = "incremental"
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    filters: Filters = Filters()
+    trashed: bool = False
+    save: tuple[Detail, ...] = ()
+    batch_files: int = 2_000
+    batch_bytes: int = 4 * 1024**3
+    full_listing_days: int = 7
+    dry_run: bool = False
+    asked: bool = True
+    covered: str | None = None
+
+
+class Origin(Struct, frozen=True):
+    """How a listing came to be, and what the next one needs to go on from it with the change feed alone.
+
+    :param kind: ``full``: all of Drive's listing was read; ``changes``: an earlier listing and what changed since.
+    :param why: of a full one, the reason that the change feed alone would not do.
+    :param last_full: instant at which the last full listing began.
+    :param token: position of the change feed to go on from.
+    :param view: equal for two listings that see the same of Drive: same account, root and fields.
+    :param work: the work area that holds it, in so many ``parts`` (and ``outside``: of folders that are no part of
+        the source).
+    :param since: the position that the changes were read from, and how many there were.
+    :param left: items of the listing before that are gone or in the trash, by why.
+    """
+
+    kind: Literal["full", "changes"]
+    last_full: str
+    token: str
+    view: str
+    work: str
+    parts: int
+    outside: int = 0
+    why: str | None = None
+    since: str | None = None
+    changes: int = 0
+    left: dict[str, int] = {}
+
+
+class Listing(Struct, frozen=True):
+    """What ``list source`` hands on: where the listing is and what it holds. ``complete`` is Drive's word for it."""
+
+    task: SourceTask
+    work: str
+    parts: int
+    items: int
+    bytes: int
+    root_id: str
+    complete: bool
+    change_token: str | None
+    started: str
+    use: ApiUse
+    listed: Origin | None = None
+
+
+class BatchRef(Struct, frozen=True):
+    """One batch: which orders, how many, how much. Small, for XCom."""
+
+    task: SourceTask
+    plan: str
+    number: int
+    of: int
+    parts: int
+    files: int
+    bytes: int
+    details: int = 0
+
+    @property
+    def label(self) -> str:
+        """The name that a person sees on the mapped task."""
+        amount = f"{counted(self.files, 'file')} · {human_bytes(self.bytes)}"
+        label = f"{self.task.source} · batch {self.number} of {self.of} · {amount}"
+        return f"{label} · details of {counted(self.details, 'item')}" if self.details else label
+
+
+class PlanRef(Struct, frozen=True):
+    """What ``plan`` hands to ``commit``: where the decisions are, and their sums.
+
+    ``estimate`` is a dict of :class:`~include.drive_backup.cost.Cost`.
+    """
+
+    listing: Listing
+    plan: str
+    parts: int
+    batches: int
+    base: str | None
+    counts: dict[str, int]
+    copy_files: int
+    copy_bytes: int
+    estimate: dict[str, Any] | None = None
