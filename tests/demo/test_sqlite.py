@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Column, Integer, MetaData, Table, create_engine, select, text
 
 from include.demo.sqlite import CONNECT_ARGS
 
@@ -45,3 +45,24 @@ def test_writers_that_read_first_wait_instead_of_failing(engine):
     assert problems == []
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM run")).scalar() == 400
+
+
+def test_a_reader_that_will_decide_on_a_row_keeps_others_from_changing_it(engine):
+    run = Table("run", MetaData(), Column("id", Integer, primary_key=True), Column("day", Integer))
+    with engine.begin() as connection:
+        connection.execute(run.insert(), {"day": 1})
+    changed = threading.Event()
+
+    def change():
+        with engine.begin() as connection:
+            connection.execute(run.update(), {"day": 2})
+        changed.set()
+
+    writer = threading.Thread(target=change)
+    with engine.begin() as connection:
+        assert connection.execute(select(run.c.day).with_for_update()).scalar() == 1
+        writer.start()
+        assert not changed.wait(0.3)
+        assert connection.execute(select(run.c.day)).scalar() == 1
+    writer.join()
+    assert changed.is_set()
