@@ -62,8 +62,12 @@ class AirflowSettings:
 
     @staticmethod
     def clean_env() -> dict[str, str]:
-        """The environment of this process without what other Airflows and clouds have left in it."""
-        return {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW_", "AZURE_"))}
+        """The environment of this process without what other Airflows and clouds have left in it.
+
+        Bytecode is written whatever this process was told: each task is a process that imports hundreds of modules.
+        """
+        unwanted = ("AIRFLOW_", "AZURE_", "PYTHONDONTWRITEBYTECODE")
+        return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
 
     def _airflow_env(self) -> dict[str, str]:
         env = {

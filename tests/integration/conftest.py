@@ -16,10 +16,12 @@ from include.demo.drive import admin, open_quota
 from include.demo.events import read_events
 from include.demo.world import DAG_ID, World, free_port
 from include.drive_backup.blob.names import parse_snapshot
+from include.drive_backup.settings import RETENTION_DAG_ID
 
 CONTAINER = "drive-backup"
 NOTIFIED = "notified.jsonl"
 IN_FLIGHT = 16
+STORY_USER = "story@example.com"
 
 
 def _job(storage=None, **limits):
@@ -36,6 +38,7 @@ JOBS = {
     "run_out_of_time": _job(run_timeout_hours=0.01),
     "drive_down": _job(attempts=1, retry_delay_seconds=1),
     "no_container": _job(storage={"container": "nowhere", "create_container": False}),
+    "story": {"schedule": "@daily", "sources": [f"user/{STORY_USER}"]},
 }
 
 #: A dead worker is noticed by its silence, here after 30 s instead of 300.
@@ -112,6 +115,21 @@ class Backups:
 
     def trigger(self, dag_id=DAG_ID, **conf):
         return self.api.trigger(dag_id, conf)
+
+    def first_run_of(self, dag_id, timeout=120):
+        """The scheduled run that unpausing starts."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if runs := self.api.runs(dag_id):
+                return runs[0]["dag_run_id"]
+            time.sleep(0.5)
+        raise AssertionError(f"Airflow scheduled no run of {dag_id}")
+
+    def answer(self, run_id, option):
+        """What a person does under Required Actions."""
+        self.wait_task(run_id, "approve", ["awaiting_input", "deferred"], dag_id=RETENTION_DAG_ID)
+        path = f"/dags/{RETENTION_DAG_ID}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
+        self.api.call("PATCH", path, json={"chosen_options": [option], "params_input": {}})
 
     def wait(self, run_id, timeout=240, dag_id=DAG_ID):
         return self.api.wait_run(dag_id, run_id, timeout)["state"]
@@ -219,7 +237,7 @@ def world(tmp_path_factory):
         start_date="2026-01-01",
         limits={"task_retries": 2, "max_groups": 3, "files_in_flight": IN_FLIGHT},
         # Not scheduled: the snapshots of these tests stay until a test lets them go.
-        retention={"schedule": None, "keep": {"last": 1}},
+        retention={"schedule": None, "keep": {"daily": 7, "weekly": 4}},
         jobs=JOBS,
         notifiers=[{"class": "file_notifier.FileNotifier", "kwargs": {"path": str(folder / NOTIFIED)}}],
     )
@@ -240,11 +258,7 @@ def world(tmp_path_factory):
 def first_run(world):
     """The scheduled run that unpausing starts, and after it a manual run over everything."""
     backups = Backups(world)
-    deadline = time.monotonic() + 120
-    while not backups.api.runs(DAG_ID) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    for run in backups.api.runs(DAG_ID):
-        backups.wait(run["dag_run_id"])
+    backups.wait(backups.first_run_of(DAG_ID))
     return backups.run()
 
 

@@ -17,11 +17,6 @@ def source(backups):
     return f"folder/{folder}"
 
 
-def answer(backups, run_id, option):
-    path = f"/dags/{RETENTION_DAG_ID}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
-    backups.api.call("PATCH", path, json={"chosen_options": [option], "params_input": {}})
-
-
 def test_it_shows_asks_and_deletes(backups, source):
     assert len(backups.snapshots(source)) == 3
     run_id = backups.api.trigger(RETENTION_DAG_ID, {"sources": [source]})
@@ -32,9 +27,8 @@ def test_it_shows_asks_and_deletes(backups, source):
 
     for option, left in (("Reject", 3), ("Approve", 1)):
         run_id = backups.api.trigger(RETENTION_DAG_ID, {"sources": [source], "dry_run": False})
-        backups.wait_task(run_id, "approve", ["awaiting_input", "deferred"], dag_id=RETENTION_DAG_ID)
+        backups.answer(run_id, option)
         assert backups.events(run_id, "approval.needed")
-        answer(backups, run_id, option)
         assert backups.wait(run_id, dag_id=RETENTION_DAG_ID) == "success"
         assert len(backups.snapshots(source)) == left
     [name] = backups.snapshots(source)
