@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from azure.storage.blob import ContainerClient
 from include.demo.airflow import ROOT
 from include.demo.config import write_config
 from include.demo.drive import admin, open_quota
-from include.demo.events import read_events
+from include.demo.events import EventReader
 from include.demo.world import DAG_ID, World, free_port
 from include.drive_backup.blob.names import parse_snapshot
 from include.drive_backup.settings import RETENTION_DAG_ID
@@ -22,6 +23,8 @@ CONTAINER = "drive-backup"
 NOTIFIED = "notified.jsonl"
 IN_FLIGHT = 16
 STORY_USER = "story@example.com"
+#: When its nights end: far from now, so that Airflow's clock starts none while the tests run.
+STORY_HOUR = (datetime.now(UTC).hour + 12) % 24
 
 
 def _job(storage=None, **limits):
@@ -38,7 +41,7 @@ JOBS = {
     "run_out_of_time": _job(run_timeout_hours=0.01),
     "drive_down": _job(attempts=1, retry_delay_seconds=1),
     "no_container": _job(storage={"container": "nowhere", "create_container": False}),
-    "story": {"schedule": "@daily", "sources": [f"user/{STORY_USER}"]},
+    "story": {"schedule": f"0 {STORY_HOUR} * * *", "sources": [f"user/{STORY_USER}"]},
 }
 
 #: A dead worker is noticed by its silence, here after 30 s instead of 300.
@@ -62,6 +65,7 @@ class Backups:
         self.world = world
         self.api = world.api
         self.drive = world.cloud.urls["drive"]
+        self.hub = world.hub
         self.container = ContainerClient.from_connection_string(world.cloud.blob_connection_string, CONTAINER)
 
     def admin(self, path, body=None):
@@ -98,20 +102,17 @@ class Backups:
                 if event["data"]["run_id"] == run_id and event["type"] == f"dev.drivebackup.backup.{kind}"
             ]
 
-        cloud = self.world.cloud
-        return of(read_events(cloud.events_connection_string, cloud.hub, lambda found: bool(of(found)), timeout))
+        return of(self.hub.events(lambda found: bool(of(found)), timeout))
 
     def all_events(self, run_id):
         """All events of a run that a real consumer receives; the run's last one is waited for."""
-        cloud = self.world.cloud
 
         def ended(events):
             return any(
                 e["data"]["run_id"] == run_id and e["type"].endswith(("run.failed", "run.succeeded")) for e in events
             )
 
-        found = read_events(cloud.events_connection_string, cloud.hub, ended, timeout=30)
-        return [event for event in found if event["data"]["run_id"] == run_id]
+        return [event for event in self.hub.events(ended, timeout=30) if event["data"]["run_id"] == run_id]
 
     def trigger(self, dag_id=DAG_ID, **conf):
         return self.api.trigger(dag_id, conf)
@@ -247,7 +248,9 @@ def world(tmp_path_factory):
         open_quota(made.cloud.urls["drive"])
         made.start_airflow()
         made.api.unpause(DAG_ID)
-        yield made
+        # One real consumer for all tests: to connect anew takes it some seconds.
+        with EventReader(made.cloud.events_connection_string, made.cloud.hub) as made.hub:
+            yield made
     finally:
         made.stop()
         for name in ("cloud", "airflow"):

@@ -10,9 +10,9 @@ import pytest
 
 from include.demo.airflow import ROOT
 from include.demo.world import DAG_ID
-from include.drive_backup.model import FOLDER
+from include.drive_backup.model import FOLDER, parse_instant
 from include.drive_backup.settings import RETENTION_DAG_ID, VERIFICATION_DAG_ID
-from tests.integration.conftest import CONTAINER, STORY_USER, Backups
+from tests.integration.conftest import CONTAINER, STORY_HOUR, STORY_USER, Backups
 from tests.support.check_backup import check_contents, read_snapshot
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(1500)]
@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.story, pytest.mark.timeout(1500)]
 JOB = f"{DAG_ID}_story"
 RESTORE_DAG_ID = "google_drive_restore"
 SOURCE = f"user/{STORY_USER}"
-#: The end of day 30 is the last midnight.
-FIRST = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=30)
+#: Day 30 has just ended.
+FIRST = datetime.now(UTC).replace(hour=STORY_HOUR, minute=0, second=0, microsecond=0) - timedelta(days=31)
 MISSED = range(14, 21)
 BAD_DAY = 28
 FILES = 4
@@ -65,12 +65,12 @@ class Month:
 
     def night(self, day):
         """The run for the end of a day, before anybody changes anything on the next one."""
-        run_id = self.backups.trigger(JOB, instant=midnight_after(day).isoformat())
+        run_id = self.backups.trigger(JOB, instant=end_of(day).isoformat())
         assert self.backups.wait(run_id, dag_id=JOB) == "success", self.backups.troubles(run_id, JOB)
 
     def missed_week(self):
         """``airflow backfill create`` for the nights on which nothing ran."""
-        first, last = (midnight_after(day - 1).date().isoformat() for day in (MISSED.start, MISSED.stop - 1))
+        first, last = (end_of(day - 1).isoformat() for day in (MISSED.start, MISSED.stop - 1))
         command = ("backfill", "create", "--dag-id", JOB, "--from-date", first, "--to-date", last)
         self.backups.world.airflow().run(*command)
         runs = [run["dag_run_id"] for run in self.backups.api.runs(JOB) if run["run_type"] == "backfill"]
@@ -105,11 +105,11 @@ class Month:
         """Day → the snapshot that a reader would take for it."""
         found = {}
         for name in sorted(self.backups.snapshots(SOURCE)):
-            found[(datetime.strptime(name.instant[:8], "%Y%m%d").replace(tzinfo=UTC) - FIRST).days] = name
+            found[(parse_instant(name.instant) - FIRST).days] = name
         return found
 
 
-def midnight_after(day):
+def end_of(day):
     return FIRST + timedelta(days=day)
 
 
@@ -187,7 +187,7 @@ def test_verify_restore_and_retention_after_the_bad_day(month):
         backups,
         RESTORE_DAG_ID,
         source=SOURCE,
-        snapshot=midnight_after(before).isoformat(),
+        snapshot=end_of(before).isoformat(),
         paths=["/Work/Reports/"],
         to=f"folder/{place}",
     )
@@ -204,7 +204,7 @@ def test_verify_restore_and_retention_after_the_bad_day(month):
     # The last seven days, and the last of each of the weeks before, up to four weeks in all.
     assert set(range(24, 31)) <= set(kept)
     assert len(kept) < 12
-    assert len({midnight_after(day).isocalendar()[:2] for day in kept}) == 4 or len(kept) == 10
+    assert len({end_of(day).isocalendar()[:2] for day in kept}) == 4 or len(kept) == 10
 
     succeed(backups, VERIFICATION_DAG_ID, sources=[SOURCE], read="all", drill_mb=0)
 
