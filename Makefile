@@ -15,7 +15,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 # Each Airflow task is a process that imports hundreds of modules: with bytecode in less than half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo stop test test-fast soak lint format lock browser clean env bench
+.PHONY: help setup demo stop test story test-fast soak lint format lock browser clean env bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,9 +42,12 @@ demo: setup ## back up a sample Drive, or DRIVE_ROOT=/some/folder, with real Air
 stop: ## stop what `make demo` left running
 	@test ! -x $(BIN)/python || $(BIN)/python -m include.demo --stop
 
-test: setup browser lint ## everything: lint, unit, servers, real Airflow, browser
+test: setup browser lint ## everything but the story: lint, unit, servers, real Airflow, browser
 	$(BIN)/pytest -n 4 --ignore tests/integration
-	$(BIN)/pytest tests/integration
+	$(BIN)/pytest tests/integration -m "not story"
+
+story: setup ## a month of nights, a bad day, restore and retention through real Airflow (docs/story.md)
+	$(BIN)/pytest tests/integration -m story
 
 test-fast: setup ## the tests that start no servers
 	$(BIN)/pytest -m "not integration" -n 2
