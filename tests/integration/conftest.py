@@ -17,6 +17,7 @@ from include.demo.drive import admin, open_quota
 from include.demo.events import EventReader
 from include.demo.world import DAG_ID, World, free_port
 from include.drive_backup.blob.names import parse_snapshot
+from include.drive_backup.model import FOLDER
 from include.drive_backup.settings import RETENTION_DAG_ID
 
 CONTAINER = "drive-backup"
@@ -86,6 +87,20 @@ class Backups:
 
     def create(self, name, **edit):
         return self.admin("edit", {"action": "create", "name": name, **edit})
+
+    def tree(self, root):
+        """Path → SHA-256 (None for folders) of what Drive holds below a folder and is not in the trash."""
+        items = self.admin("items?sha256=1")["items"]
+        below, found = {root: ""}, {}
+        while below:
+            parent, path = below.popitem()
+            for item in items:
+                if parent in item["parents"] and not item["trashed"]:
+                    here = f"{path}/{item['name'].replace('/', '|')}"
+                    found[here] = item.get("sha256")
+                    if item["mimeType"] == FOLDER:
+                        below[item["id"]] = here
+        return found
 
     def clear(self, run_id):
         """Clear all of a run's tasks, as the button in the UI does."""

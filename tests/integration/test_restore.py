@@ -1,22 +1,8 @@
 """The bad day through real Airflow: a folder is backed up, ruined, and restored into Drive as it was."""
 
+from include.drive_backup.model import FOLDER
+
 DAG_ID = "google_drive_restore"
-FOLDER = "application/vnd.google-apps.folder"
-
-
-def tree(backups, root):
-    """Path → SHA-256 (None for folders) of what Drive holds below a folder and is not in the trash."""
-    items = backups.admin("items?sha256=1")["items"]
-    below, found = {root: ""}, {}
-    while below:
-        parent, path = below.popitem()
-        for item in items:
-            if parent in item["parents"] and not item["trashed"]:
-                here = f"{path}/{item['name'].replace('/', '|')}"
-                found[here] = item.get("sha256")
-                if item["mimeType"] == FOLDER:
-                    below[item["id"]] = here
-    return found
 
 
 def test_a_ruined_folder_comes_back_as_it_was(backups):
@@ -25,7 +11,7 @@ def test_a_ruined_folder_comes_back_as_it_was(backups):
     kept = backups.create("kept.txt", text="kept " * 100, parent=folder)["id"]
     lost = backups.create("lost.txt", text="lost " * 100, parent=inner)["id"]
     backups.create("empty", text="", parent=inner)
-    before = tree(backups, folder)
+    before = backups.tree(folder)
     run_id, state = backups.run(sources=[f"folder/{folder}"])
     assert state == "success", backups.troubles(run_id)
     snapshot = backups.summary(run_id)["manifest"].split("/")[-2]
@@ -38,7 +24,7 @@ def test_a_ruined_folder_comes_back_as_it_was(backups):
     for dry_run, restored in ((True, {}), (False, before), (False, before)):
         run_id = backups.trigger(DAG_ID, **wanted, dry_run=dry_run)
         assert backups.wait(run_id, dag_id=DAG_ID) == "success", backups.troubles(run_id, DAG_ID)
-        found = tree(backups, place)
+        found = backups.tree(place)
         tops = {path for path in found if path.count("/") == 1}
         assert len(tops) == (0 if dry_run else 1)
         assert {

@@ -61,7 +61,7 @@ class Month:
                 del self.files[place, number]
             for number in range(FILES):
                 self._edit("modify", day, self.files["Notes", number], text="encrypted!")
-        self.truth[day] = self.tree(self._root())
+        self.truth[day] = self.backups.tree(self._root())
 
     def night(self, day):
         """The run for the end of a day, before anybody changes anything on the next one."""
@@ -76,20 +76,6 @@ class Month:
         runs = [run["dag_run_id"] for run in self.backups.api.runs(JOB) if run["run_type"] == "backfill"]
         assert len(runs) == len(MISSED)
         assert {self.backups.wait(run_id, dag_id=JOB) for run_id in runs} == {"success"}
-
-    def tree(self, root):
-        """Path → SHA-256 (None for folders) of what Drive holds below a folder and is not in the trash."""
-        items = self.backups.admin("items?sha256=1")["items"]
-        below, found = {root: ""}, {}
-        while below:
-            parent, path = below.popitem()
-            for item in items:
-                if parent in item["parents"] and not item["trashed"]:
-                    here = f"{path}/{item['name']}"
-                    found[here] = item.get("sha256")
-                    if item["mimeType"] == FOLDER:
-                        below[item["id"]] = here
-        return found
 
     def _root(self):
         items = self.backups.admin("items")["items"]
@@ -191,8 +177,8 @@ def test_verify_restore_and_retention_after_the_bad_day(month):
         paths=["/Work/Reports/"],
         to=f"folder/{place}",
     )
-    [top, *_] = sorted(month.tree(place), key=len)
-    restored = {path.removeprefix(top): digest for path, digest in month.tree(place).items() if path != top}
+    [top, *_] = sorted(backups.tree(place), key=len)
+    restored = {path.removeprefix(top): digest for path, digest in backups.tree(place).items() if path != top}
     assert restored == {
         path: digest for path, digest in month.truth[before].items() if path == "/Work" or "/Reports" in path
     }
