@@ -90,7 +90,7 @@ class Month:
     def snapshots(self):
         """Day → the snapshot that a reader would take for it."""
         found = {}
-        for name in sorted(self.backups.snapshots(SOURCE)):
+        for name in sorted(self.backups.snapshots(SOURCE), key=lambda name: (name.instant, name.generation)):
             found[(parse_instant(name.instant) - FIRST).days] = name
         return found
 
@@ -176,6 +176,7 @@ def test_verify_restore_and_retention_after_the_bad_day(month):
         snapshot=end_of(before).isoformat(),
         paths=["/Work/Reports/"],
         to=f"folder/{place}",
+        act_as=STORY_USER,
     )
     [top, *_] = sorted(backups.tree(place), key=len)
     restored = {path.removeprefix(top): digest for path, digest in backups.tree(place).items() if path != top}
