@@ -1,10 +1,11 @@
 """
-### Restore a backup into Google Drive
+### Restore a backup into Google Drive, or into another Blob container
 
 **What it does.** Brings a snapshot, or a part of it, back into Drive: into a new folder of a user, a shared drive or a
 folder, unless the form says otherwise. Nothing that is in Drive already is deleted. Trigger it by hand and fill in the
 form; try `dry_run` first. The Google connection needs the scope `https://www.googleapis.com/auth/drive`, see
-`docs/setup-google-azure.md`.
+`docs/setup-google-azure.md`. With `to` = `container/NAME` the files go into another Blob container, and Google is not asked
+for anything.
 
 **When it fails**, open the failed task's log: it ends with one sentence that says what to do.
 
@@ -15,8 +16,8 @@ form; try `dry_run` first. The Google connection needs the scope `https://www.go
 | `restore_shortcuts` | as above, for shortcuts | clear the task |
 | `report` | something of what was asked for is not there: failed, or never saved by the backup | the log names the report, which has every item; clear the failed tasks with their downstream |
 
-**It is safe** to clear any task, and to trigger the same restore again: what this restore made carries a mark, is found
-by it and is not made twice. docs/restore.md says what comes back and what does not.
+**It is safe** to clear any task, and to trigger the same restore again: what this restore made in Drive carries a mark, is
+found by it and is not made twice; in a container, what is there with the same bytes is not written again. docs/restore.md says what comes back and what does not.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from drive_backup_airflow.notifier import DriveBackupNotifier
 from drive_backup_airflow.operators.config_problem import ConfigProblemOperator
 from drive_backup_airflow.operators.restore import (
     PLAN,
-    BlobToDriveBatchOperator,
     PlanRestoreOperator,
+    RestoreBatchOperator,
     RestoreReportOperator,
     RestoreShortcutsOperator,
 )
@@ -46,7 +47,7 @@ _quota = _config.quota("restore", Job())
 
 with DAG(
     dag_id="google_drive_restore",
-    description="Restore a backup into Google Drive",
+    description="Restore a backup into Google Drive or another Blob container",
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -81,7 +82,7 @@ with DAG(
         plan = PlanRestoreOperator(task_id="plan_restore", pool=POOL, on_execute_callback=_notify("run.started"))
         # A template, because an XComArg fails the task when the plan failed and left nothing.
         place = f"{{{{ ti.xcom_pull(task_ids='{plan.task_id}', key='{PLAN}') | tojson }}}}"
-        batches = BlobToDriveBatchOperator.partial(
+        batches = RestoreBatchOperator.partial(
             task_id="restore_batch", pool=POOL, map_index_template="{{ task.batch['label'] }}"
         ).expand(batch=plan.output)
         shortcuts = RestoreShortcutsOperator(

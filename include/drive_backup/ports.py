@@ -187,7 +187,10 @@ class Drive(Protocol):
 
 
 class BlobInfo(Struct, frozen=True):
-    """A blob as listings and HEAD show it. ``md5`` is hex, from Content-MD5. Metadata values are decoded text."""
+    """A blob as listings and HEAD show it. ``md5`` is hex, from Content-MD5. Metadata values are decoded text.
+
+    ``etag`` is another one after each write.
+    """
 
     name: str
     size: int
@@ -195,6 +198,7 @@ class BlobInfo(Struct, frozen=True):
     content_type: str | None = None
     metadata: dict[str, str] = {}
     modified: datetime | None = None
+    etag: str | None = None
 
 
 class BlobStore(Protocol):
@@ -281,4 +285,14 @@ class BlobStore(Protocol):
         Of ``content/`` and ``snapshots/`` only retention deletes.
 
         :return: what the service keeps, and why: an immutability policy, a legal hold, a snapshot or a lease of it.
+        """
+
+
+class TargetStore(BlobStore, Protocol):
+    """A container that a restore writes into. It is no backup: what is in it may be replaced, if a person says so."""
+
+    def over(self, found: BlobInfo) -> BlobStore:
+        """The same container, where a write takes the place of a blob, or returns false when that is another by now.
+
+        :param found: from :meth:`head`.
         """

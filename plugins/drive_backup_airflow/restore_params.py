@@ -10,6 +10,7 @@ from drive_backup_airflow.params import refuse_unknown
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.model import Source
 from include.drive_backup.restore.batches import RestoreTask
+from include.drive_backup.restore.container_target import KIND, ContainerPlace
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -21,7 +22,13 @@ def restore_params() -> dict[str, Param]:
         "source": _text("", "Source", "What was backed up: `user/<email address>`, `drive/<id>` or `folder/<id>`."),
         "snapshot": _text("latest", "As of", "`latest`, a snapshot's id, or a time such as `2026-11-23T18:00+01:00`."),
         "to": _text(
-            "", "Restore to", "`user/<email address>`, `drive/<id>` or `folder/<id>`. Empty: where it came from."
+            "",
+            "Restore to",
+            "In Drive: `user/<email address>`, `drive/<id>` or `folder/<id>`. Another Blob container: "
+            "`container/<name>` or `container/<name>/<prefix>`. Empty: where it came from.",
+        ),
+        "to_conn_id": _text(
+            "", "Connection of that container", "Of the storage account, type `wasb`. Empty: the one of the backup."
         ),
         "paths": _lines("Paths", "Globs in gitignore grammar, e.g. `/Reports/2026/`. With no ids either: everything."),
         "ids": _lines("Ids", "Drive ids of items; a folder's brings all that it holds."),
@@ -36,8 +43,8 @@ def restore_params() -> dict[str, Param]:
             type="string",
             enum=["copy", "skip", "replace"],
             title="When a file of that name is there",
-            description="Straight into that place only. `copy` writes another one beside it, `skip` leaves it, "
-            "`replace` gives it the content of the backup as a new revision.",
+            description="In Drive: straight into that place only. `copy` writes another one beside it, `skip` leaves "
+            "it, `replace` gives it the content of the backup as a new revision.",
         ),
         "permissions": _flag("Share as it was shared", "If the backup saved permissions. No mail is sent."),
         "dry_run": _flag("Dry run", "Only say what would be restored."),
@@ -66,21 +73,34 @@ def restore_task(context: Context) -> RestoreTask:
     if not params["source"]:
         raise ConfigError("source: say what to restore, e.g. user/ann@example.com.")
     source = Source.parse(params["source"])
-    to = Source.parse(params["to"] or str(source))
-    if to.kind == "shared":
-        raise ConfigError(
-            "to: nothing can be restored into what is shared with a user. Write user/, drive/ or folder/."
-        )
+    to = params["to"] or str(source)
     return RestoreTask(
         source=str(source),
-        to=str(to),
+        **(_container(to, params) if to.startswith(KIND) else _drive(to, params)),
         run=context["run_id"],
         snapshot=params["snapshot"] or "latest",
         paths=tuple(params["paths"] or ()),
         ids=tuple(params["ids"] or ()),
-        merge=params["merge"],
         conflict=params["conflict"],
-        permissions=params["permissions"],
-        subject=params["act_as"] or to.user,
         dry_run=params["dry_run"],
     )
+
+
+def _drive(text: str, params: dict[str, Any]) -> dict[str, Any]:
+    to = Source.parse(text)
+    if to.kind == "shared":
+        raise ConfigError(
+            "to: nothing can be restored into what is shared with a user. Write user/, drive/ or folder/."
+        )
+    if params["to_conn_id"]:
+        raise ConfigError("to_conn_id: goes with a container; write container/<name> in 'to', or leave it empty.")
+    subject = params["act_as"] or to.user
+    return {"to": str(to), "merge": params["merge"], "permissions": params["permissions"], "subject": subject}
+
+
+def _container(text: str, params: dict[str, Any]) -> dict[str, Any]:
+    ContainerPlace.parse(text)
+    given = [name for name in ("merge", "permissions", "act_as") if params[name]]
+    if given:
+        raise ConfigError(f"{', '.join(given)}: of no meaning for a container; leave it empty.")
+    return {"to": text, "to_conn": params["to_conn_id"] or None}

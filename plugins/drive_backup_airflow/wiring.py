@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.handover import SourceTask
-from include.drive_backup.ports import BlobStore, Directory, Drive
+from include.drive_backup.ports import BlobStore, Directory, Drive, TargetStore
 
 if TYPE_CHECKING:
     from include.drive_backup.drive.source import GoogleDrive
@@ -24,6 +24,15 @@ async def open_store(blob_conn_id: str, container: str) -> AsyncIterator[BlobSto
     from drive_backup_airflow.hooks.blob import DriveBackupBlobHook
 
     async with DriveBackupBlobHook(blob_conn_id, container).store() as store:
+        yield store
+
+
+@asynccontextmanager
+async def open_target_store(blob_conn_id: str, container: str) -> AsyncIterator[TargetStore]:
+    """The container to restore into, behind a ``wasb`` connection."""
+    from drive_backup_airflow.hooks.blob import DriveBackupBlobHook
+
+    async with DriveBackupBlobHook(blob_conn_id, container).target() as store:
         yield store
 
 

@@ -13,10 +13,12 @@ from azure.storage.blob.aio import ContainerClient
 
 from include.drive_backup.blob.azure import AzureBlobStore
 from include.drive_backup.blob.calls import CallSettings
+from include.drive_backup.blob.target import AzureTargetStore
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import ContainerMissingError, CredentialsError
 from include.drive_backup.pacing import Backoff
 from tests.contracts.blob_store import BlobStoreContract
+from tests.contracts.target_store import TargetStoreContract
 
 pytestmark = pytest.mark.integration
 QUICK = CallSettings(backoff=Backoff(attempts=2, first=0.01))
@@ -40,6 +42,14 @@ class TestAzureBlobStore(BlobStoreContract):
     @pytest.fixture
     async def store(self, client):
         async with AzureBlobStore(client, SystemClock(), QUICK) as store:
+            await store.ensure_container(create=True)
+            yield store
+
+
+class TestAzureTargetStore(TargetStoreContract):
+    @pytest.fixture
+    async def store(self, client):
+        async with AzureTargetStore(client, SystemClock(), QUICK) as store:
             await store.ensure_container(create=True)
             yield store
 

@@ -6,13 +6,21 @@ import pytest
 
 from include.drive_backup.errors import ContainerMissingError, ServiceUnavailableError
 from tests.contracts.blob_store import BlobStoreContract
+from tests.contracts.target_store import TargetStoreContract
 from tests.support.memory_blob import MemoryBlobStore
+from tests.support.memory_target import MemoryTargetStore
 
 
 class TestMemoryBlobStore(BlobStoreContract):
     @pytest.fixture
     async def store(self):
         return MemoryBlobStore()
+
+
+class TestMemoryTargetStore(TargetStoreContract):
+    @pytest.fixture
+    async def store(self):
+        return MemoryTargetStore()
 
 
 async def test_a_missing_container_is_missing_until_it_is_made():

@@ -95,7 +95,7 @@ class MemoryBlobStore:
         if not ids:
             raise ValueError("A blob of no blocks is an empty blob; put it.")
         self._enter("commit", name)
-        if name in self.blobs:
+        if not self._may_write(name):
             return False
         blocks = self.staged.get(name, {})
         if any(ident not in blocks for ident in ids):
@@ -157,7 +157,7 @@ class MemoryBlobStore:
     def _create(
         self, operation: str, name: str, data: bytes, md5: str, content_type: str, encoded: dict[str, str]
     ) -> bool:
-        if name in self.blobs:
+        if not self._may_write(name):
             return False
         self._writes += 1
         info = BlobInfo(
@@ -172,6 +172,9 @@ class MemoryBlobStore:
         self.staged.pop(name, None)
         self._strike("after", operation, name)
         return True
+
+    def _may_write(self, name: str) -> bool:
+        return name not in self.blobs
 
     def _checked(self, name: str) -> bytes:
         data, info = self.blobs[name]

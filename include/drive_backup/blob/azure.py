@@ -13,13 +13,13 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Self
 
-from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.storage.blob import BlobBlock, BlobProperties, ContentSettings
 from azure.storage.blob.aio import ContainerClient
 
 from include.drive_backup.blob import rules
 from include.drive_backup.blob.calls import Calls, CallSettings
+from include.drive_backup.blob.conditions import CREATE, Condition
 from include.drive_backup.blob.errors import error_code, is_missing, is_taken, why_kept
 from include.drive_backup.blob.pages import page_query, read_page
 from include.drive_backup.blob.reading import first_range, pieces
@@ -39,6 +39,9 @@ class AzureBlobStore:
     :param container: the SDK's asynchronous client of the container.
     :param settings: time-outs, and how often and after how many seconds a call is tried again.
     """
+
+    #: Under which condition a blob is written. A backup only ever creates.
+    _only_if: Condition = CREATE
 
     def __init__(self, container: ContainerClient, clock: Clock, settings: CallSettings | None = None) -> None:
         settings = settings or CallSettings()
@@ -118,7 +121,7 @@ class AzureBlobStore:
 
         async def send() -> None:
             self._calls.writes += 1
-            await self._sender.put_blob(name, body, mime_type, encoded)
+            await self._sender.put_blob(name, body, mime_type, encoded, only_if=self._only_if.headers)
 
         return await self._create(send, BlobInfo(name=name, size=len(data), md5=md5.hex(), metadata=metadata or {}))
 
@@ -158,7 +161,7 @@ class AzureBlobStore:
             self._calls.writes += 1
             await client.commit_block_list(
                 blocks,
-                match_condition=MatchConditions.IfMissing,
+                **self._only_if.options,
                 # The service stores this value unchecked, and without it stores none.
                 content_settings=ContentSettings(
                     content_type=rules.content_type(content_type), content_md5=bytearray(md5)
@@ -299,6 +302,8 @@ def _info(properties: BlobProperties, name: str) -> BlobInfo:
         content_type=settings.content_type,
         metadata=rules.decode_metadata(properties.metadata),
         modified=properties.last_modified,
+        # In quotes here, and without them in a listing.
+        etag=(properties.etag or "").strip('"') or None,
     )
 
 

@@ -43,19 +43,36 @@ def content_metadata(
     facts = {
         "format_version": str(FORMAT_VERSION),
         "source": str(parsed.source),
-        "file_id": item.id,
-        "name": _cut(item.name),
-        "drive_mime_type": item.mime_type,
-        "format": stored.format,
-        "modified": format_instant(item.modified) if item.modified else None,
-        "version": item.version,
-        "head_revision_id": item.head_revision_id,
-        "size": str(stored.size),
-        "md5": stored.md5,
-        "sha256": stored.sha256,
+        **_facts(item, stored),
         "until": format_instant(until) if until else None,
     }
     return {key: value for key, value in facts.items() if value}
+
+
+def restored_metadata(item: Item, stored: StoredContent | None, source: str, snapshot: str) -> dict[str, str]:
+    """The metadata of a blob that a restore writes into another container, as plain text.
+
+    :param stored: None: it stands for an empty folder. The key is one that Azure's own tools know such a blob by.
+    :param snapshot: the id of the snapshot that it comes from.
+    """
+    kind = {"hdi_isfolder": "true"} if stored is None else {}
+    facts = {"source": source, "snapshot": snapshot, **_facts(item, stored), **kind}
+    return {key: value for key, value in facts.items() if value}
+
+
+def _facts(item: Item, stored: StoredContent | None) -> dict[str, str | None]:
+    content = {"format": stored.format, "size": str(stored.size)} if stored else {}
+    sums = {"md5": stored.md5, "sha256": stored.sha256} if stored else {}
+    return {
+        "file_id": item.id,
+        "name": _cut(item.name),
+        "drive_mime_type": item.mime_type,
+        "modified": format_instant(item.modified) if item.modified else None,
+        "version": item.version,
+        "head_revision_id": item.head_revision_id,
+        **content,
+        **sums,
+    }
 
 
 def stored_file(info: BlobInfo) -> StoredFile | None:

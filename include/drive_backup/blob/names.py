@@ -33,6 +33,7 @@ from include.drive_backup.model import SOURCE_KINDS, Item, Source, Struct, forma
 __all__ = [
     "MAX_SEGMENT",
     "ORPHANS",
+    "REST_OF_PATH",
     "TRASH",
     "ContentName",
     "SnapshotName",
@@ -44,6 +45,7 @@ __all__ = [
     "decode_segment",
     "encode_segment",
     "extension_of",
+    "fit_folders",
     "hold_name",
     "holds_prefix",
     "lock_name",
@@ -63,6 +65,8 @@ FORMAT_VERSION = 1
 #: UTF-16 code units and segments; the service allows 1,024 and 254.
 MAX_NAME = 1000
 MAX_SEGMENTS = 250
+#: Begins the segment that stands for the rest of a folder path.
+REST_OF_PATH = "~path-"
 
 _NO_TIME = "00000000T000000.000Z"
 _EXTENSION = re.compile(r"\.?([A-Za-z0-9]{1,16})")
@@ -222,19 +226,22 @@ def content_blob(
     stamp = _NO_TIME if modified is None else format_instant(modified)
     tail = f"{segment}/{stamp}-{content}" + (f".{suffix[1]}" if suffix else "")
     prefix = content_prefix(source)
-    folders = _fit(folder_path, MAX_NAME - units(prefix) - units(tail))
+    folders = fit_folders(folder_path, MAX_NAME - units(prefix) - units(tail))
     name = prefix + "".join(f"{folder}/" for folder in folders) + tail
     check_name(name)
     return name
 
 
-def _fit(folders: tuple[str, ...], room: int) -> tuple[str, ...]:
-    """Replace the lower end of a path that is too long or too deep by one segment with the path's hash."""
+def fit_folders(folders: tuple[str, ...], room: int) -> tuple[str, ...]:
+    """Replace the lower end of a path that is too long or too deep by one segment with the path's hash.
+
+    :param room: UTF-16 code units for the path and a slash behind each segment.
+    """
     depth = MAX_SEGMENTS - 5  # content, kind, id, file, version
     if len(folders) <= depth and sum(units(folder) + 1 for folder in folders) <= room:
         return folders
     digest = hashlib.sha256("/".join(folders).encode()).hexdigest()[:32]
-    rest = f"~path-{digest}"
+    rest = f"{REST_OF_PATH}{digest}"
     kept: list[str] = []
     room -= units(rest) + 1
     for folder in folders[: depth - 1]:

@@ -63,6 +63,7 @@ def _blob(element: ET.Element) -> BlobInfo:
         content_type=facts.get("Content-Type") or None,
         metadata=decode_metadata({each.tag: each.text or "" for each in element.iterfind("Metadata/*")}),
         modified=_time(facts["Last-Modified"]) if facts.get("Last-Modified") else None,
+        etag=facts.get("Etag", "").strip('"') or None,
     )
 
 

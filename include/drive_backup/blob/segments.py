@@ -59,6 +59,12 @@ def decode_segment(segment: str) -> str:
     return "" if match[1] == _EMPTY else unquote_to_bytes(match[1]).decode("utf-8", "surrogatepass")
 
 
+def is_plain(name: str) -> bool:
+    """Whether Blob and its clients hold a name as it is; our own marks ``%`` and ``~`` are nothing to them."""
+    plain = name.replace("%", "_").replace("~", "_")
+    return bool(name) and _escape(plain) == plain
+
+
 def sibling_segments(children: Iterable[tuple[str, str, datetime | None]]) -> dict[str, str]:
     """Name the children of one folder, files and folders together.
 

@@ -97,14 +97,17 @@ class Sender:
             await self._session.close()
             self._session = None
 
-    async def put_blob(self, name: str, body: Body, content_type: str, metadata: Mapping[str, str]) -> None:
-        """Create a blob, if there is none of the name.
+    async def put_blob(
+        self, name: str, body: Body, content_type: str, metadata: Mapping[str, str], *, only_if: Mapping[str, str]
+    ) -> None:
+        """Write a blob.
 
         :param metadata: encoded.
+        :param only_if: headers that say under which condition.
         :raises AzureError: as the SDK raises it.
         """
         headers = {
-            "if-none-match": "*",
+            **only_if,
             "x-ms-blob-content-type": content_type,
             "x-ms-blob-type": "BlockBlob",
             **{f"x-ms-meta-{key}": value for key, value in metadata.items()},

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import ConfigError
-from include.drive_backup.ports import BlobStore
+from include.drive_backup.ports import BlobStore, TargetStore
 
 if TYPE_CHECKING:
     from azure.storage.blob.aio import ContainerClient
@@ -28,7 +28,7 @@ class Account:
 
 @asynccontextmanager
 async def open_store(account: Account) -> AsyncIterator[BlobStore]:
-    """Open the container.
+    """Open the container of a backup.
 
     :raises ConfigError: nothing, or nonsense, says where it is.
     """
@@ -36,11 +36,29 @@ async def open_store(account: Account) -> AsyncIterator[BlobStore]:
 
     async with AsyncExitStack() as stack:
         client = await _client(account, stack)
-        await stack.enter_async_context(client)
         yield await stack.enter_async_context(AzureBlobStore(client, SystemClock()))
 
 
+@asynccontextmanager
+async def open_target_store(url: str) -> AsyncIterator[TargetStore]:
+    """Open another container, to restore into.
+
+    :param url: with a SAS behind ``?``, or without.
+    :raises ConfigError: it is no URL of a container.
+    """
+    from include.drive_backup.blob.target import AzureTargetStore
+
+    async with AsyncExitStack() as stack:
+        client = await _client(Account(container_url=url), stack)
+        yield await stack.enter_async_context(AzureTargetStore(client, SystemClock()))
+
+
 async def _client(account: Account, stack: AsyncExitStack) -> ContainerClient:
+    """The client, which the stack closes."""
+    return await stack.enter_async_context(await _unopened(account, stack))
+
+
+async def _unopened(account: Account, stack: AsyncExitStack) -> ContainerClient:
     from azure.identity.aio import DefaultAzureCredential
     from azure.storage.blob.aio import ContainerClient
 

@@ -1,8 +1,10 @@
-"""``drive-backup restore``: bring a snapshot, or a part of it, back into a local folder or into Drive."""
+"""``drive-backup restore``: bring a snapshot, or a part of it, back into a folder, Drive or a Blob container."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,13 +14,17 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.cli.browse import At, SourceArgument
+from include.drive_backup.cli.connect import open_target_store
 from include.drive_backup.cli.drive import Google, open_drive
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, human_bytes
-from include.drive_backup.ports import BlobStore
+from include.drive_backup.ports import BlobStore, TargetStore
+from include.drive_backup.restore.container import TargetContainer
+from include.drive_backup.restore.container_names import container_names
+from include.drive_backup.restore.container_target import check_target, clean_prefix
 from include.drive_backup.restore.drive import DriveFolder
 from include.drive_backup.restore.drive_target import open_target
 from include.drive_backup.restore.local import LocalFolder
@@ -37,6 +43,8 @@ class _Into:
     """Where to, and how."""
 
     folder: Path | None
+    container: str | None
+    prefix: str
     drive: Source | None
     google: Google
     conflict: Conflict
@@ -44,13 +52,14 @@ class _Into:
     permissions: bool
 
     def __str__(self) -> str:
-        return str(self.folder or self.drive)
+        return str(self.folder or self.drive or f"{(self.container or '').partition('?')[0]}/{self.prefix}")
 
 
 @app.command(
     epilog="Examples: `drive-backup restore user/ann@example.com --to ./ann`; one folder as it was: "
     "`drive-backup restore user/ann@example.com --at 2026-11-01 --path '/Reports/2026/' --to ./reports`; back into "
-    "Drive: `drive-backup restore user/ann@example.com --to-drive user/ann@example.com --google-key key.json`"
+    "Drive: `drive-backup restore user/ann@example.com --to-drive user/ann@example.com --google-key key.json`; into "
+    "another container: `drive-backup restore user/ann@example.com --to-container https://ACCOUNT.blob.core.windows.net/restored`"
 )
 def restore(
     context: typer.Context,
@@ -64,6 +73,13 @@ def restore(
             "folder/ID."
         ),
     ] = None,
+    to_container: Annotated[
+        str | None,
+        typer.Option(
+            help="Restore into another Blob container instead: its URL, with a SAS or without (then `az login` …).",
+        ),
+    ] = None,
+    prefix: Annotated[str, typer.Option(help="With --to-container: what the blobs' names begin with.")] = "",
     at: At = "latest",
     path: Annotated[
         list[str] | None, typer.Option(help="A glob as in .gitignore, on Drive's own names; may be repeated.")
@@ -97,12 +113,26 @@ def restore(
     google_endpoint: Annotated[str | None, typer.Option(envvar="DRIVE_BACKUP_GOOGLE_ENDPOINT", hidden=True)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show what would be restored.")] = False,
 ) -> None:
-    """Restore into a local folder, or into Drive. What is there already is not written again."""
+    """Restore into a local folder, Drive or another container. What is there already is not written again."""
     session: Session = context.obj
-    if (to is None) == (to_drive is None):
-        raise ConfigError("Say where to restore to: --to FOLDER, or --to-drive user/EMAIL, drive/ID or folder/ID.")
+    if [to, to_drive, to_container].count(None) != 2:
+        raise ConfigError(
+            "Say where to restore to, one of: --to FOLDER, --to-container URL, or --to-drive user/EMAIL, drive/ID or "
+            "folder/ID."
+        )
+    if prefix and to_container is None:
+        raise ConfigError("--prefix goes with --to-container; leave it out.")
     drive = None if to_drive is None else Source.parse(to_drive)
-    into = _Into(to, drive, Google(google_key, acts_as, google_endpoint), conflict, merge, permissions)
+    into = _Into(
+        to,
+        to_container,
+        clean_prefix(prefix),
+        drive,
+        Google(google_key, acts_as, google_endpoint),
+        conflict,
+        merge,
+        permissions,
+    )
     selection = Selection(paths=tuple(path or ()), ids=tuple(item or ()))
 
     async def bring_back(store: BlobStore) -> Counter[str]:
@@ -110,6 +140,9 @@ def restore(
         wanted = await select(store, manifest, selection)
         session.output.say(_heading(manifest, wanted))
         if dry_run:
+            if into.container is not None:
+                async with _container(into.container, store):
+                    pass
             session.output.rows((entry.to_dict() for entry in wanted.values()), ("kind", "size", "path"))
             return Counter()
         return await _restore(session, store, manifest, wanted, into)
@@ -121,9 +154,22 @@ def restore(
         raise typer.Exit(1)
 
 
+@asynccontextmanager
+async def _container(url: str, store: BlobStore) -> AsyncIterator[TargetStore]:
+    async with open_target_store(url) as container:
+        await check_target(store, container)
+        yield container
+
+
 async def _restore(
     session: Session, store: BlobStore, manifest: Manifest, wanted: dict[str, Entry], into: _Into
 ) -> Counter[str]:
+    if into.container is not None:
+        async with _container(into.container, store) as container:
+            names = container_names(wanted.values(), into.prefix)
+            origin = (manifest.source, manifest.name.ident)
+            blobs = TargetContainer(container, names, store, origin, into.conflict)
+            return await _with_progress(session, store, manifest, wanted, blobs, in_flight=16)
     if into.drive is None:
         folder = LocalFolder(into.folder or Path(), local_names(wanted.values()), store, into.conflict)
         return await _with_progress(session, store, manifest, wanted, folder, in_flight=16)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from include.drive_backup.blob.names import encode_segment
@@ -20,9 +20,10 @@ from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.manifest.schema import CatalogueRow
 from include.drive_backup.model import Source, Struct, counted, human_bytes
 from include.drive_backup.ports import BlobStore, Clock
+from include.drive_backup.restore.container_target import KIND, ContainerPlace
 from include.drive_backup.restore.drive import DriveFolder
 from include.drive_backup.restore.drive_target import DriveTarget, open_target
-from include.drive_backup.restore.orders import Conflict, RestoreResult, ordered_rows
+from include.drive_backup.restore.orders import Conflict, Destination, RestoreResult, ordered_rows
 from include.drive_backup.restore.permissions import read_permissions
 from include.drive_backup.restore.run import FILES, SHORTCUTS, restore_folders
 from include.drive_backup.restore.selection import Entry, Selection, select
@@ -35,7 +36,10 @@ _LEAST_BYTES = 1_000_000_000
 
 
 class RestoreTask(Struct, frozen=True):
-    """What a run restores, and where to. ``subject`` is the user to act as, if any."""
+    """What a run restores, and where to: a place in Drive, or ``container/NAME/prefix``.
+
+    ``subject`` is the user to act as in Drive, if any; ``to_conn`` the connection of another container's account.
+    """
 
     source: str
     to: str
@@ -47,17 +51,26 @@ class RestoreTask(Struct, frozen=True):
     conflict: Conflict = "copy"
     permissions: bool = False
     subject: str | None = None
+    to_conn: str | None = None
     dry_run: bool = False
+
+    @property
+    def place(self) -> ContainerPlace | None:
+        """The container to restore into; None: it goes into Drive."""
+        return ContainerPlace.parse(self.to) if self.to.startswith(KIND) else None
 
 
 class RestoreBatch(Struct, frozen=True):
     """Some items to restore; small, for XCom.
 
+    :param target: in Drive; None: a container, which the task names.
+    :param snapshot: its id.
     :param batch: names its orders and its journal in the work area.
     """
 
     task: RestoreTask
-    target: DriveTarget
+    target: DriveTarget | None
+    snapshot: str
     work: str
     batch: str
     parts: int
@@ -72,10 +85,14 @@ class RestoreBatch(Struct, frozen=True):
 
 
 class RestoreOrder(Struct, frozen=True):
-    """One item, the folder it goes into, and what it is to be shared with."""
+    """One item, and where it goes.
+
+    In Drive: the folder it goes into, and what it is to be shared with. In a container: the name of each format's blob.
+    """
 
     row: CatalogueRow
-    parent: str
+    parent: str = ""
+    names: dict[str, str] = {}
     permissions: tuple[dict[str, Any], ...] = ()
 
 
@@ -129,33 +146,52 @@ async def plan_restore(drive: GoogleDrive, store: BlobStore, task: RestoreTask, 
         async for results in restore_folders(store, manifest, wanted, destination):
             await journal.add(RestoreRecord(source=results[0].path, results=tuple(results)))
         await journal.finish()
-    planner = _Planner(store, task, target, work, destination, given)
+
+    async def order(row: CatalogueRow) -> RestoreOrder:
+        lost = destination.lost(row.path)
+        parent = "" if lost else await destination.folder_of(row.path)
+        return RestoreOrder(row=row, parent=parent, permissions=tuple(given.get(row.item.id, ())))
+
+    planner = Planner(store, task, target, work, order)
     files = await planner.batches(manifest, wanted, FILES, "batch")
     shortcuts = await planner.batches(manifest, wanted, SHORTCUTS, "shortcuts")
+    return planned(work, manifest, wanted, files, shortcuts[0] if shortcuts else None)
+
+
+def planned(
+    work: str,
+    manifest: Manifest,
+    wanted: Mapping[str, Entry],
+    batches: Sequence[RestoreBatch],
+    shortcuts: RestoreBatch | None = None,
+) -> RestorePlan:
+    """The plan of some batches."""
     return RestorePlan(
         work=work,
         manifest=manifest.name.manifest,
         items=len(wanted),
         bytes=sum(entry.size for entry in wanted.values()),
-        batches=tuple(files),
-        shortcuts=shortcuts[0] if shortcuts else None,
+        batches=tuple(batches),
+        shortcuts=shortcuts,
     )
 
 
-class _Planner:
-    """Writes orders, batch after batch."""
+class Planner:
+    """Writes orders, batch after batch.
+
+    :param order: makes the order for an item.
+    """
 
     def __init__(
         self,
         store: BlobStore,
         task: RestoreTask,
-        target: DriveTarget,
+        target: DriveTarget | None,
         work: str,
-        destination: DriveFolder,
-        given: Mapping[str, list[dict[str, Any]]],
+        order: Callable[[CatalogueRow], Awaitable[RestoreOrder]],
     ) -> None:
         self._store, self._task, self._target, self._work = store, task, target, work
-        self._destination, self._given = destination, given
+        self._order = order
 
     async def batches(
         self, manifest: Manifest, wanted: Mapping[str, Entry], kinds: frozenset[str], name: str
@@ -169,28 +205,24 @@ class _Planner:
         writer, size = self._writer(f"{name}-{len(made):05d}"), 0
         async for row in ordered_rows(self._store, manifest, wanted, kinds):
             if writer.rows and (writer.rows >= most or (size >= room and not whole)):
-                made.append(await self._end(writer, f"{name}-{len(made):05d}", size))
+                made.append(await self._end(writer, manifest, f"{name}-{len(made):05d}", size))
                 writer, size = self._writer(f"{name}-{len(made):05d}"), 0
             await writer.write(await self._order(row))
             size += row.stored_bytes
         if writer.rows:
-            made.append(await self._end(writer, f"{name}-{len(made):05d}", size))
+            made.append(await self._end(writer, manifest, f"{name}-{len(made):05d}", size))
         return made
 
     def _writer(self, batch: str) -> PartWriter[RestoreOrder]:
         return PartWriter[RestoreOrder](self._store, f"{self._work}/orders/{batch}-", 1_000)
 
-    async def _order(self, row: CatalogueRow) -> RestoreOrder:
-        lost = self._destination.lost(row.path)
-        parent = "" if lost else await self._destination.folder_of(row.path)
-        return RestoreOrder(row=row, parent=parent, permissions=tuple(self._given.get(row.item.id, ())))
-
-    async def _end(self, writer: PartWriter[RestoreOrder], batch: str, size: int) -> RestoreBatch:
+    async def _end(self, writer: PartWriter[RestoreOrder], manifest: Manifest, batch: str, size: int) -> RestoreBatch:
         parts = await writer.close()
         label = f"{self._task.source} · {batch} · {counted(writer.rows, 'item')} · {human_bytes(size)}"
         return RestoreBatch(
             task=self._task,
             target=self._target,
+            snapshot=manifest.name.ident,
             work=self._work,
             batch=batch,
             parts=parts,
@@ -210,14 +242,15 @@ async def restore_batch(
     in_flight: int = 8,
     stop: asyncio.Event | None = None,
 ) -> dict[str, int]:
-    """Restore what is missing of a batch.
+    """Restore what is missing of a batch, into Drive.
 
     :param ids: of what was restored, by the ids that were backed up; for shortcuts.
     :return: how many items of each outcome.
     :raises TransientError: some failed; a further try does them again.
     """
-    prefix = f"{batch.work}/orders/{batch.batch}-"
-    orders = [order async for order in read_parts(store, prefix, RestoreOrder, parts=batch.parts)]
+    if batch.target is None:
+        raise ValueError("This batch does not go into Drive.")
+    orders = await orders_of(store, batch)
     destination = DriveFolder(
         drive.writer,
         store,
@@ -229,6 +262,29 @@ async def restore_batch(
     )
     destination.ids.update(ids or {})
     await destination.recall()
+    return await carry_out(store, batch, orders, destination, clock, in_flight=in_flight, stop=stop)
+
+
+async def orders_of(store: BlobStore, batch: RestoreBatch) -> list[RestoreOrder]:
+    """What a batch is to restore."""
+    prefix = f"{batch.work}/orders/{batch.batch}-"
+    return [order async for order in read_parts(store, prefix, RestoreOrder, parts=batch.parts)]
+
+
+async def carry_out(
+    store: BlobStore,
+    batch: RestoreBatch,
+    orders: Sequence[RestoreOrder],
+    destination: Destination,
+    clock: Clock,
+    *,
+    in_flight: int,
+    stop: asyncio.Event | None,
+) -> dict[str, int]:
+    """Restore the orders that the journal of earlier tries does not hold.
+
+    :raises TransientError: some failed; a further try does them again.
+    """
 
     async def do(order: RestoreOrder) -> RestoreRecord:
         return RestoreRecord(source=order.row.path, results=tuple(await destination.restore(order.row)))

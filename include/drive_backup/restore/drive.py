@@ -28,7 +28,14 @@ from include.drive_backup.model import FOLDER, StoredContent
 from include.drive_backup.ports import BlobStore, Clock
 from include.drive_backup.restore.drive_metadata import ITEM_KEY, as_plain_file, importable, mark, metadata_of
 from include.drive_backup.restore.drive_target import DriveTarget
-from include.drive_backup.restore.orders import Conflict, RestoreOutcome, RestoreResult, not_saved
+from include.drive_backup.restore.orders import (
+    Conflict,
+    RestoreOutcome,
+    RestoreResult,
+    not_saved,
+    result_for,
+    wrong_bytes,
+)
 
 _TRIES = 4
 _FULL = frozenset({"storageQuotaExceeded", "teamDriveFileLimitExceeded", "activeItemCreationLimitExceeded"})
@@ -251,10 +258,7 @@ class DriveFolder:
             size += len(piece)
             yield piece
         if (size, digest.hexdigest()) != (content.size, content.sha256):
-            raise CorruptStoreError(
-                f"The blob '{content.blob}' does not have the bytes that the snapshot says, so nothing was restored of "
-                "it. Take the file from another snapshot; `drive-backup verify` names all such blobs."
-            )
+            raise wrong_bytes(content)
 
     async def _create(
         self, metadata: Resource, item_id: str, kind: Literal["files", "shortcuts"]
@@ -334,12 +338,5 @@ def _result(
     reason: str | None = None,
     message: str | None = None,
 ) -> RestoreResult:
-    return RestoreResult(
-        item_id=row.item.id,
-        path=row.path,
-        outcome=outcome,
-        target=str(resource["id"]) if resource else "",
-        bytes=size,
-        reason=reason,
-        message=message,
-    )
+    target = str(resource["id"]) if resource else ""
+    return result_for(row, outcome, target, size=size, reason=reason, message=message)

@@ -17,12 +17,12 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from include.drive_backup.errors import CorruptStoreError, PermanentError
+from include.drive_backup.errors import PermanentError
 from include.drive_backup.manifest.schema import CatalogueRow
 from include.drive_backup.model import StoredContent
 from include.drive_backup.ports import BlobStore
-from include.drive_backup.restore.naming import Names, safe_name
-from include.drive_backup.restore.orders import Conflict, RestoreOutcome, RestoreResult, not_saved
+from include.drive_backup.restore.naming import Names, numbered, safe_name
+from include.drive_backup.restore.orders import Conflict, RestoreResult, not_saved, result_for, wrong_bytes
 
 _PIECE = 1024**2
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -57,7 +57,7 @@ class LocalFolder:
         :raises PermanentError: the disk is full or can no longer be written.
         """
         if row.item.kind == "shortcut":
-            return [_result(row, "left-out", reason="shortcut", message=_SHORTCUT)]
+            return [result_for(row, "left-out", reason="shortcut", message=_SHORTCUT)]
         if row.item.kind != "folder" and not row.contents:
             return [not_saved(row)]
         formats = [content.format for content in row.contents] or [""]
@@ -72,7 +72,7 @@ class LocalFolder:
             message = f"'{self._shown(place)}' cannot be written: {error.strerror or error}."
             if error.errno in _HOPELESS:
                 raise PermanentError(f"{message} What is restored already stays.", reason="localFolder") from error
-            return _result(row, "failed", self._shown(place), reason="localFolder", message=message)
+            return result_for(row, "failed", self._shown(place), reason="localFolder", message=message)
 
     def _make_folder(self, row: CatalogueRow, place: tuple[str, ...]) -> RestoreResult:
         with self._folder(place[:-1]) as above:
@@ -80,8 +80,8 @@ class LocalFolder:
                 os.mkdir(place[-1], dir_fd=above)
             except FileExistsError:
                 os.close(os.open(place[-1], _DIRECTORY, dir_fd=above))
-                return _result(row, "same", self._shown(place))
-        return _result(row, "restored", self._shown(place))
+                return result_for(row, "same", self._shown(place))
+        return result_for(row, "restored", self._shown(place))
 
     async def _file(self, row: CatalogueRow, content: StoredContent, place: tuple[str, ...]) -> RestoreResult:
         *folders, name = place
@@ -91,13 +91,13 @@ class LocalFolder:
                 name, there = _free_name(folder, name, content)
             shown = self._shown((*folders, name))
             if there == "same":
-                return _result(row, "same", shown)
+                return result_for(row, "same", shown)
             if there == "other" and self._conflict == "skip":
-                return _result(row, "skipped", shown)
+                return result_for(row, "skipped", shown)
             if there == "no file":
                 raise IsADirectoryError(errno.EISDIR, "a folder or a link has its name")
             await self._write(folder, name, content, row.item.modified, replace=there == "other")
-            return _result(row, "restored", shown, size=content.size)
+            return result_for(row, "restored", shown, size=content.size)
 
     async def _write(
         self, folder: int, name: str, content: StoredContent, modified: datetime | None, *, replace: bool
@@ -112,10 +112,7 @@ class LocalFolder:
                 os.fchmod(file.fileno(), 0o666 & ~_UMASK)
                 os.fsync(file.fileno())
             if _digest(folder, temporary) != (content.size, content.sha256):
-                raise CorruptStoreError(
-                    f"The blob '{content.blob}' does not have the bytes that the snapshot says, so nothing was written "
-                    "under its name. Take the file from another snapshot; `drive-backup verify` names all such blobs."
-                )
+                raise wrong_bytes(content)
             if modified is not None:
                 with suppress(OverflowError, OSError):
                     os.utime(temporary, (modified.timestamp(),) * 2, dir_fd=folder)
@@ -154,11 +151,6 @@ def _read_umask() -> int:
 _UMASK = _read_umask()
 
 
-def _result(row: CatalogueRow, outcome: RestoreOutcome, target: str = "", **facts: str | int | None) -> RestoreResult:
-    size = int(facts.pop("size", 0) or 0)
-    return RestoreResult(item_id=row.item.id, path=row.path, outcome=outcome, target=target, bytes=size, **facts)  # type: ignore[arg-type]
-
-
 def _look(folder: int, name: str, content: StoredContent) -> str:
     """What has the name now: ``nothing``, the ``same`` bytes, an ``other`` file, or ``no file``."""
     try:
@@ -173,14 +165,11 @@ def _look(folder: int, name: str, content: StoredContent) -> str:
 
 def _free_name(folder: int, name: str, content: StoredContent) -> tuple[str, str]:
     """A name beside one that is taken; a copy that an earlier try left there is found again."""
-    stem, dot, extension = name.rpartition(".")
-    number = 1
-    while True:
-        number += 1
-        other = safe_name(stem if dot else name, f" ({number})" + (f".{extension}" if dot else ""))
+    for other in numbered(name, safe_name):
         there = _look(folder, other, content)
         if there in ("nothing", "same"):
             return other, there
+    raise AssertionError("unreachable: the names never end")
 
 
 def _digest(folder: int, name: str) -> tuple[int, str]:

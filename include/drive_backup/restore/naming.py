@@ -1,4 +1,4 @@
-"""Names in a local folder: Drive's own wherever a file system can hold them, unique in their folder. Pure.
+"""Names for what is restored: Drive's own wherever the destination can hold them, unique in their folder. Pure.
 
 Two Drive names may be one name to a file system that ignores case or composition of letters; an export gets its
 extension, and may then be called like its neighbour. Whatever comes second carries its Drive id.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 
 from include.drive_backup.blob.names import encode_segment
@@ -20,9 +20,16 @@ _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,16}\Z")
 
 #: A name for each path and format of an entry; folders and what has no content have the format ``""``.
 Names = dict[tuple[str, str], tuple[str, ...]]
+#: Makes of a name and an ending, which is never shortened, one name that the destination can hold.
+Safe = Callable[[str, str], str]
 
 
 def local_names(entries: Iterable[Entry]) -> Names:
+    """Name everything for a local folder; see :func:`names_of`."""
+    return names_of(entries, safe_name)
+
+
+def names_of(entries: Iterable[Entry], safe: Safe) -> Names:
     """Name everything.
 
     :param entries: folders before what they hold.
@@ -31,25 +38,37 @@ def local_names(entries: Iterable[Entry]) -> Names:
     names: Names = {}
     taken: dict[tuple[str, ...], set[str]] = {}
     for entry in entries:
-        folder = _folder(names, entry.folder)
+        folder = _folder(names, entry.folder, safe)
         for content_format in entry.formats or ("",):
-            name = _free(entry, content_format, taken.setdefault(folder, set()))
+            name = _free(entry, content_format, taken.setdefault(folder, set()), safe)
             names[entry.path, content_format] = (*folder, name)
     return names
 
 
-def _folder(names: Names, path: str) -> tuple[str, ...]:
+def numbered(name: str, safe: Safe) -> Iterator[str]:
+    """``name (2).txt``, ``name (3).txt`` …: names beside one that is taken."""
+    stem, extension = _split(name)
+    for number in count(2):
+        yield safe(stem, f" ({number}){extension}")
+
+
+def _split(name: str) -> tuple[str, str]:
+    match = _EXTENSION.search(name)
+    return (name[: match.start()], match[0]) if match else (name, "")
+
+
+def _folder(names: Names, path: str, safe: Safe) -> tuple[str, ...]:
     if not path:
         return ()
     if (path, "") not in names:
         # Not an item of its own, e.g. the folder for items without a parent.
         above, _, segment = path.rpartition("/")
-        names[path, ""] = (*_folder(names, above), safe_name(segment))
+        names[path, ""] = (*_folder(names, above, safe), safe(segment, ""))
     return names[path, ""]
 
 
-def _free(entry: Entry, content_format: str, taken: set[str]) -> str:
-    for name in _candidates(entry, content_format):
+def _free(entry: Entry, content_format: str, taken: set[str], safe: Safe) -> str:
+    for name in _candidates(entry, content_format, safe):
         key = unicodedata.normalize("NFC", name).casefold()
         if key not in taken:
             taken.add(key)
@@ -57,15 +76,15 @@ def _free(entry: Entry, content_format: str, taken: set[str]) -> str:
     raise AssertionError("unreachable: the candidates never end")
 
 
-def _candidates(entry: Entry, content_format: str) -> Iterator[str]:
+def _candidates(entry: Entry, content_format: str, safe: Safe) -> Iterator[str]:
     extension = "" if content_format in ("", "original") else f".{content_format}"
     name = entry.name.removesuffix(extension) if extension else entry.name
-    if not extension and entry.kind != "folder" and (match := _EXTENSION.search(name)):
-        name, extension = name[: match.start()], match[0]
-    yield safe_name(name, extension)
-    yield safe_name(name, f" ({_plain(entry.item_id)}){extension}")
+    if not extension and entry.kind != "folder":
+        name, extension = _split(name)
+    yield safe(name, extension)
+    yield safe(name, f" ({_plain(entry.item_id)}){extension}")
     for number in count(2):
-        yield safe_name(name, f" ({_plain(entry.item_id)} {number}){extension}")
+        yield safe(name, f" ({_plain(entry.item_id)} {number}){extension}")
 
 
 def _plain(item_id: str) -> str:

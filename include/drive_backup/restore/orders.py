@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Literal, Protocol
 
+from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.schema import CatalogueRow, row_of
-from include.drive_backup.model import Struct
+from include.drive_backup.model import StoredContent, Struct
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.restore.selection import Entry
 
@@ -56,9 +57,39 @@ async def ordered_rows(
             yield row_of(values)
 
 
+def result_for(
+    row: CatalogueRow,
+    outcome: RestoreOutcome,
+    target: str = "",
+    *,
+    size: int = 0,
+    reason: str | None = None,
+    message: str | None = None,
+) -> RestoreResult:
+    """The result for an item.
+
+    :param size: bytes written.
+    """
+    return RestoreResult(
+        item_id=row.item.id,
+        path=row.path,
+        outcome=outcome,
+        target=target,
+        bytes=size,
+        reason=reason,
+        message=message,
+    )
+
+
 def not_saved(row: CatalogueRow) -> RestoreResult:
     """The word for an item whose content the backup does not have."""
     why = row.message or f"The snapshot records it as '{row.outcome}', without content."
-    return RestoreResult(
-        item_id=row.item.id, path=row.path, outcome="not-saved", reason=row.reason or row.outcome, message=why
+    return result_for(row, "not-saved", reason=row.reason or row.outcome, message=why)
+
+
+def wrong_bytes(content: StoredContent) -> CorruptStoreError:
+    """The word for content that was read and is not what the catalogue says."""
+    return CorruptStoreError(
+        f"The blob '{content.blob}' does not have the bytes that the snapshot says, so nothing was restored of it. "
+        "Take the file from another snapshot; `drive-backup verify` names all such blobs."
     )

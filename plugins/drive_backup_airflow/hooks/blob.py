@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from airflow.providers.microsoft.azure.hooks.wasb import WasbAsyncHook
@@ -18,12 +18,15 @@ from include.drive_backup.blob.azure import AzureBlobStore
 from include.drive_backup.blob.calls import CallSettings
 from include.drive_backup.blob.sending import Line
 from include.drive_backup.blob.signing import AUDIENCE
+from include.drive_backup.blob.target import AzureTargetStore
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.pacing import Backoff
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+
+_Store = TypeVar("_Store", bound=AzureBlobStore)
 
 #: Extra with Azure's id of the storage account, for the links into Azure Portal; no field of a connection implies it.
 RESOURCE_ID = "resource_id"
@@ -54,11 +57,22 @@ class DriveBackupBlobHook(ExplainedConnections, WasbAsyncHook):
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[AzureBlobStore]:
-        """Open the container; closes client and credential at the end. Nothing is sent yet.
+        """Open the container of a backup; closes client and credential at the end. Nothing is sent yet.
 
         :raises SecretMissingError: the connection is defined nowhere.
         :raises ConfigError: the connection's fields make no client, or lead to another account than they say.
         """
+        async with self._opened(AzureBlobStore) as store:
+            yield store
+
+    @asynccontextmanager
+    async def target(self) -> AsyncIterator[AzureTargetStore]:
+        """The same for a container to restore into."""
+        async with self._opened(AzureTargetStore) as store:
+            yield store
+
+    @asynccontextmanager
+    async def _opened(self, kind: type[_Store]) -> AsyncIterator[_Store]:
         if not _CONTAINER.fullmatch(self.container):
             raise ConfigError(
                 f"'{self.container}' is no name for a Blob container. Use 3 to 63 lower-case letters, digits and "
@@ -76,7 +90,9 @@ class DriveBackupBlobHook(ExplainedConnections, WasbAsyncHook):
                 stack.push_async_callback(client.credential.close)
             _check_account(_resource_id(connection, extra), client.account_name)
             container = client.get_container_client(self.container)
-            yield await stack.enter_async_context(AzureBlobStore(container, SystemClock(), settings))
+            store = kind(container, SystemClock(), settings)
+            await stack.enter_async_context(store)
+            yield store
 
     async def resource_id(self) -> str | None:
         """Azure's id of the storage account, if the connection has it.

@@ -1,4 +1,4 @@
-"""Restore into Drive: plan and make the folders, restore batches, report."""
+"""Restore into Drive or another container: plan and make the folders, restore batches, report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from drive_backup_airflow.events import emit_for_task_states
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.operators.report import bad_tasks
 from drive_backup_airflow.restore_params import restore_task
-from drive_backup_airflow.wiring import open_restore_drive, open_store
+from drive_backup_airflow.wiring import open_restore_drive, open_store, open_target_store
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import SnapshotIncompleteError
 from include.drive_backup.model import counted, human_bytes
@@ -27,6 +27,8 @@ from include.drive_backup.restore.batches import (
     verdict,
     work_of,
 )
+from include.drive_backup.restore.container_batches import plan_container_restore, restore_container_batch
+from include.drive_backup.restore.container_target import ContainerPlace, check_target
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -60,6 +62,10 @@ class RestoreOperator(DriveBackupOperator):
         """Drive with the right to write."""
         return open_restore_drive(self.gcp_conn_id, store, task.subject, quota=self.quota or {}, attempts=self.attempts)
 
+    def target(self, task: RestoreTask, place: ContainerPlace) -> Any:
+        """The container to restore into."""
+        return open_target_store(task.to_conn or self.blob_conn_id, place.container)
+
 
 class PlanRestoreOperator(RestoreOperator):
     """Checks the run's params, makes the folders, and returns the batches; pushes the plan under the key ``plan``."""
@@ -73,16 +79,24 @@ class PlanRestoreOperator(RestoreOperator):
                 await self._show(store, task)
                 context["ti"].xcom_push(key=PLAN, value={})
                 return []
-            work = work_of(task.run, secrets.token_hex(4))
-            async with self.drive(store, task) as drive:
-                plan = await plan_restore(drive, store, task, SystemClock(), work)
+            plan = await self._plan(store, task, work_of(task.run, secrets.token_hex(4)))
         amount = f"{counted(plan.items, 'item')}, {human_bytes(plan.bytes)}"
         self.log.info("%s to %s from %s, in %d batches.", amount, task.to, plan.manifest, len(plan.batches))
         context["ti"].xcom_push(key=PLAN, value=plan.to_dict())
         return [batch.to_dict() for batch in plan.batches]
 
+    async def _plan(self, store: BlobStore, task: RestoreTask, work: str) -> RestorePlan:
+        if (place := task.place) is not None:
+            async with self.target(task, place) as target:
+                return await plan_container_restore(store, target, task, work)
+        async with self.drive(store, task) as drive:
+            return await plan_restore(drive, store, task, SystemClock(), work)
+
     async def _show(self, store: BlobStore, task: RestoreTask) -> None:
         manifest, wanted = await look(store, task)
+        if (place := task.place) is not None:
+            async with self.target(task, place) as target:
+                await check_target(store, target)
         size = human_bytes(sum(entry.size for entry in wanted.values()))
         what = f"{counted(len(wanted), 'item')}, {size}, as of {manifest.name.ident}"
         self.log.info("DRY RUN, nothing is restored: %s to %s.", what, task.to)
@@ -92,7 +106,7 @@ class PlanRestoreOperator(RestoreOperator):
             self.log.info("  … and %d more.", len(wanted) - _SHOWN)
 
 
-class BlobToDriveBatchOperator(RestoreOperator):
+class RestoreBatchOperator(RestoreOperator):
     """Restores the items of one batch; a further try restores only what is missing.
 
     :param batch: a dict of :class:`~include.drive_backup.restore.batches.RestoreBatch`.
@@ -107,11 +121,12 @@ class BlobToDriveBatchOperator(RestoreOperator):
     async def run(self, context: Context, stop: asyncio.Event) -> dict[str, int]:  # noqa: ARG002
         """Restore; returns counts."""
         batch: RestoreBatch = RestoreBatch.from_dict(self.batch)
-        async with (
-            open_store(self.blob_conn_id, self.container) as store,
-            self.drive(store, batch.task) as drive,
-        ):
-            return await restore_batch(drive, store, batch, SystemClock(), stop=stop)
+        async with open_store(self.blob_conn_id, self.container) as store:
+            if (place := batch.task.place) is not None:
+                async with self.target(batch.task, place) as target:
+                    return await restore_container_batch(store, target, batch, SystemClock(), stop=stop)
+            async with self.drive(store, batch.task) as drive:
+                return await restore_batch(drive, store, batch, SystemClock(), stop=stop)
 
 
 class RestoreShortcutsOperator(RestoreOperator):

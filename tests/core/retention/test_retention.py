@@ -2,13 +2,10 @@
 
 import asyncio
 import re
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from include.drive_backup.errors import (
@@ -21,73 +18,17 @@ from include.drive_backup.errors import (
 from include.drive_backup.locking import SourceLock
 from include.drive_backup.manifest.commit import commit_snapshot
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source, format_instant
 from include.drive_backup.ports import BlobInfo
-from include.drive_backup.retention.apply import apply_source
 from include.drive_backup.retention.brake import brakes
 from include.drive_backup.retention.holds import hold, read_holds, release
 from include.drive_backup.retention.leftovers import clean_shared, clean_source
-from include.drive_backup.retention.plan import Amount, plan_source, read_manifests
+from include.drive_backup.retention.plan import Amount, read_manifests
 from include.drive_backup.retention.readable import applied_text, plan_text
 from include.drive_backup.retention.rules import Keep, Policy
-from tests.support.fake_drive import FakeDrive, at
-from tests.support.flow import Backup
+from tests.core.retention.house import ANN, FILES, House
 from tests.support.memory_blob import MemoryBlobStore
-from tests.support.trees import file, folder
 
-ANN = Source(kind="user", id="ann@example.com")
 GOLDEN = Path(__file__).parent / "golden"
-EVERYTHING = Policy(keep=Keep(last=1), brake_percent=100)
-FILES = 12
-
-
-class Killed(BaseException):
-    """The worker dies of SIGKILL: nothing of it runs any more."""
-
-
-class House:
-    """One Drive that changes each day, its backups, and their retention."""
-
-    def __init__(self):
-        files = [file(f"{n}.txt", f"file {n}".encode() * 10, id=f"id{n}") for n in range(FILES)]
-        self.drive = FakeDrive(folder("Docs", *files, id="docs"))
-        self.backup = Backup(self.drive)
-        self.store = self.backup.store
-        self.store.clock = self.backup.clock
-        self.day = 0
-        self.runs = 0
-
-    def tomorrow(self, days=1):
-        self.day += days
-        self.backup.clock.set(at("2026-03-01T00:10") + timedelta(days=self.day))
-
-    async def back_up(self, *changed, **options):
-        """One file a day is new in its bytes."""
-        for n in changed:
-            moment = self.backup.clock.now() - timedelta(hours=5)
-            self.drive.write(f"id{n}", f"file {n} of day {self.day}".encode() * 10, moment.isoformat())
-        return await self.backup.run(f"{self.backup.clock.now():%Y-%m-%d}", **options)
-
-    def lock(self):
-        self.runs += 1
-        return SourceLock(self.store, ANN, f"retention/{self.runs}")
-
-    async def plan(self, policy=EVERYTHING):
-        return await plan_source(self.store, ANN, policy)
-
-    async def apply(self, policy=EVERYTHING, plan=None, **options):
-        agreed = plan or await self.plan(policy)
-        return await apply_source(self.store, agreed, policy, self.lock(), self.backup.clock, **options)
-
-    async def check(self):
-        """Every committed snapshot can be read to its last byte; returns how many there are."""
-        repository = SnapshotRepository(self.store)
-        names = await repository.names(ANN)
-        for name in names:
-            manifest = await repository.read(name)
-            restored = await self.backup.restored({"manifest": name.manifest})
-            assert len(restored) == sum(manifest.counts.get(key, 0) for key in ("copied", "unchanged", "known"))
-        return len(names)
 
 
 @pytest.fixture
@@ -297,95 +238,6 @@ async def test_a_lock_that_is_lost_stops_it_before_the_next_deletion(house):
     with pytest.raises(SourceBusyError):
         await house.apply(plan=plan, approved=True)
     assert house.backup.contents() == before
-
-
-@settings(max_examples=60, deadline=None)
-@given(data=st.data())
-async def test_killed_anywhere_every_snapshot_that_is_left_is_whole(data):
-    """SIGKILL before or after any request; then the next retention finishes the work."""
-    house = House()
-    await house.back_up()
-    for day in range(1, 4):
-        house.tomorrow()
-        await house.back_up(day)
-    house.tomorrow(10)
-    left = data.draw(st.integers(0, 60), label="requests until the kill")
-    phase_of_death = data.draw(st.sampled_from(["before", "after"]))
-
-    def fault(phase, operation, name):
-        nonlocal left
-        if phase == phase_of_death:
-            left -= 1
-            if left < 0:
-                raise Killed
-
-    plan = await house.plan()
-    house.store.fault = fault
-    with suppress(Killed):
-        await house.apply(plan=plan, approved=True)
-    house.store.fault = None
-    await house.check()
-    house.tomorrow()
-    await house.apply(approved=True)
-    assert await house.check() == 1
-    assert len(house.backup.contents()) == FILES
-    assert len([name for name in house.store.blobs if name.startswith("snapshots/")]) == 2
-
-
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("back up"), st.lists(st.integers(0, FILES - 1), max_size=3)),
-        st.tuples(st.just("back up, killed"), st.integers(0, 40)),
-        st.tuples(st.just("retention"), st.integers(1, 3)),
-        st.tuples(st.just("retention, killed"), st.integers(0, 60)),
-        st.tuples(st.just("days"), st.sampled_from([0.5, 1, 8])),
-        st.tuples(st.just("hold"), st.integers(0, 5)),
-    ),
-    max_size=14,
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(steps=STEPS)
-async def test_after_any_history_every_snapshot_is_whole(steps):
-    house, held = House(), set()
-    await house.back_up()
-
-    def kill_after(requests):
-        left = requests
-
-        def fault(phase, operation, name):
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise Killed
-
-        house.store.fault = fault
-
-    for step, value in steps:
-        names = await SnapshotRepository(house.store).names(ANN)
-        if step == "days":
-            house.tomorrow(value)
-        elif step == "hold":
-            name = names[value % len(names)]
-            held.add(name.ident)
-            await hold(house.store, name, "case")
-        else:
-            if "killed" in step:
-                kill_after(value)
-            with suppress(Killed):
-                if step.startswith("back up"):
-                    await house.back_up(*(value if isinstance(value, list) else [value % FILES]))
-                else:
-                    keep = value if isinstance(value, int) and value <= 3 else 1
-                    await house.apply(Policy(keep=Keep(last=keep)), approved=True)
-            house.store.fault = None
-            # What a killed one holds, it holds for ten minutes.
-            house.tomorrow(0.01)
-        await house.check()
-    left = {name.ident for name in await SnapshotRepository(house.store).names(ANN)}
-    assert held <= left
-    assert await SnapshotRepository(house.store).latest(ANN, format_instant(house.backup.clock.now()))
 
 
 async def test_old_work_goes_when_all_of_a_run_is_old():

@@ -1,0 +1,127 @@
+"""The tasks of a restore into another container one after the other, and what the trigger form may say."""
+
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+
+import pytest
+
+from drive_backup_airflow.operators import restore
+from drive_backup_airflow.restore_params import restore_params, restore_task
+from include.drive_backup.errors import ConfigError, SnapshotIncompleteError
+from include.drive_backup.model import Source
+from tests.support.fake_drive import FakeDrive
+from tests.support.flow import Backup
+from tests.support.memory_target import MemoryTargetStore
+from tests.support.trees import file, folder
+
+ANN = "user/ann@example.com"
+
+
+@pytest.fixture
+async def backup():
+    made = Backup(FakeDrive(folder("Docs", file("a.txt", b"a", id="a")), file("b.txt", b"b", id="b")))
+    await made.run("2026-03-01")
+    return made
+
+
+@pytest.fixture
+def opened(backup, monkeypatch):
+    """The connection and the container of each target that was opened, and the target."""
+    target, calls = MemoryTargetStore(), []
+
+    @asynccontextmanager
+    async def open_store(*_):
+        yield backup.store
+
+    @asynccontextmanager
+    async def open_target_store(*where):
+        calls.append(where)
+        yield target
+
+    async def quiet(*_, **__):
+        return None
+
+    monkeypatch.setattr(restore, "open_store", open_store)
+    monkeypatch.setattr(restore, "open_target_store", open_target_store)
+    monkeypatch.setattr(restore, "emit_for_task_states", quiet)
+    return SimpleNamespace(target=target, calls=calls)
+
+
+def context(**params):
+    values = {name: param.resolve() for name, param in restore_params().items()} | {"source": ANN} | params
+    pushed = {}
+    run = SimpleNamespace(conf=params, run_type="manual", clear_number=0)
+    ti = SimpleNamespace(
+        dag_id="d",
+        run_id="r",
+        task_id="t",
+        map_index=-1,
+        xcom_push=lambda key, value: pushed.__setitem__(key, value),
+        get_task_states=lambda **_: {"r": {}},
+    )
+    dag = SimpleNamespace(dag_id="d", params=values)
+    return {"params": values, "dag_run": run, "dag": dag, "ti": ti, "run_id": "r", "pushed": pushed}
+
+
+async def bring_back(told):
+    batches = await restore.PlanRestoreOperator(task_id="a").run(told, None)
+    for batch in batches:
+        await restore.RestoreBatchOperator(task_id="b", batch=batch).run(told, None)
+    plan = restore.json.dumps(told["pushed"][restore.PLAN])
+    assert await restore.RestoreShortcutsOperator(task_id="c", plan=plan).run(told, None) == {}
+    return await restore.RestoreReportOperator(task_id="d", plan=plan).run(told, None)
+
+
+async def test_a_snapshot_goes_into_another_container_without_google(opened):
+    counts = await bring_back(context(to="container/other/safe", to_conn_id="elsewhere"))
+    assert opened.target.files() == {"safe/Docs/a.txt": b"a", "safe/b.txt": b"b"}
+    assert (counts["restored"], counts["missing"]) == (2, 0)
+    assert set(opened.calls) == {("elsewhere", "other")}
+
+
+async def test_without_a_connection_it_is_the_backups_account(opened):
+    await bring_back(context(to="container/other", paths=["/b.txt"]))
+    assert opened.target.files() == {"b.txt": b"b"}
+    assert set(opened.calls) == {("drive_backup_blob", "other")}
+
+
+async def test_a_dry_run_writes_nothing_and_still_refuses_a_backup(opened, backup):
+    told = context(to="container/other", dry_run=True)
+    assert await restore.PlanRestoreOperator(task_id="a").run(told, None) == []
+    assert opened.target.blobs == {}
+    opened.target.blobs = backup.store.blobs
+    with pytest.raises(ConfigError, match="holds a backup"):
+        await restore.PlanRestoreOperator(task_id="a").run(told, None)
+
+
+async def test_what_is_lost_fails_the_report(opened, backup):
+    [blob] = [name for name in backup.store.blobs if "/b.txt/" in name]
+    told = context(to="container/other")
+    batches = await restore.PlanRestoreOperator(task_id="a").run(told, None)
+    backup.store.blobs.pop(blob)
+    with pytest.raises(Exception, match=r"b\.txt"):
+        await restore.RestoreBatchOperator(task_id="b", batch=batches[0]).run(told, None)
+    plan = restore.json.dumps(told["pushed"][restore.PLAN])
+    with pytest.raises(SnapshotIncompleteError, match="1 failed"):
+        await restore.RestoreReportOperator(task_id="d", plan=plan).run(told, None)
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"to": "container/"}, "container/NAME"),
+        ({"to": "container/x/snapshots"}, "its own blobs"),
+        ({"to": "container/x", "merge": True, "act_as": "ann@example.com"}, "merge, act_as"),
+        ({"to": "container/x", "permissions": True}, "permissions"),
+        ({"to": "folder/x", "to_conn_id": "elsewhere"}, "to_conn_id"),
+        ({"to": "shared/ann@example.com"}, "shared with a user"),
+    ],
+)
+def test_a_form_that_cannot_be_meant_is_refused(params, said):
+    with pytest.raises(ConfigError, match=said):
+        restore_task(context(**params))
+
+
+def test_an_empty_place_is_still_the_one_in_drive():
+    task = restore_task(context())
+    assert (task.to, task.subject, task.place) == (ANN, Source.parse(ANN).user, None)
