@@ -170,7 +170,7 @@ def main() -> None:
     """Parse and run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--minutes", type=float, default=17, help="for all profiles but Airflow's")
-    parser.add_argument("--only", default="", help="profiles whose key begins with this; writes no report")
+    parser.add_argument("--only", default="", help="profiles, by their keys and commas between; writes no report")
     parser.add_argument("--no-airflow", action="store_true", help="leave out the run through Airflow")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "benchmarks.md")
     given = parser.parse_args()

@@ -21,6 +21,7 @@ from google.oauth2.service_account import Credentials
 
 from include.drive_backup.blob.azure import AzureBlobStore
 from include.drive_backup.clock import SystemClock
+from include.drive_backup.cost import Expectation
 from include.drive_backup.drive.source import GoogleDrive
 from include.drive_backup.drive.tokens import GoogleTokens
 from include.drive_backup.listing import list_source
@@ -61,6 +62,13 @@ class Backup:
     def __init__(self, drive: GoogleDrive, store: AzureBlobStore, config: Config) -> None:
         self.drive, self.store, self.config = drive, store, config
         self.clock = SystemClock()
+        # As the DAG has it, of one task whose Drive has no quota.
+        self.expected = Expectation(
+            units_per_minute=None,
+            mb_per_second=config.limits.expected_mb_per_second,
+            tasks_at_once=1,
+            files_in_flight=config.limits.files_in_flight,
+        )
         self.seconds: dict[str, float] = {}
         self.cpu: dict[str, float] = {"start-up": time.process_time()}
         self.peak_mb: dict[str, float] = {"start-up": _peak_mb()}
@@ -90,6 +98,7 @@ class Backup:
             export_formats=self.config.export_formats,
             max_batches=self.config.limits.max_batches,
             clock=self.clock,
+            expected=self.expected,
         )
 
     def _copy(self, batch: Any) -> Any:
