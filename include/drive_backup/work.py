@@ -25,6 +25,8 @@ _GZIP = 16 + zlib.MAX_WBITS
 _CONTENT_TYPE = "application/gzip"
 #: Compressed bytes of one part, at most by about one row.
 _PART_BYTES = 8 * 1024**2
+#: Bytes that are compressed together: row by row takes four times as long.
+_AT_ONCE = 64 * 1024
 
 
 def rows_prefix(plan: str) -> str:
@@ -78,7 +80,10 @@ class PartWriter(Generic[Row]):
 
     async def write(self, row: Row) -> None:
         """Take one row; it is stored when its part is full or at :meth:`close`."""
-        self._keep(self._gzip.compress(encode_row(row) + b"\n"))
+        self._lines += encode_row(row)
+        self._lines += b"\n"
+        if len(self._lines) >= _AT_ONCE:
+            self._squeeze()
         self.rows += 1
         self._in_part += 1
         if self._in_part >= self._rows_per_part or self._size >= _PART_BYTES:
@@ -92,6 +97,7 @@ class PartWriter(Generic[Row]):
         if not self._in_part:
             return
         name = part_name(self._prefix, self.parts)
+        self._squeeze()
         data = b"".join([*self._pieces, self._gzip.flush()])
         # From here on a row belongs to the next part: another task may add while this one is stored.
         self.parts += 1
@@ -109,14 +115,16 @@ class PartWriter(Generic[Row]):
 
     def _start_part(self) -> None:
         self._gzip = zlib.compressobj(level=1, wbits=_GZIP)
+        self._lines = bytearray()
         self._pieces: list[bytes] = []
         self._size = 0
         self._in_part = 0
 
-    def _keep(self, piece: bytes) -> None:
-        if piece:
-            self._pieces.append(piece)
-            self._size += len(piece)
+    def _squeeze(self) -> None:
+        piece = self._gzip.compress(self._lines)
+        self._lines.clear()
+        self._pieces.append(piece)
+        self._size += len(piece)
 
 
 async def put_once(store: BlobStore, name: str, data: bytes, *, content_type: str) -> bool:
