@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import resource
 import time
@@ -147,5 +148,6 @@ if __name__ == "__main__":
     parser.add_argument("--container", required=True)
     parser.add_argument("--in-flight", type=int, default=0, help="files at once; 0: the default of the settings")
     # As the operators run it.
+    gc.freeze()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         print(json.dumps(runner.run(main(parser.parse_args()))))
