@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks import contenders
 from benchmarks.contenders import LARGEST, TUNED, Command, rclone
+from benchmarks.increments import increments
 from benchmarks.measure import Run, busy, timed
 from benchmarks.report import write
 from benchmarks.servers import Servers, Tree
@@ -125,6 +126,7 @@ class Bench:
         used = {each: seconds - before.get(each, 0.0) for each, seconds in servers.cpu().items()}
         stats = servers.admin("stats")
         files, size = self._check(scenario, container)
+        servers.empty_blob()
         run = Run(
             contender=name,
             files=files,
@@ -169,24 +171,39 @@ def _line(scenario: Scenario, run: Run) -> str:
 def main() -> None:
     """Parse and run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=17, help="for all profiles but Airflow's")
-    parser.add_argument("--only", default="", help="profiles whose key begins with this; writes no report")
+    parser.add_argument("--minutes", type=float, default=11, help="for all profiles but the last two")
+    parser.add_argument("--only", default="", help="profiles, by their keys and commas between; writes no report")
     parser.add_argument("--no-airflow", action="store_true", help="leave out the run through Airflow")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "benchmarks.md")
     given = parser.parse_args()
-    wanted = [each for each in SCENARIOS if each.key.startswith(given.only)]
-    airflow = not given.no_airflow and given.only in ("", "airflow")
+    only = [each for each in given.only.split(",") if each]
+    wanted = [each for each in SCENARIOS if not only or each.key in only]
+    others = {"increments": _increments, "airflow": _airflow}
+    unknown = set(only) - {each.key for each in SCENARIOS} - others.keys()
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(_all_keys())}")
+    if given.no_airflow:
+        del others["airflow"]
     with tempfile.TemporaryDirectory(prefix="drive-backup-bench-") as folder, Servers(Path(folder)) as servers:
         bench = Bench(servers, given.minutes)
         for place, scenario in enumerate(wanted):
             bench.compare(scenario, len(wanted) - place)
             _save(bench.results)
-        if airflow:
-            bench.results["airflow"] = _airflow(servers)
-            _save(bench.results)
+        for key, run in others.items():
+            if not only or key in only:
+                bench.results[key] = run(servers)
+                _save(bench.results)
     if not given.only:
         write(json.loads(RESULTS.read_text()), given.output)
         print(f"Written: {given.output}")
+
+
+def _all_keys() -> list[str]:
+    return [*(each.key for each in SCENARIOS), "increments", "airflow"]
+
+
+def _increments(servers: Servers) -> dict[str, Any]:
+    return increments(servers, MANY)
 
 
 def _airflow(servers: Servers) -> dict[str, Any]:
@@ -203,7 +220,7 @@ def _save(results: dict[str, Any]) -> None:
     found = {
         "date": datetime.now(UTC).date().isoformat(),
         "cores": os.cpu_count(),
-        "planned": [*(each.key for each in SCENARIOS), "airflow"],
+        "planned": _all_keys(),
         "results": results,
     }
     RESULTS.parent.mkdir(exist_ok=True)

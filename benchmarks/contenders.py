@@ -31,6 +31,11 @@ def ours(servers: Servers, blob: Service, container: str) -> list[str]:
     return module("benchmarks.engine", *arguments, "--blob", blob.info["connection_string"])
 
 
+def laid_down(servers: Servers, blob: Service, container: str) -> list[str]:
+    """The engine, with the copies laid down instead of made; see ``benchmarks.increments``."""
+    return [*ours(servers, blob, container), "--lay-down"]
+
+
 def rclone(*options: str) -> Command:
     """``rclone copy`` with these options on top of its defaults."""
 
@@ -38,6 +43,21 @@ def rclone(*options: str) -> Command:
         return [*_rclone(servers, blob), "copy", "drive:", f"blob:{container}/content", "--stats", "0", *options]
 
     return command
+
+
+def rclone_sync(*options: str) -> Command:
+    """``rclone sync``, for what changed since it was stored."""
+
+    def command(servers: Servers, blob: Service, container: str) -> list[str]:
+        return [*_rclone(servers, blob), "sync", "drive:", f"blob:{container}/content", "--stats", "0", *options]
+
+    return command
+
+
+def rclone_list(servers: Servers, blob: Service, container: str) -> list[str]:
+    """All files with what rclone would store of them; prints JSON."""
+    options = ("--recursive", "--files-only", "--no-mimetype", "--hash", "--hash-type", "md5")
+    return [*_rclone(servers, blob), "lsjson", "drive:", *options, *TUNED]
 
 
 def listing(way: str) -> Command:

@@ -7,31 +7,42 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
+import gc
 import json
 import resource
+import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
+import aiohttp
+import msgspec
 import uvloop
 from azure.storage.blob.aio import ContainerClient
 from google.oauth2.service_account import Credentials
 
 from include.drive_backup.blob.azure import AzureBlobStore
 from include.drive_backup.clock import SystemClock
+from include.drive_backup.cost import Expectation
 from include.drive_backup.drive.source import GoogleDrive
 from include.drive_backup.drive.tokens import GoogleTokens
 from include.drive_backup.listing import list_source
 from include.drive_backup.manifest.commit import commit_snapshot
-from include.drive_backup.handover import SourceTask
-from include.drive_backup.model import format_instant
+from include.drive_backup.blob.metadata import content_metadata
+from include.drive_backup.blob.rules import encode_metadata
+from include.drive_backup.handover import BatchRef, SourceTask
+from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.model import CopyOrder, CopyResult, Source, StoredContent, format_instant
 from include.drive_backup.pacing import QuotaLimiter
 from include.drive_backup.planning.plan import plan_source
 from include.drive_backup.settings import Config, Job
 from include.drive_backup.spent import recorded
 from include.drive_backup.transfer.batch import copy_batch
+from include.drive_backup.work import ResultLog, batch_prefix, read_parts, results_prefix
 
 USER = "ann@example.com"
 SCOPE = "https://www.googleapis.com/auth/drive.readonly"
@@ -61,6 +72,14 @@ class Backup:
     def __init__(self, drive: GoogleDrive, store: AzureBlobStore, config: Config) -> None:
         self.drive, self.store, self.config = drive, store, config
         self.clock = SystemClock()
+        # As the DAG has it, of one task whose Drive has no quota.
+        self.expected = Expectation(
+            units_per_minute=None,
+            mb_per_second=config.limits.expected_mb_per_second,
+            tasks_at_once=1,
+            files_in_flight=config.limits.files_in_flight,
+        )
+        self.laid_down = False
         self.seconds: dict[str, float] = {}
         self.cpu: dict[str, float] = {"start-up": time.process_time()}
         self.peak_mb: dict[str, float] = {"start-up": _peak_mb()}
@@ -76,11 +95,12 @@ class Backup:
             batch_bytes=job.batch_mb * 1_000_000,
         )
         async with recorded(self.drive, self.store, task, self.clock):
-            listing = await self._timed("list", list_source(self.drive, self.store, task, self.clock))
+            base = await SnapshotRepository(self.store).last_listing(Source.parse(task.source))
+            listing = await self._timed("list", list_source(self.drive, self.store, task, self.clock, base))
         plan, batches = await self._timed("plan", self._plan(listing))
         for batch in batches:
             async with recorded(self.drive, self.store, task, self.clock):
-                await self._timed("copy", self._copy(batch))
+                await self._timed("copy", self.lay_down(batch) if self.laid_down else self._copy(batch))
         return await self._timed("commit", commit_snapshot(self.store, plan, self.clock, "benchmark"))
 
     def _plan(self, listing: Any) -> Any:
@@ -90,6 +110,7 @@ class Backup:
             export_formats=self.config.export_formats,
             max_batches=self.config.limits.max_batches,
             clock=self.clock,
+            expected=self.expected,
         )
 
     def _copy(self, batch: Any) -> Any:
@@ -104,6 +125,23 @@ class Backup:
             stop=asyncio.Event(),
         )
 
+    async def lay_down(self, batch: BatchRef) -> None:
+        """Instead of a copy: what it would have left, as Drive describes the files."""
+        rows, token = [], secrets.token_hex(6)
+        results = results_prefix(batch.plan, batch.number)
+        async with ResultLog(self.store, results, token, self.clock, rows=5_000, seconds=inf) as log:
+            async for order in read_parts(
+                self.store, batch_prefix(batch.plan, batch.number), CopyOrder, parts=batch.parts
+            ):
+                content = _described(order)
+                await log.add(CopyResult(item_id=order.item.id, format=order.format, outcome="copied", content=content))
+                rows.append(_laid_down(order, content))
+        async with aiohttp.ClientSession() as session:
+            host = self.store.url.rpartition("/")[0].rpartition("/")[0]
+            url = f"{host}/_admin/seed?container={self.store.container}"
+            async with session.post(url, data=msgspec.json.encode(rows)) as answer:
+                answer.raise_for_status()
+
     async def _timed(self, name: str, step: Any) -> Any:
         began, cpu = time.monotonic(), time.process_time()
         result = await step
@@ -111,6 +149,29 @@ class Backup:
         self.cpu[name] = self.cpu.get(name, 0.0) + time.process_time() - cpu
         self.peak_mb[name] = _peak_mb()
         return result
+
+
+def _described(order: CopyOrder) -> StoredContent:
+    item = order.item
+    return StoredContent(
+        blob=order.blob,
+        format=order.format,
+        mime_type=item.mime_type,
+        size=item.size or 0,
+        md5=item.md5 or "",
+        sha256=item.sha256 or "",
+    )
+
+
+def _laid_down(order: CopyOrder, content: StoredContent) -> dict[str, Any]:
+    """A row of the null endpoint's ``seed``."""
+    return {
+        "name": content.blob,
+        "size": content.size,
+        "md5": base64.b64encode(bytes.fromhex(content.md5)).decode(),
+        "type": content.mime_type,
+        "metadata": encode_metadata(content_metadata(order, content)),
+    }
 
 
 def _peak_mb() -> float:
@@ -126,6 +187,7 @@ async def main(given: argparse.Namespace) -> dict[str, Any]:
     async with open_store(given.blob, given.container) as store, open_drive(given.drive, given.key) as drive:
         await store.ensure_container(create=True)
         backup = Backup(drive, store, config)
+        backup.laid_down = given.lay_down
         summary = await backup.run()
         return {"seconds": backup.seconds, "cpu": backup.cpu, "peak_mb": backup.peak_mb, "summary": summary}
 
@@ -137,6 +199,8 @@ if __name__ == "__main__":
     parser.add_argument("--blob", required=True, help="connection string")
     parser.add_argument("--container", required=True)
     parser.add_argument("--in-flight", type=int, default=0, help="files at once; 0: the default of the settings")
+    parser.add_argument("--lay-down", action="store_true", help=argparse.SUPPRESS)
     # As the operators run it.
+    gc.freeze()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         print(json.dumps(runner.run(main(parser.parse_args()))))

@@ -1,114 +1,113 @@
-"""List a large Drive, then list it again by its change feed: nothing changed, and 1 % of all items renamed.
+"""Back up a large Drive again when little has changed: nothing, then 1 % of its files renamed. Ours beside ``rclone sync``.
 
-    python -m benchmarks.increments                # 200,000 items in 20,000 folders, 80 ms a call
-    python -m benchmarks.increments --files 9000 --folders 1000
+Both sides begin with everything stored. That first copy is laid down rather than made: ours by planning and committing
+as ever, but with the results and the blobs of all batches written as Drive describes the files; rclone's by names, sizes,
+checksums and modified times in a container of its own. The null endpoint keeps nothing else of a copy, either.
 
-Prints one JSON object: for ``full``, ``unchanged`` and ``changed`` the ``seconds``, ``cpu_seconds``, ``calls``, ``units``
-and ``peak_mb`` (of this process since the step began) of the listing.
+    python -m benchmarks --only increments                     # 200,000 items in 20,000 folders
+    python -m benchmarks.increments --items 1000000            # ours alone, for the memory of a million
 """
 
+from __future__ import annotations
+
 import argparse
-import asyncio
+import base64
 import json
-import resource
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
+from typing import Any
 
-from benchmarks.file_store import FileStore
-from benchmarks.listing import SCOPE, SOURCE, _admin
-from include.drive_backup.clock import SystemClock
-from include.drive_backup.drive.source import GoogleDrive
-from include.drive_backup.drive.tokens import GoogleTokens
-from include.drive_backup.increment import listing_prefix
-from include.drive_backup.listing import list_source
-from include.drive_backup.handover import SourceTask
-from include.drive_backup.model import Item, format_instant
-from include.drive_backup.pacing import QuotaLimiter
-from include.drive_backup.work import read_parts
+from benchmarks import contenders
+from benchmarks.measure import timed
+from benchmarks.servers import Servers, Tree
 
-
-def measure(*, files, folders, latency_ms):
-    """All three listings; the result as a dict."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "include.local_cloud.drive", "--backend", "generated", "--state", folder]
-        command += ["--files", str(files), "--folders", str(folders), "--sizes", "1-100"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-            try:
-                url = json.loads(server.stdout.readline())["url"]
-                _admin(url, "quota", {"user_units": None, "project_units": None})
-                found = asyncio.run(_listings(url, folder, latency_ms))
-            finally:
-                server.terminate()
-    return {"items": files + folders, "latency_ms": latency_ms, **found}
+#: One of so many files is renamed.
+RENAMED = 100
+OURS, RCLONE = "ours", "rclone sync"
+_BLOB = "null_blob"
+_AT_ONCE = 5_000
 
 
-async def _listings(url, folder, latency_ms):
-    store = FileStore(Path(folder) / "blobs")
-    (Path(folder) / "blobs").mkdir()
-    found, base = {}, None
-    for way in ("full", "unchanged", "changed"):
-        if way == "changed":
-            _admin(url, "faults", {"settings": {"latency_ms": 0}})
-            await _rename_some(url, store, base)
-        _admin(url, "faults", {"settings": {"latency_ms": latency_ms}})
-        listing, found[way] = await _timed(url, folder, store, way, base)
-        base = listing.listed
-        found[way] |= {"items": listing.items, "kind": base.kind}
+def increments(servers: Servers, tree: Tree, *, alone: bool = False) -> dict[str, Any]:
+    """Both increments, with latency.
+
+    :param alone: without rclone.
+    :return: for ``unchanged`` and ``renamed``, by contender: seconds, seconds of CPU, peak MB, calls, units, downloads.
+    """
+    servers.serve(tree)
+    blob = servers.blob(_BLOB)
+    servers.prepare(latency=False)
+    places = {OURS: "increments-ours"} | ({} if alone else {RCLONE: "increments-rclone"})
+    commands = {OURS: contenders.ours, RCLONE: contenders.rclone_sync(*contenders.TUNED)}
+    base = timed(
+        contenders.laid_down(servers, blob, places[OURS]), contenders.env_of(servers), servers.state / "client.log"
+    )
+    found: dict[str, Any] = {"items": tree.files + tree.folders, "first": _cost(base)}
+    if not alone:
+        _lay_down(servers, places[RCLONE])
+    for way in ("unchanged", "renamed"):
+        if way == "renamed":
+            servers.prepare(latency=False)
+            found["changed"] = _rename_some(servers)
+        found[way] = {}
+        for who, container in places.items():
+            servers.prepare(latency=True)
+            line = commands[who](servers, blob, container)
+            cost = _cost(timed(line, contenders.env_of(servers), servers.state / "client.log"))
+            stats = servers.admin("stats")
+            calls = stats["calls"]
+            cost |= {"calls": stats["totalCalls"] - calls.get("token", 0), "units": stats["units"]}
+            found[way][who] = cost | {"downloads": calls.get("files.get.media", 0)}
+            print(f"increments {way:10} {who:12} {json.dumps(found[way][who])}", flush=True)
     return found
 
 
-async def _rename_some(url, store, base):
-    """Every hundredth item gets another name."""
-    position = 0
-    async for item in read_parts(store, listing_prefix(base.work), Item, parts=base.parts):
-        position += 1
-        if position % 100 == 0:
-            _admin(url, "edit", {"action": "rename", "file": item.id, "name": f"renamed {position}"})
+def _cost(measured: tuple[str, float, float, float]) -> dict[str, Any]:
+    output, wall, cpu, rss = measured
+    detail = json.loads(output) if output.startswith("{") else {}
+    summary = detail.pop("summary", {})
+    if summary and summary["status"] != "complete":
+        raise SystemExit(f"An increment is {summary['status']}.")
+    return {"wall": round(wall, 1), "cpu": round(cpu, 1), "rss_mb": round(rss), "detail": detail}
 
 
-async def _timed(url, folder, store, way, base):
-    from google.oauth2.service_account import Credentials
-
-    clock = SystemClock()
-    key = Credentials.from_service_account_file(str(Path(folder) / "service-account.json"), scopes=[SCOPE])
-    tokens = GoogleTokens(key.with_subject(SOURCE.partition("/")[2]), clock)
-    limiter = QuotaLimiter(clock, units_per_minute=None)
-    task = SourceTask(source=SOURCE, instant=format_instant(clock.now()), run=way)
-    _forget_peak()
-    async with GoogleDrive(tokens, limiter=limiter, clock=clock, api_endpoint=url) as drive:
-        began, cpu = time.perf_counter(), time.process_time()
-        listing = await list_source(drive, store, task, clock, base)
-        return listing, {
-            "seconds": round(time.perf_counter() - began, 1),
-            "cpu_seconds": round(time.process_time() - cpu, 1),
-            "calls": drive.use.calls,
-            "units": drive.use.units,
-            "peak_mb": _peak(),
+def _lay_down(servers: Servers, container: str) -> None:
+    """Let a container hold what ``rclone copy`` would have made of this Drive."""
+    listed = timed(
+        contenders.rclone_list(servers, servers.blob(_BLOB), container),
+        contenders.env_of(servers),
+        servers.state / "client.log",
+    )[0]
+    rows = [
+        {
+            "name": f"content/{each['Path']}",
+            "size": each["Size"],
+            "md5": base64.b64encode(bytes.fromhex(each["Hashes"]["md5"])).decode(),
+            "metadata": {"mtime": each["ModTime"]},
         }
+        for each in json.loads(listed)
+    ]
+    for start in range(0, len(rows), _AT_ONCE):
+        servers.seed(container, rows[start : start + _AT_ONCE])
 
 
-def _forget_peak():
-    """Linux takes the memory now as the peak (proc(5), clear_refs)."""
-    Path("/proc/self/clear_refs").write_text("5")
+def _rename_some(servers: Servers) -> int:
+    files = [item for item in servers.admin("items")["items"] if item["size"] is not None][::RENAMED]
+    for number, item in enumerate(files):
+        servers.admin("edit", {"action": "rename", "file": item["id"], "name": f"renamed {number}"})
+    return len(files)
 
 
-def _peak():
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return round(int(line.split()[1]) / 1024)
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-
-
-def main():
+def main() -> None:
+    """Ours alone, at any size."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.increments", description=__doc__.split("\n")[0])
-    parser.add_argument("--files", type=int, default=180_000)
-    parser.add_argument("--folders", type=int, default=20_000)
-    parser.add_argument("--latency-ms", type=float, default=80)
-    found = parser.parse_args()
-    print(json.dumps(measure(files=found.files, folders=found.folders, latency_ms=found.latency_ms), indent=2))
+    parser.add_argument("--items", type=int, default=200_000, help="a tenth of them are folders")
+    parser.add_argument("--rclone", action="store_true", help="rclone, too")
+    given = parser.parse_args()
+    folders = given.items // 10
+    tree = Tree(f"{given.items:,} items", given.items - folders, folders, "1-100")
+    with tempfile.TemporaryDirectory(prefix="drive-backup-bench-") as folder, Servers(Path(folder)) as servers:
+        print(json.dumps(increments(servers, tree, alone=not given.rclone), indent=2))
 
 
 if __name__ == "__main__":

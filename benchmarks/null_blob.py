@@ -19,6 +19,7 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from typing import Any
 from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
@@ -60,6 +61,14 @@ class Container:
             self.order = sorted(self.blobs)
         return self.order
 
+    def hold(self, rows: list[dict[str, Any]]) -> None:
+        """Take blobs that nobody sent."""
+        for row in rows:
+            headers = {f"x-ms-meta-{key}": value for key, value in row["metadata"].items()}
+            headers |= {"Content-MD5": row["md5"], "Content-Type": row.get("type", "application/octet-stream")}
+            self.blobs[row["name"]] = Blob(row["size"], {**_fresh(), **headers})
+        self.order = None
+
 
 class NullBlob:
     """The state and the answers."""
@@ -100,6 +109,10 @@ class NullBlob:
     async def _admin(self, what: str, request: web.BaseRequest) -> web.Response:
         if what == "latency":
             self.latency_s = float(request.query["ms"]) / 1000
+        elif what == "seed":
+            _, body = await self._read(request, "")
+            container = self.containers.setdefault(request.query["container"], Container())
+            container.hold(json.loads(body or b"[]"))
         elif what == "reset":
             self.containers.clear()
             self.calls.clear()
@@ -154,7 +167,7 @@ def _put(request: web.BaseRequest, container: Container, name: str, body: tuple[
         size = sum(staged[ident][0] for ident in wanted)
         kept = [staged[ident][1] for ident in wanted]
         data = None if None in kept else b"".join(kept)
-    headers = {"ETag": f'"{uuid.uuid4().hex}"', "Last-Modified": formatdate(usegmt=True), "x-ms-blob-type": "BlockBlob"}
+    headers = _fresh()
     md5 = request.headers.get("x-ms-blob-content-md5") or request.headers.get("Content-MD5")
     if md5:
         headers["Content-MD5"] = md5
@@ -163,6 +176,11 @@ def _put(request: web.BaseRequest, container: Container, name: str, body: tuple[
     container.blobs[name] = Blob(size, headers, data)
     container.order = None
     return _answer(201, {key: headers[key] for key in ("ETag", "Last-Modified", "Content-MD5") if key in headers})
+
+
+def _fresh() -> dict[str, str]:
+    """Headers of a blob that is made now."""
+    return {"ETag": f'"{uuid.uuid4().hex}"', "Last-Modified": formatdate(usegmt=True), "x-ms-blob-type": "BlockBlob"}
 
 
 def _get(request: web.BaseRequest, blob: Blob) -> web.Response:

@@ -117,9 +117,20 @@ class Servers:
 
     def blob_latency(self, milliseconds: float) -> None:
         """How slow the null endpoint answers; Azurite is as slow as it is."""
+        self._null_blob(f"latency?ms={milliseconds}")
+
+    def empty_blob(self) -> None:
+        """Let the null endpoint forget what it was sent: it would have no memory left for the last profiles."""
+        self._null_blob("reset")
+
+    def seed(self, container: str, rows: list[dict[str, Any]]) -> None:
+        """Let a container of the null endpoint hold blobs that nobody sent: ``name``, ``size``, ``md5``, ``metadata``."""
+        self._null_blob(f"seed?container={container}", json.dumps(rows).encode())
+
+    def _null_blob(self, path: str, body: bytes | None = None) -> None:
         if "null_blob" in self._running:
             host = self._running["null_blob"].info["url"].rpartition("/")[0]
-            urllib.request.urlopen(f"{host}/_admin/latency?ms={milliseconds}", timeout=30).close()
+            urllib.request.urlopen(f"{host}/_admin/{path}", data=body, timeout=120).close()
 
     def admin(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """Call one of Drive's ``/_admin`` endpoints; a body makes it a POST."""

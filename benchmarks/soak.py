@@ -1,8 +1,8 @@
 """``make soak``: many small files under random faults of all kinds, then a check that knows nothing of how they came.
 
-Drive and the faulty way to Azurite run in this process too: the memory that is sampled is theirs and the backup's. The
-check lists the container with Microsoft's SDK and compares every blob with what the Drive holds. What it
-finds is appended to ``docs/soak.md``.
+Drive and the faulty way to Azurite run in this process, the copying in another one, whose memory is sampled
+(:mod:`benchmarks.soak_copy`). The check lists the container with Microsoft's SDK and compares every blob with what the
+Drive holds. What it finds is appended to ``docs/soak.md``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
+import json
 import logging
 import random
 import sys
@@ -18,16 +19,18 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-import psutil
 import uvloop
 from azure.storage.blob.aio import ContainerClient
 
+from include.drive_backup.handover import BatchRef
 from include.local_cloud.drive.faults import Rule
 from include.local_cloud.drive.quota import Limits
+from include.local_cloud.process import module
 from tests.support.cloud import start_azurite
 from tests.support.local_drive import LocalDrive
-from tests.support.real_world import real_world
+from tests.support.real_world import World, real_world
 
 ROOT = Path(__file__).resolve().parents[1]
 REPORT = ROOT / "docs" / "soak.md"
@@ -51,29 +54,24 @@ def rules(rate: float) -> list[Rule]:
     ]
 
 
-class Memory:
-    """Samples of a process's resident bytes."""
-
-    def __init__(self) -> None:
-        self._process = psutil.Process()
-        self.samples: list[int] = []
-
-    async def watch(self) -> None:
-        """Sample twice a second."""
-        while True:
-            self.samples.append(self._process.memory_info().rss)
-            await asyncio.sleep(0.5)
-
-    def quarters(self) -> list[float]:
-        """The mean of each quarter of the time, in MB."""
-        size = max(1, len(self.samples) // 4)
-        parts = [self.samples[at : at + size] for at in range(0, size * 4, size)]
-        return [round(sum(part) / len(part) / 1e6, 1) for part in parts if part]
+async def copy_in_a_process(world: World, batches: list[BatchRef]) -> dict[str, Any]:
+    """Let ``benchmarks.soak_copy`` copy; what it printed."""
+    store = world.backup.store
+    arguments = ("--drive", world.local.server.url, "--token", await world.tokens.token(), "--blob", world.through)
+    command = module("benchmarks.soak_copy", *arguments, "--container", store.container)
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate(json.dumps([batch.to_dict() for batch in batches]).encode())
+    if process.returncode:
+        raise SystemExit("The copying ended with an error, see above.")
+    found: dict[str, Any] = json.loads(output)
+    return found
 
 
 async def soak(files: int, rate: float, azurite: str) -> dict[str, object]:
     """Back up under faults, try by try, until it is complete; then check."""
-    local, dice, memory = LocalDrive(), random.Random(1), Memory()
+    local, dice = LocalDrive(), random.Random(1)
     expected = Counter[str]()
     for number in range(files):
         data = content(number)
@@ -85,12 +83,9 @@ async def soak(files: int, rate: float, azurite: str) -> dict[str, object]:
         plan, batches = await world.backup.plan(batch_files=5_000)
         local.server.service.faults.rules += rules(rate)
         world.proxy.pick = lambda request: dice.choice(BLOB_FAULTS) if dice.random() < rate else None
-        watch = asyncio.create_task(memory.watch())
-        began, tries = time.monotonic(), 0
-        for batch in batches:
-            tries += await world.until_done(batch, in_flight=64)
+        began = time.monotonic()
+        copied = await copy_in_a_process(world, batches)
         seconds = time.monotonic() - began
-        watch.cancel()
         local.server.service.faults.rules.clear()
         world.proxy.pick = lambda request: None
         summary = await world.backup.commit(plan)
@@ -105,14 +100,14 @@ async def soak(files: int, rate: float, azurite: str) -> dict[str, object]:
             "fault rate": f"{rate:.0%} of downloads, {rate:.0%} of Blob requests",
             "faults of Drive": local.server.service.faults.struck,
             "faults of Blob": f"{world.proxy.struck.total()} ({', '.join(f'{k} {n}' for k, n in sorted(world.proxy.struck.items()))})",
-            "batches, tries": f"{len(batches)}, {tries}",
+            "batches, tries": f"{len(batches)}, {copied['tries']}",
             "seconds": round(seconds),
             "status": summary["status"],
             "lost": (expected - found).total(),
             "doubled or strange": (found - expected).total(),
             "wrong bytes": wrong,
             "blobs read back for that": len(sample),
-            "memory by quarter, MB (Drive's stand-in included)": memory.quarters(),
+            "resident memory of the copying process, by quarter of the time, MB": copied["memory"],
         }
 
 

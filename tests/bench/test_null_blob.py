@@ -1,9 +1,11 @@
 """The endpoint of the benchmarks answers the real client as Blob would, as far as it answers at all."""
 
+import base64
 import hashlib
 import json
 import subprocess
 import sys
+from urllib.request import urlopen
 
 import pytest
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
@@ -56,3 +58,13 @@ def test_listings_have_pages_and_folders(container):
     assert [blob.name for blob in found] == names
     folders = container.walk_blobs(name_starts_with="content/tree/", delimiter="/", results_per_page=2)
     assert [folder.name for folder in folders] == [f"content/tree/{each}/" for each in "abc"]
+
+
+def test_what_is_laid_down_is_listed_as_if_it_had_been_sent(container):
+    md5 = hashlib.md5(b"laid down").digest()
+    row = {"name": "content/laid down", "size": 9, "metadata": {"id": "2"}, "md5": base64.b64encode(md5).decode()}
+    address = container.url.rpartition("/")[0].rpartition("/")[0]
+    urlopen(f"{address}/_admin/seed?container=test", data=json.dumps([row]).encode()).close()
+    (found,) = container.list_blobs(name_starts_with="content/laid", include=["metadata"])
+    assert (found.name, found.size, found.metadata) == ("content/laid down", 9, {"id": "2"})
+    assert bytes(found.content_settings.content_md5) == md5

@@ -35,3 +35,23 @@ def test_a_loss_is_said(tmp_path):
         "| API calls: never worse, in any profile | worse in small-null-latency (rclone tuned) | **missed** |" in text
     )
     assert "| API units: never worse, in any profile | never worse | met |" in text
+
+
+def increment(wall, units):
+    return {"wall": wall, "cpu": 1.0, "rss_mb": 300, "calls": 3, "units": units, "downloads": 0}
+
+
+def test_an_increment_is_held_against_its_goals(tmp_path):
+    scenario = {"tree": "100 files", "blob": "null_blob", "latency": True, "rounds": [[run("ours", 1.0)]]}
+    increments = {
+        "items": 200_000,
+        "changed": 1_800,
+        "unchanged": {"ours": increment(5.0, 100), "rclone sync": increment(100.0, 50_000)},
+        "renamed": {"ours": increment(20.0, 100), "rclone sync": increment(100.0, 50_000)},
+    }
+    found = {"date": "2026-11-23", "cores": 2, "planned": [], "results": {"small": scenario, "increments": increments}}
+    write(found, tmp_path / "page.md")
+    text = (tmp_path / "page.md").read_text()
+    assert "≤ 512 MB | units 1/500, time 0.05 times, 300 MB | met |" in text
+    assert "≤ 512 MB | units 1/500, time 0.20 times, 300 MB | **missed** |" in text
+    assert "| 1 % renamed | rclone sync | 100.0 |" in text

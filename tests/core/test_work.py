@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from contextlib import suppress
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from include.drive_backup.errors import CorruptStoreError, ServiceUnavailableError
 from include.drive_backup.model import CopyResult, Item, StoredContent
-from include.drive_backup.work import PartWriter, ResultLog, read_parts, read_results
+from include.drive_backup.work import PartWriter, ResultLog, read_parts, read_results, stream_results
 from tests.support.fake_clock import FakeClock
 from tests.support.memory_blob import MemoryBlobStore
 
@@ -161,3 +162,18 @@ async def test_of_several_tries_the_last_good_one_counts(tries, counts):
         async with log(store, token) as results:
             await results.add(each)
     assert await read_results(store, "plan/results/batch-00001/") == {("id1", "original"): counts}
+
+
+async def test_many_parts_of_results_come_in_their_order_and_a_broken_one_among_them_is_an_error():
+    store = MemoryBlobStore()
+    async with log(store, rows=1) as results:
+        for number in range(30):
+            await results.add(result(number))
+    assert [row.item_id async for row in stream_results(store, "plan/")] == [f"id{number}" for number in range(30)]
+    broken = sorted(store.blobs)[20]
+    data, info = store.blobs[broken]
+    store.blobs[broken] = (data[:-4], info)
+    before = asyncio.all_tasks()
+    with pytest.raises(CorruptStoreError, match="00020"):
+        await read_results(store, "plan/")
+    assert asyncio.all_tasks() == before

@@ -78,8 +78,10 @@ async def open_drive(url: str, tokens: Any) -> AsyncIterator[GoogleDrive]:
 class World:
     """What a test has in hand."""
 
-    def __init__(self, local: LocalDrive, proxy: BlobProxy, backup: Backup, tokens: LocalTokens) -> None:
+    def __init__(self, local: LocalDrive, proxy: BlobProxy, backup: Backup, tokens: LocalTokens, through: str) -> None:
         self.local, self.proxy, self.backup, self.tokens = local, proxy, backup, tokens
+        #: The connection string that leads over the proxy.
+        self.through = through
 
     async def until_done(self, batch: Any, **settings: Any) -> int:
         """Copy, with as many tries as it takes; how many."""
@@ -102,4 +104,4 @@ async def real_world(local: LocalDrive, azurite: str, user: str = "ann@example.c
         async with open_store(through, f"c{uuid.uuid4().hex}") as store, open_drive(local.server.url, tokens) as drive:
             await store.ensure_container(create=True)
             backup = Backup(drive, store)  # type: ignore[arg-type]
-            yield World(local, proxy, backup, tokens)
+            yield World(local, proxy, backup, tokens, through)

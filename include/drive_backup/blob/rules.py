@@ -26,6 +26,8 @@ _BAD_CHARACTER = re.compile(rf"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff\ufdd0-\ufdef\u
 _KEY = re.compile(r"[a-z_][a-z0-9_]*")
 _CONTENT_TYPE = re.compile(r"[!-~]+/[!-~]+( *;[ -~]*)?")
 _PLAIN = "".join(set(string.punctuation) - {"%"})
+#: What encoding leaves as it is.
+_AS_IT_IS = re.compile(r"[!-$&-~]+")
 
 
 def check_name(name: str) -> None:
@@ -46,7 +48,10 @@ def encode_metadata(metadata: dict[str, str]) -> dict[str, str]:
 
     :raises ValueError: a key is no lower-case identifier, a value is empty, or all together exceed 8 KiB.
     """
-    encoded = {key: quote(value, safe=_PLAIN, errors="surrogatepass") for key, value in metadata.items()}
+    encoded = {
+        key: value if _AS_IT_IS.fullmatch(value) else quote(value, safe=_PLAIN, errors="surrogatepass")
+        for key, value in metadata.items()
+    }
     for key, value in encoded.items():
         if not _KEY.fullmatch(key) or not value:
             raise ValueError(f"Blob metadata needs lower-case identifiers with a value each: {key!r}={value!r}.")

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import hmac
 from collections.abc import Mapping
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, quote
 
@@ -54,16 +55,20 @@ class SharedKey:
 
     def __init__(self, account: str, key: str) -> None:
         self._account = account
-        self._key = key
+        self._text = key
+
+    @cached_property
+    def _key(self) -> bytes:
+        try:
+            return base64.b64decode(self._text)
+        except ValueError as error:
+            raise ClientAuthenticationError(f"The account key is no base64 ({error}).") from error
 
     async def sign(self, method: str, url: str, query: Mapping[str, str], headers: dict[str, str]) -> URL:
         """See :meth:`Signer.sign`."""
         target = _with_query(url, query)
         text = string_to_sign(method, f"/{self._account}{target.raw_path}", query, headers)
-        try:
-            digest = hmac.digest(base64.b64decode(self._key), text.encode(), "sha256")
-        except ValueError as error:
-            raise ClientAuthenticationError(f"The account key is no base64 ({error}).") from error
+        digest = hmac.digest(self._key, text.encode(), "sha256")
         headers["authorization"] = f"SharedKey {self._account}:{base64.b64encode(digest).decode()}"
         return target
 
@@ -139,15 +144,19 @@ def string_to_sign(method: str, resource: str, query: Mapping[str, str], headers
     :param resource: ``/<account>/<path>`` as it is sent.
     :param headers: names in lower case.
     """
-    signed = dict(headers)
-    if signed.get("content-length") == "0":
-        signed["content-length"] = ""
-    lines = [method, *(signed.get(name, "") for name in _SIGNED)]
-    ours = sorted((name for name in headers if name.startswith("x-ms-")), key=lambda name: name.translate(_ORDER))
+    length = headers.get("content-length", "")
+    signed = {**headers, "content-length": "" if length == "0" else length}
+    lines = [method, *[signed.get(name, "") for name in _SIGNED]]
+    ours = sorted([name for name in headers if name.startswith("x-ms-")], key=_rank)
     lines += [f"{name}:{headers[name]}" for name in ours]
     lines.append(resource)
     lines += [f"{name}:{query[name]}" for name in sorted(query)]
     return "\n".join(lines)
+
+
+@lru_cache
+def _rank(name: str) -> str:
+    return name.translate(_ORDER)
 
 
 def _with_query(url: str, query: Mapping[str, str]) -> URL:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -202,7 +201,6 @@ class DriveClient:
 
         return await self._retry(call, self.settings.attempts, again)
 
-    @asynccontextmanager
     async def open_stream(
         self,
         target: str,
@@ -212,8 +210,8 @@ class DriveClient:
         resource_keys: str | None = None,
         attempts: int | None = None,
         span: tuple[int, int] | None = None,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Open an answer whose body is content; retried until the body begins, not afterwards.
+    ) -> aiohttp.ClientResponse:
+        """An answer whose body is content, to be released; retried until the body begins, not afterwards.
 
         :param target: a path below ``/drive/v3/``, or an absolute URL that Drive gave.
         :param attempts: of this request, instead of the settings'.
@@ -225,13 +223,9 @@ class DriveClient:
         if span is not None:
             headers["Range"] = f"bytes={span[0]}-{span[1] - 1}"
         wanted = (200,) if span is None else (206,)
-        response = await self._retry(
+        return await self._retry(
             lambda: self._send("GET", url, headers, DOWNLOAD_UNITS, what, wanted), attempts or self.settings.attempts
         )
-        try:
-            yield response
-        finally:
-            response.release()
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> URL:
         url = URL(

@@ -8,7 +8,7 @@ second for everything.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 from urllib.parse import quote
 
@@ -48,40 +48,39 @@ async def open_content(
     client: DriveClient, item: Item, export_mime_type: str | None, span: tuple[int, int] | None = None
 ) -> AsyncIterator[AsyncIterator[bytes]]:
     """See :meth:`include.drive_backup.ports.Drive.open_content`."""
-    async with AsyncExitStack() as stack:
-        if span is not None:
-            body = _whole(await _open_span(client, item, span, stack), client, item, None)
-        else:
-            body = await _open_body(client, item, export_mime_type, stack)
-        async with aclosing(body):
-            yield body
+    mime_type = None if export_mime_type is None else offered(item, export_mime_type)
+    response: aiohttp.ClientResponse | None
+    if mime_type is not None:
+        response = await _Export(client, item, mime_type).open()
+    elif span is not None:
+        response = await _open_span(client, item, span)
+    else:
+        response = await _open_whole(client, item)
+    async with pieces_of(response, client, item, mime_type) as body:
+        yield body
 
 
-async def _open_body(client: DriveClient, item: Item, export_mime_type: str | None, stack: AsyncExitStack) -> Body:
-    if export_mime_type is not None:
-        mime_type = offered(item, export_mime_type)
-        return _whole(await _Export(client, item, mime_type, stack).open(), client, item, mime_type)
+@asynccontextmanager
+async def pieces_of(
+    response: aiohttp.ClientResponse | None, client: DriveClient, item: Item, mime_type: str | None
+) -> AsyncIterator[AsyncIterator[bytes]]:
+    """The body of an answer, which is released afterwards; no answer is an empty body."""
+    if response is None:
+        yield _nothing()
+        return
     try:
-        return _whole(await _open_file(client, item, stack), client, item, None)
-    except UnexpectedAnswerError as error:
-        if error.status == 416 and item.size == 0:
-            return _nothing()
-        raise
+        async with aclosing(_whole(response, client, item, mime_type)) as body:
+            yield body
+    finally:
+        response.release()
 
 
 async def open_route(
-    client: DriveClient,
-    target: str,
-    params: dict[str, str] | None,
-    item: Item,
-    mime_type: str | None,
-    stack: AsyncExitStack,
-) -> Body:
-    """The body behind one address: an export as ``mime_type``, or a file's own bytes for None."""
-    response = await _open(client, target, params, item, stack)
-    if mime_type is not None:
-        _no_login_page(response, item, mime_type)
-    return _whole(response, client, item, mime_type)
+    client: DriveClient, target: str, params: dict[str, str] | None, item: Item, mime_type: str | None
+) -> aiohttp.ClientResponse:
+    """The answer of one address: an export as ``mime_type``, or a file's own bytes for None."""
+    response = await _open(client, target, params, item)
+    return response if mime_type is None else _no_login_page(response, item, mime_type)
 
 
 def offered(item: Item, wanted: str) -> str:
@@ -100,11 +99,19 @@ def may_acknowledge_abuse(item: Item) -> bool:
     return (item.resource.get("capabilities") or {}).get("canDelete") is True
 
 
-async def _open_span(
-    client: DriveClient, item: Item, span: tuple[int, int], stack: AsyncExitStack
-) -> aiohttp.ClientResponse:
+async def _open_whole(client: DriveClient, item: Item) -> aiohttp.ClientResponse | None:
+    """All of a file; None when there is nothing in it, and Drive has no better way to say so than 416."""
     try:
-        response = await _open_file(client, item, stack, span)
+        return await _open_file(client, item)
+    except UnexpectedAnswerError as error:
+        if error.status == 416 and item.size == 0:
+            return None
+        raise
+
+
+async def _open_span(client: DriveClient, item: Item, span: tuple[int, int]) -> aiohttp.ClientResponse:
+    try:
+        response = await _open_file(client, item, span)
     except UnexpectedAnswerError as error:
         if error.status == 200:
             raise BrokenBodyError(
@@ -115,6 +122,7 @@ async def _open_span(
         raise
     start, end = span
     if response.headers.get("Content-Range") != f"bytes {start}-{end - 1}/{item.size}":
+        response.release()
         raise _resized(item)
     return response
 
@@ -123,19 +131,17 @@ def _resized(item: Item) -> ItemChangedError:
     return ItemChangedError(f"'{item.name}' no longer has {item.size} bytes: it changes while it is read.")
 
 
-async def _open_file(
-    client: DriveClient, item: Item, stack: AsyncExitStack, span: tuple[int, int] | None = None
-) -> aiohttp.ClientResponse:
+async def _open_file(client: DriveClient, item: Item, span: tuple[int, int] | None = None) -> aiohttp.ClientResponse:
     # Of a whole file never a Range: an empty one would answer it with 416.
     params = {"alt": "media", "supportsAllDrives": "true"}
     try:
-        return await _open(client, f"files/{quote(item.id, safe='')}", params, item, stack, span=span)
+        return await _open(client, f"files/{quote(item.id, safe='')}", params, item, span=span)
     except ItemUnavailableError as error:
         flagged = error.reason == "cannotDownloadAbusiveFile"
         if not (flagged and client.settings.acknowledge_abuse and may_acknowledge_abuse(item)):
             raise
     params["acknowledgeAbuse"] = "true"
-    return await _open(client, f"files/{quote(item.id, safe='')}", params, item, stack, span=span)
+    return await _open(client, f"files/{quote(item.id, safe='')}", params, item, span=span)
 
 
 async def _open(
@@ -143,13 +149,12 @@ async def _open(
     target: str,
     params: dict[str, str] | None,
     item: Item,
-    stack: AsyncExitStack,
     attempts: int | None = None,
     span: tuple[int, int] | None = None,
 ) -> aiohttp.ClientResponse:
     keys = resource_keys(item)
-    return await stack.enter_async_context(
-        client.open_stream(target, params, what=f"'{item.name}'", resource_keys=keys, attempts=attempts, span=span)
+    return await client.open_stream(
+        target, params, what=f"'{item.name}'", resource_keys=keys, attempts=attempts, span=span
     )
 
 
@@ -161,11 +166,10 @@ def resource_keys(item: Item) -> str | None:
 class _Export:
     """One export: the routes in turn, and what it means when none of them leads there."""
 
-    def __init__(self, client: DriveClient, item: Item, mime_type: str, stack: AsyncExitStack) -> None:
+    def __init__(self, client: DriveClient, item: Item, mime_type: str) -> None:
         self._client = client
         self._item = item
         self._mime_type = mime_type
-        self._stack = stack
         self._path = f"files/{quote(item.id, safe='')}"
 
     async def open(self) -> aiohttp.ClientResponse:
@@ -190,7 +194,7 @@ class _Export:
         link = self._item.export_links.get(self._mime_type)
         attempts = min(_FEWER, self._client.settings.attempts) if link else None
         params = {"mimeType": self._mime_type}
-        response = await _open(self._client, f"{self._path}/export", params, self._item, self._stack, attempts)
+        response = await _open(self._client, f"{self._path}/export", params, self._item, attempts)
         return self._no_login_page(response)
 
     async def _by_link(self) -> aiohttp.ClientResponse | None:
@@ -198,7 +202,7 @@ class _Export:
         if link is None:
             return None
         try:
-            return self._no_login_page(await _open(self._client, link, None, self._item, self._stack))
+            return self._no_login_page(await _open(self._client, link, None, self._item))
         except (CredentialsError, UnexpectedAnswerError) as error:
             # docs.google.com is not the API: what it refuses says nothing about the credential or the item.
             raise ServiceUnavailableError(
@@ -214,7 +218,7 @@ class _Export:
             uri = await self._finished(operation, what)
         except UnexpectedAnswerError as error:
             raise ItemUnavailableError(str(error), reason="fileNotExportable") from error
-        return self._no_login_page(await _open(self._client, uri, None, self._item, self._stack))
+        return self._no_login_page(await _open(self._client, uri, None, self._item))
 
     async def _finished(self, operation: dict[str, Any], what: str) -> str:
         """Poll until the export is ready; its URI. Drive's guide advises waits of about 10 s."""
@@ -249,6 +253,7 @@ class _Export:
 def _no_login_page(response: aiohttp.ClientResponse, item: Item, mime_type: str) -> aiohttp.ClientResponse:
     """Google answers a token that it does not like with a sign-in page and status 200."""
     if response.content_type == "text/html" and mime_type != "text/html":
+        response.release()
         raise ServiceUnavailableError(
             f"Google sent a web page instead of the export of '{item.name}'; it is asked again later. "
             f"If this stays, sign in again or check the scope of the credential.",

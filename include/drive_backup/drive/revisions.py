@@ -8,12 +8,12 @@ exported by the links that it carries (guides "Manage file revisions", "Changes 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
 
 from include.drive_backup.drive.client import DriveClient
-from include.drive_backup.drive.content import open_route, resource_keys
+from include.drive_backup.drive.content import open_route, pieces_of, resource_keys
 from include.drive_backup.drive.errors import UnexpectedAnswerError
 from include.drive_backup.errors import CredentialsError, ItemUnavailableError, ServiceUnavailableError
 from include.drive_backup.model import Item, Revision
@@ -48,21 +48,18 @@ async def open_revision(
     client: DriveClient, item: Item, revision: Revision, export_mime_type: str | None
 ) -> AsyncIterator[AsyncIterator[bytes]]:
     """See :meth:`include.drive_backup.ports.Drive.open_revision`."""
-    async with AsyncExitStack() as stack:
-        if export_mime_type is None:
-            path = f"files/{quote(item.id, safe='')}/revisions/{quote(revision.id, safe='')}"
-            body = await open_route(client, path, {"alt": "media"}, item, None, stack)
-        else:
-            try:
-                body = await open_route(
-                    client, revision.export_links[export_mime_type], None, item, export_mime_type, stack
-                )
-            except (CredentialsError, UnexpectedAnswerError) as error:
-                # docs.google.com is not the API: what it refuses says nothing about the credential.
-                raise ServiceUnavailableError(
-                    f"The export link of a revision of '{item.name}' did not work. {error}",
-                    service="drive",
-                    reason="exportLink",
-                ) from error
-        async with aclosing(body):
-            yield body
+    if export_mime_type is None:
+        path = f"files/{quote(item.id, safe='')}/revisions/{quote(revision.id, safe='')}"
+        response = await open_route(client, path, {"alt": "media"}, item, None)
+    else:
+        try:
+            response = await open_route(client, revision.export_links[export_mime_type], None, item, export_mime_type)
+        except (CredentialsError, UnexpectedAnswerError) as error:
+            # docs.google.com is not the API: what it refuses says nothing about the credential.
+            raise ServiceUnavailableError(
+                f"The export link of a revision of '{item.name}' did not work. {error}",
+                service="drive",
+                reason="exportLink",
+            ) from error
+    async with pieces_of(response, client, item, export_mime_type) as body:
+        yield body

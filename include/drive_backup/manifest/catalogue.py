@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import msgspec
-import pyarrow as pa
-import pyarrow.json as pj
-import pyarrow.parquet as pq
 
 from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.manifest import Manifest, Part
@@ -35,12 +31,13 @@ class NameTakenError(Exception):
 class TableWriter:
     """Turns records into Parquet parts, create-only.
 
+    :param kind: ``items`` or ``details``.
     :param part_name: the name of a part, by its number.
     """
 
-    def __init__(self, store: BlobStore, schema: pa.Schema, part_name: Callable[[int], str]) -> None:
+    def __init__(self, store: BlobStore, kind: str, part_name: Callable[[int], str]) -> None:
         self._store = store
-        self._schema = schema
+        self._kind = kind
         self._part_name = part_name
         self._group = bytearray()
         self._in_group = 0
@@ -57,7 +54,7 @@ class TableWriter:
         self._in_group += 1
         if self._in_group >= GROUP_ROWS:
             self._end_group()
-        if self._rows >= PART_ROWS or self._buffer.tell() >= PART_BYTES:
+        if self._rows >= PART_ROWS or self._parquet.size >= PART_BYTES:
             await self._end_part()
 
     async def close(self, *, at_least: int = 0) -> None:
@@ -71,43 +68,24 @@ class TableWriter:
             await self._end_part()
 
     def _start_part(self) -> None:
-        self._buffer = io.BytesIO()
-        self._parquet = pq.ParquetWriter(self._buffer, self._schema, compression="zstd")
+        from include.drive_backup.manifest.tables import Groups  # noqa: PLC0415 - imports pyarrow
+
+        self._parquet = Groups(self._kind)
         self._rows = 0
 
     def _end_group(self) -> None:
         if self._in_group:
-            self._parquet.write_table(_table(self._group, self._schema))
+            self._parquet.add(self._group)
             self._rows += self._in_group
             self._group, self._in_group = bytearray(), 0
 
     async def _end_part(self) -> None:
-        self._parquet.close()
-        data, blob = self._buffer.getvalue(), self._part_name(len(self.parts))
+        data, blob = self._parquet.close(), self._part_name(len(self.parts))
         if not await put_once(self._store, blob, data, content_type=PARQUET):
             raise NameTakenError(blob)
         digest = hashlib.sha256(data).hexdigest()
         self.parts.append(Part(blob=blob, rows=self._rows, bytes=len(data), sha256=digest))
         self._start_part()
-
-
-def _table(lines: bytearray, schema: pa.Schema) -> pa.Table:
-    """Lines of JSON as a table.
-
-    Not ``from_pylist``: for any Python value pyarrow imports pandas where there is one, a second and 60 MB of a task.
-    """
-    # JSON has microseconds, which a column of milliseconds refuses to read.
-    read = pa.schema([_in_microseconds(column) for column in schema])
-    table = pj.read_json(
-        pa.BufferReader(lines),
-        read_options=pj.ReadOptions(use_threads=False, block_size=len(lines) + 1),
-        parse_options=pj.ParseOptions(explicit_schema=read, unexpected_field_behavior="error"),
-    )
-    return table.cast(schema, safe=False)
-
-
-def _in_microseconds(column: pa.Field) -> pa.Field:
-    return column.with_type(pa.timestamp("us", "UTC")) if pa.types.is_timestamp(column.type) else column
 
 
 async def read_rows(
@@ -133,11 +111,11 @@ async def read_details(
 async def _read_parts(
     store: BlobStore, parts: Sequence[Part], columns: list[str] | None
 ) -> AsyncIterator[dict[str, Any]]:
+    from include.drive_backup.manifest.tables import rows_of  # noqa: PLC0415 - imports pyarrow
+
     for part in parts:
-        file = pq.ParquetFile(io.BytesIO(await part_data(store, part)))
-        for batch in file.iter_batches(GROUP_ROWS, columns=columns):
-            for row in batch.to_pylist():
-                yield row
+        for row in rows_of(await part_data(store, part), columns, GROUP_ROWS):
+            yield row
 
 
 async def is_whole(store: BlobStore, manifest: Manifest) -> bool:

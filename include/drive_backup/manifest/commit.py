@@ -17,8 +17,6 @@ from include.drive_backup.manifest.inventory import fingerprint, load_sound
 from include.drive_backup.manifest.manifest import Details, Kind, Manifest, Status
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.manifest.schema import (
-    DETAILS_SCHEMA,
-    SCHEMA,
     CatalogueRow,
     detail_records,
     merge,
@@ -171,7 +169,7 @@ async def _write(
     store: BlobStore, name: SnapshotName, rows: _Rows, clock: Clock, software_version: str, still_ours: StillOurs
 ) -> Manifest | None:
     """Write catalogue and manifest; None when somebody else has this generation."""
-    writer, tally = TableWriter(store, SCHEMA, name.part), Tally()
+    writer, tally = TableWriter(store, "items", name.part), Tally()
     try:
         async for row in rows.read(tally):
             await writer.write(record(row))
@@ -192,7 +190,7 @@ async def _write_details(store: BlobStore, name: SnapshotName, plan: PlanRef, ta
     asked = plan.listing.task.save
     if not asked:
         return None
-    writer = TableWriter(store, DETAILS_SCHEMA, name.details)
+    writer = TableWriter(store, "details", name.details)
     for number in range(1, plan.batches + 1):
         for result in (await read_results(store, results_prefix(plan.plan, number))).values():
             for values in detail_records(result):

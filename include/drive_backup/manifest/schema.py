@@ -1,4 +1,4 @@
-"""The catalogue's columns. docs/format.md explains them to people who read it without us."""
+"""A row of the catalogue, as what happened to an item and as the values of its columns, which ``tables.py`` has."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence, Set  # noqa: PYI025 - the abstra
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 
 from include.drive_backup.blob.names import TRASH
 from include.drive_backup.model import (
@@ -23,58 +22,6 @@ from include.drive_backup.model import (
 )
 
 _NOT_COPIED = "Its batch did not finish; clear the batch's task, or run the backup again."
-
-_MS = pa.timestamp("ms", tz="UTC")
-
-CONTENT = pa.struct(
-    [
-        ("blob", pa.string()),
-        ("format", pa.string()),
-        ("mime_type", pa.string()),
-        ("size", pa.int64()),
-        ("md5", pa.string()),
-        ("sha256", pa.string()),
-    ]
-)
-
-SCHEMA = pa.schema(
-    [
-        pa.field("item_id", pa.string(), nullable=False),
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("name", pa.string(), nullable=False),
-        pa.field("kind", pa.string(), nullable=False),
-        pa.field("mime_type", pa.string(), nullable=False),
-        ("size", pa.int64()),
-        ("created", _MS),
-        ("modified", _MS),
-        ("md5", pa.string()),
-        ("sha256", pa.string()),
-        ("parents", pa.list_(pa.string())),
-        ("owner", pa.string()),
-        ("drive_version", pa.string()),
-        ("head_revision_id", pa.string()),
-        pa.field("outcome", pa.string(), nullable=False),
-        pa.field("fidelity", pa.string(), nullable=False),
-        ("reason", pa.string()),
-        ("message", pa.string()),
-        ("trashed", pa.bool_()),
-        ("contents", pa.list_(CONTENT)),
-        pa.field("resource", pa.string(), nullable=False),
-    ]
-)
-
-
-#: One row for each item and detail that was asked for: the value as a JSON array, or why there is none.
-DETAILS_SCHEMA = pa.schema(
-    [
-        pa.field("item_id", pa.string(), nullable=False),
-        pa.field("detail", pa.string(), nullable=False),
-        ("entries", pa.int64()),
-        ("value", pa.string()),
-        ("reason", pa.string()),
-        ("message", pa.string()),
-    ]
-)
 
 
 class CatalogueRow(Struct, frozen=True):
@@ -199,7 +146,7 @@ def _said(results: Sequence[CopyResult]) -> str | None:
 
 
 def record(row: CatalogueRow) -> dict[str, object]:
-    """A row as the values of :data:`SCHEMA`."""
+    """A row as the values of :data:`.tables.SCHEMA`."""
     item = row.item
     owners = item.resource.get("owners") or [{}]
     return {
@@ -228,14 +175,14 @@ def record(row: CatalogueRow) -> dict[str, object]:
 
 
 def detail_records(result: CopyResult) -> Iterator[dict[str, object]]:
-    """The rows of :data:`DETAILS_SCHEMA` of one item."""
-    empty = dict.fromkeys(DETAILS_SCHEMA.names)
+    """The rows of :data:`.tables.DETAILS_SCHEMA` of one item."""
+    nothing = dict.fromkeys(("entries", "value", "reason", "message"))
     for detail, value in result.details.items():
         said = {"entries": len(value), "value": json_text(value)}
-        yield {**empty, "item_id": result.item_id, "detail": detail, **said}
+        yield {"item_id": result.item_id, "detail": detail, **nothing, **said}
     for detail, why in result.refused.items():
         said = {"reason": why.reason, "message": text(why.message)}
-        yield {**empty, "item_id": result.item_id, "detail": detail, **said}
+        yield {"item_id": result.item_id, "detail": detail, **nothing, **said}
 
 
 def row_of(values: dict[str, Any]) -> CatalogueRow:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from include.drive_backup.ports import Clock
 
-START = 16
+START = 32
 _LEAST = 4
 #: Bytes that count as much as one more file.
 _PER_FILE = 256 * 1024

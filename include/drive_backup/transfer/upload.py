@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
@@ -45,8 +46,6 @@ class Upload:
         self.size = 0
         self._store = store
         self._block = block_size(size)
-        # Another try, or another run, may be staging other bytes under this name: each upload has pieces of its own.
-        self._key = secrets.token_hex(8)
         self._sums = Checksums()
         self._turn = asyncio.Condition()
         self._hashed = 0
@@ -63,6 +62,11 @@ class Upload:
         if self._placing is not None:
             self._placing.cancel()
             await asyncio.gather(self._placing, return_exceptions=True)
+
+    @cached_property
+    def _key(self) -> str:
+        # Another try, or another run, may be staging other bytes under this name: each upload has pieces of its own.
+        return secrets.token_hex(8)
 
     @property
     def md5(self) -> str:

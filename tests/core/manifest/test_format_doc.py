@@ -20,7 +20,7 @@ from include.drive_backup.blob.metadata import content_metadata, stored_file
 from include.drive_backup.blob.segments import encode_segment
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.manifest.manifest import Manifest
-from include.drive_backup.manifest.schema import CONTENT, DETAILS_SCHEMA, SCHEMA
+from include.drive_backup.manifest.tables import CONTENT, DETAILS_SCHEMA, SCHEMA
 from include.drive_backup.model import CopyOrder, Detail
 from tests.core.manifest.plans import commit, content, copied, item, refused, row
 from tests.support.memory_blob import MemoryBlobStore
