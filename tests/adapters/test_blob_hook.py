@@ -74,6 +74,16 @@ async def test_a_container_that_is_not_there_says_so(connect, azurite):
             await store.ensure_container(create=False)
 
 
+@pytest.mark.integration
+async def test_only_a_target_can_replace_what_is_there(connect, azurite, azurite_container):
+    hook = connect(azurite_container, extra={"connection_string": azurite})
+    async with hook.store() as backup, hook.target() as target:
+        assert await backup.put("a", b"old")
+        assert not hasattr(backup, "over")
+        assert await target.over(await target.head("a")).put("a", b"new")
+        assert await backup.read("a") == b"new"
+
+
 HOST = "https://account.blob.core.windows.net"
 
 

@@ -43,18 +43,6 @@ class Killed(BaseException):
     """The process dies of SIGKILL: nothing of it runs any more."""
 
 
-@pytest.fixture
-async def backup():
-    made = Backup(drive())
-    await made.run(formats={"document": ["docx"]})
-    return made
-
-
-@pytest.fixture
-def target():
-    return MemoryTargetStore()
-
-
 async def bring_back(backup, target, conflict="copy", prefix="", **selection):
     manifest = await SnapshotRepository(backup.store).find(ANN)
     wanted = await select(backup.store, manifest, Selection(**selection))

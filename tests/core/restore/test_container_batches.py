@@ -7,22 +7,13 @@ from include.drive_backup.restore import batches
 from include.drive_backup.restore.batches import RestorePlan, RestoreTask, orders_of, report, verdict, work_of
 from include.drive_backup.restore.container_batches import plan_container_restore, restore_container_batch
 from tests.core.restore.test_container import ALL
-from tests.core.restore.test_local import ANN, drive
-from tests.support.flow import Backup
+from tests.core.restore.test_local import ANN
 from tests.support.memory_target import MemoryTargetStore
 
 
-@pytest.fixture
-async def backup(monkeypatch):
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch):
     monkeypatch.setattr(batches, "_LEAST_ITEMS", 2)
-    made = Backup(drive())
-    await made.run(formats={"document": ["docx"]})
-    return made
-
-
-@pytest.fixture
-def target():
-    return MemoryTargetStore()
 
 
 async def plan(backup, target, token="one", **more):

@@ -13,7 +13,6 @@ from include.drive_backup.restore.naming import local_names
 from include.drive_backup.restore.run import restore
 from include.drive_backup.restore.selection import Selection, select
 from tests.support.fake_drive import FakeDrive
-from tests.support.flow import Backup
 from tests.support.trees import file, folder, native, shortcut
 
 ANN = Source.parse("user/ann@example.com")
@@ -34,13 +33,6 @@ def drive():
         shortcut("To a", "a1"),
         file("none.bin", b""),
     )
-
-
-@pytest.fixture
-async def backup():
-    made = Backup(drive())
-    await made.run(formats={"document": ["docx"]})
-    return made
 
 
 async def bring_back(backup, root, conflict="copy", which="latest", **selection):
