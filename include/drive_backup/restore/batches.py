@@ -18,7 +18,7 @@ from include.drive_backup.journal import Journal, Record, each_once, raise_toget
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.manifest.schema import CatalogueRow
-from include.drive_backup.model import Source, Struct, counted, human_bytes
+from include.drive_backup.model import Priority, Source, Struct, counted, human_bytes
 from include.drive_backup.ports import BlobStore, Clock
 from include.drive_backup.restore.drive import DriveFolder
 from include.drive_backup.restore.drive_target import DriveTarget, open_target
@@ -35,7 +35,11 @@ _LEAST_BYTES = 1_000_000_000
 
 
 class RestoreTask(Struct, frozen=True):
-    """What a run restores, and where to. ``subject`` is the user to act as, if any."""
+    """What a run restores, and where to.
+
+    :param subject: the user to act as, if any.
+    :param priority: how soon archived content is rehydrated.
+    """
 
     source: str
     to: str
@@ -47,6 +51,7 @@ class RestoreTask(Struct, frozen=True):
     conflict: Conflict = "copy"
     permissions: bool = False
     subject: str | None = None
+    priority: Priority = "standard"
     dry_run: bool = False
 
 
@@ -97,6 +102,7 @@ class RestorePlan(Struct, frozen=True):
     manifest: str
     items: int
     bytes: int
+    priority: Priority = "standard"
     batches: tuple[RestoreBatch, ...] = ()
     shortcuts: RestoreBatch | None = None
 
@@ -137,6 +143,7 @@ async def plan_restore(drive: GoogleDrive, store: BlobStore, task: RestoreTask, 
         manifest=manifest.name.manifest,
         items=len(wanted),
         bytes=sum(entry.size for entry in wanted.values()),
+        priority=task.priority,
         batches=tuple(files),
         shortcuts=shortcuts[0] if shortcuts else None,
     )
@@ -246,6 +253,16 @@ async def restore_batch(
             )
         await journal.finish()
     return dict(Counter(each.outcome for each in results))
+
+
+async def contents_of_plan(store: BlobStore, plan: RestorePlan) -> set[str]:
+    """The names of the blobs that the batches will read."""
+    names: set[str] = set()
+    for batch in plan.batches:
+        orders = read_parts(store, f"{batch.work}/orders/{batch.batch}-", RestoreOrder, parts=batch.parts)
+        async for order in orders:
+            names.update(content.blob for content in order.row.contents)
+    return names
 
 
 async def restored_ids(store: BlobStore, plan: RestorePlan) -> dict[str, str]:

@@ -27,6 +27,7 @@ from include.drive_backup.restore.batches import (
     verdict,
     work_of,
 )
+from include.drive_backup.restore.rehydrate import archived_among, contents_of, notice
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -90,6 +91,9 @@ class PlanRestoreOperator(RestoreOperator):
             self.log.info("  %s", path)
         if len(wanted) > _SHOWN:
             self.log.info("  … and %d more.", len(wanted) - _SHOWN)
+        archived = await archived_among(store, await contents_of(store, manifest, wanted))
+        if archived:
+            self.log.info("%s", notice(archived, task.priority))
 
 
 class BlobToDriveBatchOperator(RestoreOperator):
