@@ -126,6 +126,7 @@ def backup_dag(name: str, config: Config, job: Job) -> DAG:
             pool=POOL,
             files_in_flight=limits.files_in_flight,
             memory_mb=limits.memory_mb,
+            tier=config.storage.tier,
             acknowledge_abuse=job.acknowledge_abuse,
             execution_timeout=timedelta(minutes=limits.batch_timeout_minutes),
             map_index_template="{{ task.copies['label'] }}",

@@ -12,6 +12,7 @@ for anything.
 | task | failed means | do |
 |---|---|---|
 | `plan_restore` | a param is wrong, there is no such snapshot, path or place, or the connection may not write | follow the sentence; clear the task, or trigger again |
+| `rehydrate` | the connection may not write to Blob, or Blob is down. *Deferred* is no failure: it waits for the archive tier, up to 15 hours | follow the sentence; clear the task |
 | `restore_batch` | items could not be restored after all tries | mend the cause; clear the task: only what is missing is restored |
 | `restore_shortcuts` | as above, for shortcuts | clear the task |
 | `report` | something of what was asked for is not there: failed, or never saved by the backup | the log names the report, which has every item; clear the failed tasks with their downstream |
@@ -28,6 +29,7 @@ from airflow.sdk import DAG
 
 from drive_backup_airflow.notifier import DriveBackupNotifier
 from drive_backup_airflow.operators.config_problem import ConfigProblemOperator
+from drive_backup_airflow.operators.rehydrate import RehydrateContentOperator
 from drive_backup_airflow.operators.restore import (
     PLAN,
     PlanRestoreOperator,
@@ -82,6 +84,7 @@ with DAG(
         plan = PlanRestoreOperator(task_id="plan_restore", pool=POOL, on_execute_callback=_notify("run.started"))
         # A template, because an XComArg fails the task when the plan failed and left nothing.
         place = f"{{{{ ti.xcom_pull(task_ids='{plan.task_id}', key='{PLAN}') | tojson }}}}"
+        rehydrate = RehydrateContentOperator(task_id="rehydrate", plan=place)
         batches = RestoreBatchOperator.partial(
             task_id="restore_batch", pool=POOL, map_index_template="{{ task.batch['label'] }}"
         ).expand(batch=plan.output)
@@ -89,4 +92,4 @@ with DAG(
             task_id="restore_shortcuts", plan=place, pool=POOL, trigger_rule="all_done"
         )
         report = RestoreReportOperator(task_id="report", plan=place, trigger_rule="all_done")
-        plan >> batches >> shortcuts >> report
+        plan >> rehydrate >> batches >> shortcuts >> report

@@ -2,8 +2,9 @@
 ### Delete old snapshots by rules
 
 **What it does.** Judges every snapshot in the container by the keep rules in `include/drive_backup.yaml` (section
-`retention`), deletes those that no rule keeps, then the content to which no snapshot refers any more. Without a keep rule
-nothing is scheduled and nothing can go. **Triggered by hand it is a dry run**: the log of `plan_retention` is the plan;
+`retention`), deletes those that no rule keeps, then the content to which no snapshot refers any more. Then content moves to
+cooler tiers by its age, as `retention.tiers` says. Without a keep rule nothing can go, without any rule nothing is
+scheduled. **Triggered by hand it is a dry run**: the log of `plan_retention` is the plan;
 switch `dry_run` off to delete.
 
 **It asks first** when much would go (more than `brake_percent` of a source's bytes, or more than half of its snapshots), or
@@ -20,7 +21,7 @@ Airflow, read the plan, approve or reject. Rejected, nothing is deleted. Unanswe
 | `report` | a task above failed, or a damaged snapshot keeps content from being judged | mend that, then run it again |
 
 **It is safe** to clear or kill any task: manifests go first, so no snapshot ever refers to what is missing. What Blob
-Storage protects (immutability, legal holds) stays and is reported. `drive-backup hold` keeps a snapshot by hand.
+Storage protects (immutability, legal holds) or will not move stays and is reported. `drive-backup hold` keeps a snapshot by hand.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def retention_dag(dag_id: str, config: Config) -> DAG:
     retention = settings.model_dump(mode="json")
     with DAG(
         dag_id,
-        description="Delete old snapshots of Google Drive by rules",
+        description="Delete old snapshots of Google Drive, and move old content to cooler tiers, by rules",
         schedule=timetable(settings),
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
@@ -90,7 +91,7 @@ def retention_dag(dag_id: str, config: Config) -> DAG:
                 True,  # noqa: FBT003 - Param's own signature
                 type="boolean",
                 title="Dry run",
-                description="Only say what would be deleted. Switch it off to delete. Scheduled runs delete.",
+                description="Only say what would be deleted and moved. Switch it off to do it. Scheduled runs do it.",
             ),
         },
     ) as dag:
@@ -120,7 +121,7 @@ def retention_dag(dag_id: str, config: Config) -> DAG:
 
 
 def timetable(settings: RetentionSettings) -> CronTriggerTimetable | None:
-    """When it runs by itself: only when somebody has said what to keep."""
+    """When it runs by itself: only when somebody has said what to keep, or what to move."""
     if settings.schedule is None or not settings.active:
         return None
     return CronTriggerTimetable(settings.schedule, timezone=settings.timezone)

@@ -13,6 +13,7 @@ Retryability is a type, not a string. ``str(error)`` is a sentence for a person 
     │   ├── ContainerMissingError   the Blob container is not there and may not be made
     │   ├── DailyQuotaError         Drive gives nothing more today
     │   ├── CorruptStoreError       what is stored is not what was written
+    │   ├── ContentArchivedError    a blob is in the archive tier: it is there, and cannot be read now
     │   ├── SnapshotNotFoundError   there is no such snapshot to read
     │   ├── ApprovalNeededError     retention would delete so much that a person has to agree first
     │   ├── SnapshotIncompleteError the run's result is partial; raised last, so that the run fails
@@ -107,6 +108,12 @@ class CorruptStoreError(PermanentError):
     """Something stored is not what was written there."""
 
     default_reason = "corrupt"
+
+
+class ContentArchivedError(PermanentError):
+    """A blob cannot be read before it is rehydrated, or before that is done; ``reason`` is Blob Storage's."""
+
+    default_reason = "BlobArchived"
 
 
 class SnapshotNotFoundError(PermanentError):

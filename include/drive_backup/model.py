@@ -222,8 +222,14 @@ class Revision(Struct, frozen=True):
         )
 
 
+#: Access tiers of Blob Storage, warmest first. What is in ``archive`` cannot be read before it is rehydrated.
+Tier = Literal["hot", "cool", "cold", "archive"]
+#: How soon something is rehydrated: within 15 hours, or dearer, for blobs below 10 GB often within one.
+Priority = Literal["standard", "high"]
+
+
 class Refused(Struct, frozen=True):
-    """Why Drive does not give something, for good: a stable word, and a sentence."""
+    """Why Drive or Blob Storage does not do something, for good: a stable word, and a sentence."""
 
     reason: str
     message: str

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
-from include.drive_backup.model import ApiUse, Detail, Item, Refused, Revision, Source, Struct
+from include.drive_backup.model import ApiUse, Detail, Item, Priority, Refused, Revision, Source, Struct, Tier
 
 
 class Clock(Protocol):
@@ -189,7 +189,10 @@ class Drive(Protocol):
 class BlobInfo(Struct, frozen=True):
     """A blob as listings and HEAD show it. ``md5`` is hex, from Content-MD5. Metadata values are decoded text.
 
-    ``etag`` is another one after each write.
+    :param etag: another one after each write.
+    :param tier: in lower case, as the service says it: a ``Tier``, or a word that is none of ours; None: it has none.
+    :param tier_changed: when it was last given a tier; None, or when it was written: then.
+    :param rehydrating: it is in ``archive``, and on its way out.
     """
 
     name: str
@@ -199,6 +202,14 @@ class BlobInfo(Struct, frozen=True):
     metadata: dict[str, str] = {}
     modified: datetime | None = None
     etag: str | None = None
+    tier: str | None = None
+    tier_changed: datetime | None = None
+    rehydrating: bool = False
+
+    @property
+    def archived(self) -> bool:
+        """Whether its bytes cannot be read now."""
+        return self.tier == "archive"
 
 
 class BlobStore(Protocol):
@@ -238,10 +249,12 @@ class BlobStore(Protocol):
         content_type: str = "application/octet-stream",
         metadata: dict[str, str] | None = None,
         md5: bytes | None = None,
+        tier: Tier | None = None,
     ) -> bool:
         """Create a blob in one request; its Content-MD5 is checked in transit and stored.
 
         :param md5: of the data, from a caller who knows it.
+        :param tier: None: the account's default.
         :return: true when this call created it, false when the name was taken (what is there is left as it is). When
             the HTTP client sends a PUT twice by itself, false may speak of our own blob: compare with :meth:`head`.
         """
@@ -261,9 +274,11 @@ class BlobStore(Protocol):
         md5: bytes,
         content_type: str = "application/octet-stream",
         metadata: dict[str, str] | None = None,
+        tier: Tier | None = None,
     ) -> bool:
         """Make the blob of the staged blocks 0 … count-1, with ``md5`` of the whole stored as Content-MD5.
 
+        :param tier: None: the account's default.
         :return: as for :meth:`put`.
         """
 
@@ -271,10 +286,16 @@ class BlobStore(Protocol):
         """Properties and metadata, or None when there is no such blob."""
 
     async def read(self, name: str) -> bytes | None:
-        """The whole of a small blob, or None when there is no such blob."""
+        """The whole of a small blob, or None when there is no such blob.
+
+        :raises ContentArchivedError: it is in the archive tier.
+        """
 
     def stream(self, name: str) -> AsyncIterator[bytes]:
-        """The bytes of a blob of any size, in pieces."""
+        """The bytes of a blob of any size, in pieces.
+
+        :raises ContentArchivedError: it is in the archive tier.
+        """
 
     def list(self, prefix: str, *, metadata: bool = False) -> AsyncIterator[BlobInfo]:
         """Blobs under a prefix in lexical order."""
@@ -285,6 +306,17 @@ class BlobStore(Protocol):
         Of ``content/`` and ``snapshots/`` only retention deletes.
 
         :return: what the service keeps, and why: an immutability policy, a legal hold, a snapshot or a lease of it.
+        """
+
+    async def set_tier(
+        self, names: Sequence[str], tier: Tier, *, priority: Priority | None = None
+    ) -> dict[str, Refused]:
+        """Move blobs to a tier, several at once and in no order; a missing one is no error.
+
+        Leaving ``archive`` takes hours: until then they are ``rehydrating``. Last-Modified stays as it is.
+
+        :param priority: how soon archived blobs shall be readable.
+        :return: which the service left where they were, and why.
         """
 
 

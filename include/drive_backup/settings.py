@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.exports import DEFAULT_FORMATS, check_formats
 from include.drive_backup.item_settings import ItemSettings
+from include.drive_backup.model import Tier
 from include.drive_backup.retention.settings import RetentionSettings
 from include.drive_backup.schedules import CronLine, TimeZone
 from include.drive_backup.selection import parse_entry
@@ -68,6 +69,7 @@ class Storage(Section):
 
     container: str = "drive-backup"
     create_container: bool = True
+    tier: Tier | None = Field(None, description="that content is written to; null: the account's default")
 
     @field_validator("container")
     @classmethod

@@ -47,6 +47,14 @@ def restore_params() -> dict[str, Param]:
             "it, `replace` gives it the content of the backup as a new revision.",
         ),
         "permissions": _flag("Share as it was shared", "If the backup saved permissions. No mail is sent."),
+        "rehydrate": Param(
+            "standard",
+            type="string",
+            enum=["standard", "high"],
+            title="If it is archived",
+            description="How soon to rehydrate what is in the archive tier: `standard` takes up to 15 hours, `high` is "
+            "dearer and often done within one. The dry run says how much it is.",
+        ),
         "dry_run": _flag("Dry run", "Only say what would be restored."),
     }
 
@@ -82,6 +90,7 @@ def restore_task(context: Context) -> RestoreTask:
         paths=tuple(params["paths"] or ()),
         ids=tuple(params["ids"] or ()),
         conflict=params["conflict"],
+        priority=params["rehydrate"],
         dry_run=params["dry_run"],
     )
 

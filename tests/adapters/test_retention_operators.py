@@ -122,3 +122,25 @@ async def test_a_param_that_there_is_not_is_refused(store):
 def test_only_approve_is_a_yes():
     assert was_approved(YES)
     assert not any(map(was_approved, (None, {}, {"chosen_options": ["Reject"]}, "Approve")))
+
+
+async def test_what_grew_old_moves_to_a_cooler_tier_and_is_counted(store):
+    settings = {"keep": {"last": 3}, "tiers": {"cool_days": 9}}
+    ti = Task()
+    [group] = await PlanRetentionOperator(task_id="plan", retention=settings).run(context(ti), None)
+    content = [name for name in store.blobs if name.startswith("content/")]
+    assert {store.blobs[name][1].tier for name in content} == {"hot"}
+    store.fixed = {content[0]}
+    done = await ApplyRetentionOperator(task_id="apply", group=group, retention=settings, answer=None).run(
+        context(ti), None
+    )
+    assert (done["moved"], done["unmoved"], done["snapshots"]) == (len(content) - 1, 1, 0)
+    assert {store.blobs[name][1].tier for name in content[1:]} == {"cool"}
+    assert {info.tier for name, (_, info) in store.blobs.items() if name not in content} == {"hot"}
+
+
+async def test_a_dry_run_moves_nothing(store):
+    settings = {"tiers": {"cool_days": 0}}
+    groups = await PlanRetentionOperator(task_id="plan", retention=settings).run(context(Task(), dry_run=True), None)
+    assert groups == []
+    assert store.calls["tier"] == 0

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from include.drive_backup.errors import BrokenBodyError, CorruptStoreError
+from include.drive_backup.errors import BrokenBodyError, ContentArchivedError, CorruptStoreError
 
 
 def md5(data):
@@ -25,6 +25,9 @@ async def streamed(store, name):
 
 class BlobStoreContract:
     """Subclasses provide an async fixture ``store``: an empty container."""
+
+    def hours_later(self, store):
+        """Lets what is rehydrated be readable; Azurite takes no time for it."""
 
     async def test_a_blob_comes_back_with_its_checksum_type_and_metadata(self, store):
         data, metadata = b"hello", {"name": " Grüße 😀\n%41 ", "file_id": "1-_x"}
@@ -191,3 +194,67 @@ class BlobStoreContract:
     async def test_the_container_may_be_checked_again_and_again(self, store):
         await store.ensure_container(create=False)
         await store.ensure_container(create=True)
+
+    @pytest.mark.parametrize("tier", ["hot", "cool", "cold", "archive"])
+    async def test_a_blob_is_in_the_tier_that_it_was_written_to(self, store, tier):
+        assert await store.put("one", b"x", tier=tier)
+        await store.stage_block("two", 0, b"y", upload_key="k")
+        assert await store.commit_blocks("two", 1, upload_key="k", md5=md5(b"y").digest(), tier=tier)
+        assert [info.tier for info in await listed(store, "")] == [tier, tier]
+        assert (await store.head("one")).tier == tier
+
+    async def test_without_a_word_it_is_in_the_accounts_default_tier(self, store):
+        await store.put("one", b"x")
+        await store.stage_block("two", 0, b"y", upload_key="k")
+        await store.commit_blocks("two", 1, upload_key="k", md5=md5(b"y").digest())
+        for info in await listed(store, ""):
+            assert (info.tier, info.archived) == ("hot", False)
+
+    async def test_blobs_are_moved_and_keep_everything_else(self, store):
+        names = ["a", "b/é 😀: ?#&+", "c"]
+        for name in names:
+            await store.put(name, name.encode(), content_type="text/plain", metadata={"at": name})
+        before = {info.name: info for info in await listed(store, "", metadata=True)}
+        assert await store.set_tier(names[:2], "cool") == {}
+        assert await store.set_tier([], "cool") == {}
+        for info in await listed(store, "", metadata=True):
+            was = before[info.name]
+            assert info.tier == ("cool" if info.name in names[:2] else "hot")
+            assert (info.size, info.md5, info.metadata, info.modified) == (
+                was.size,
+                was.md5,
+                was.metadata,
+                was.modified,
+            )
+            assert info.tier_changed >= info.modified
+            assert info == await store.head(info.name)
+            assert await store.read(info.name) == info.name.encode()
+
+    async def test_moving_what_is_not_there_is_no_error(self, store):
+        await store.put("a", b"x")
+        assert await store.set_tier(["a", "no/such"], "cold") == {}
+        assert (await store.head("a")).tier == "cold"
+        assert await store.head("no/such") is None
+
+    async def test_what_is_archived_is_listed_and_deleted_but_not_read(self, store):
+        await store.put("a", b"x", metadata={"who": "me"})
+        assert await store.set_tier(["a"], "archive") == {}
+        info = await store.head("a")
+        assert (info.archived, info.rehydrating, info.md5) == (True, False, md5(b"x").hexdigest())
+        assert info.metadata == {"who": "me"}
+        assert await listed(store, "", metadata=True) == [info]
+        for read in (store.read("a"), streamed(store, "a")):
+            with pytest.raises(ContentArchivedError) as caught:
+                await read
+            assert caught.value.reason == "BlobArchived"
+        assert not await store.put("a", b"x")
+        assert await store.delete(["a"]) == {}
+        assert await store.head("a") is None
+
+    async def test_what_is_rehydrated_can_be_read_in_the_end(self, store):
+        await store.put("a", b"x", tier="archive")
+        assert await store.set_tier(["a"], "hot", priority="high") == {}
+        self.hours_later(store)
+        info = await store.head("a")
+        assert (info.tier, info.rehydrating) == ("hot", False)
+        assert await store.read("a") == b"x"

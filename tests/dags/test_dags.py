@@ -61,3 +61,25 @@ def test_a_source_has_the_rules_of_the_first_glob_that_fits():
     settings = RetentionSettings(keep={"daily": 7}, sources={"drive/*": {"last": 1}, "*": {"last": 2}})
     assert [settings.policy(each).keep.last for each in ("drive/x", "user/ann@example.com")] == [1, 2]
     assert RetentionSettings(keep={"daily": 7}).policy("drive/x").keep.daily == 7
+
+
+def test_a_restore_waits_for_the_archive_before_its_batches_and_without_a_slot_of_the_pool(dags):
+    dag = dags["google_drive_restore"]
+    rehydrate = dag.get_task("rehydrate")
+    assert (rehydrate.upstream_task_ids, rehydrate.downstream_task_ids) == ({"plan_restore"}, {"restore_batch"})
+    assert rehydrate.pool == "default_pool"
+
+
+def test_content_is_written_to_the_tier_that_the_config_says(tmp_path, monkeypatch):
+    config = tmp_path / "drive_backup.yaml"
+    config.write_text(
+        "storage: {tier: cool}\nretention: {tiers: {cold_days: 90}}\n"
+        "jobs: {default: {}, films: {storage: {tier: archive}}}\n"
+    )
+    monkeypatch.setenv("DRIVE_BACKUP_CONFIG", str(config))
+    bag = DagBag(dag_folder=str(ROOT / "dags"), bundle_name="dags-folder")
+    assert bag.import_errors == {}
+    copies = [bag.dags[name].get_task("copy_batch") for name in ("google_drive_backup", "google_drive_backup_films")]
+    assert [task.partial_kwargs["tier"] for task in copies] == ["cool", "archive"]
+    # Tiers alone are reason enough to run.
+    assert type(bag.dags["google_drive_retention"].timetable).__name__ == "CronTriggerTimetable"

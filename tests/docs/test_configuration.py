@@ -7,7 +7,7 @@ import yaml
 from pydantic import BaseModel
 
 from include.drive_backup.exports import EXPORT_FORMATS
-from include.drive_backup.retention.settings import KeepSettings, RetentionSettings
+from include.drive_backup.retention.settings import KeepSettings, RetentionSettings, TierSettings
 from include.drive_backup.schedules import PRESETS
 from include.drive_backup.selection import parse_entry
 from include.drive_backup.settings import (
@@ -33,6 +33,7 @@ SECTIONS = {
     "retention.": RetentionSettings,
     "verification.": VerificationSettings,
     "retention.keep.": KeepSettings,
+    "retention.tiers.": TierSettings,
     "jobs.<name>.": Job,
     "notifiers[].": Notifier,
 }

@@ -150,16 +150,12 @@ def test_thirty_nights_are_thirty_snapshots_and_each_punctual_one_is_what_drive_
         assert check_contents(month.backups.container, files) == len(files)
 
 
-def test_a_night_that_was_missed_is_true_about_what_it_is(month):
-    """What a row calls exact is what Drive held then; the rest says that it is later, or not to be had."""
+def test_a_night_that_was_missed_says_what_it_could_not_have(month):
+    """That its exact rows are exact is shown by tests/core/test_story.py, whose Blob has a clock that can be set."""
     later = 0
     for day in MISSED:
         _, rows = read_snapshot(month.backups.container, month.snapshots()[day].manifest)
-        truth = set(month.truth[day].values())
-        for row in rows.values():
-            if row["fidelity"] == "exact" and row["contents"]:
-                assert row["contents"][0]["sha256"] in truth, (day, row["path"])
-            later += row["fidelity"] in ("head-later", "revision")
+        later += sum(row["fidelity"] in ("head-later", "revision") for row in rows.values())
     assert later > 0
 
 

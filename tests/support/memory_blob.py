@@ -18,19 +18,26 @@ from include.drive_backup.blob.rules import (
     decode_metadata,
     encode_metadata,
 )
-from include.drive_backup.errors import BrokenBodyError, ContainerMissingError, CorruptStoreError
-from include.drive_backup.model import Refused
+from include.drive_backup.errors import (
+    BrokenBodyError,
+    ContainerMissingError,
+    ContentArchivedError,
+    CorruptStoreError,
+)
+from include.drive_backup.model import Priority, Refused, Tier
 from include.drive_backup.ports import BlobInfo, Clock
 
 #: Called as ``fault(phase, operation, name)``; ``phase`` is "before" (nothing happened yet) or "after" (it is
-#: done, the answer gets lost). Operations: ensure put stage commit head read stream list delete now. It may raise.
+#: done, the answer gets lost). Operations: ensure put stage commit head read stream list delete tier now. It may
+#: raise.
 Fault = Callable[[str, str, str], None]
 
 
 class MemoryBlobStore:
     """Implements ``ports.BlobStore``. ``blobs`` maps each name to its bytes and properties; look, or tamper.
 
-    Its time grows by a second with each write, or is that of ``clock``. What is ``immutable`` cannot be deleted.
+    Its time grows by a second with each write, or is that of ``clock``. What is ``immutable`` cannot be deleted. What
+    is in ``fixed`` stays in its tier. What leaves the archive is pending until :meth:`rehydrate` is called.
     """
 
     def __init__(self, *, fault: Fault | None = None, container: bool = True) -> None:
@@ -41,6 +48,9 @@ class MemoryBlobStore:
         self.calls: Counter[str] = Counter()
         self.clock: Clock | None = None
         self.immutable: set[str] = set()
+        self.fixed: set[str] = set()
+        #: Where each blob that is pending goes, and how soon that was asked for.
+        self.pending: dict[str, tuple[Tier, Priority | None]] = {}
         self._writes = 0
 
     url = "memory://container"
@@ -48,7 +58,7 @@ class MemoryBlobStore:
 
     @property
     def writes(self) -> int:
-        return self.calls["put"] + self.calls["stage"] + self.calls["commit"]
+        return self.calls["put"] + self.calls["stage"] + self.calls["commit"] + self.calls["tier"]
 
     async def ensure_container(self, *, create: bool) -> None:
         self.calls["ensure"] += 1
@@ -65,13 +75,14 @@ class MemoryBlobStore:
         content_type: str = "application/octet-stream",
         metadata: dict[str, str] | None = None,
         md5: bytes | None = None,
+        tier: Tier | None = None,
     ) -> bool:
         check_put(name, len(data))
         encoded = encode_metadata(metadata or {})
         self._enter("put", name)
         if md5 not in (None, hashlib.md5(data).digest()):
             raise BrokenBodyError("These are not the bytes of the checksum.", reason="Md5Mismatch")
-        return self._create("put", name, bytes(data), hashlib.md5(data).hexdigest(), content_type, encoded)
+        return self._create("put", name, bytes(data), hashlib.md5(data).hexdigest(), content_type, encoded, tier)
 
     async def stage_block(self, name: str, index: int, data: bytes, *, upload_key: str) -> None:
         check_block(name, len(data))
@@ -88,6 +99,7 @@ class MemoryBlobStore:
         md5: bytes,
         content_type: str = "application/octet-stream",
         metadata: dict[str, str] | None = None,
+        tier: Tier | None = None,
     ) -> bool:
         check_name(name)
         encoded = encode_metadata(metadata or {})
@@ -101,7 +113,7 @@ class MemoryBlobStore:
         if any(ident not in blocks for ident in ids):
             raise BrokenBodyError(f"Staged pieces of '{name}' are gone.", reason="InvalidBlockList")
         data = b"".join(blocks[ident] for ident in ids)
-        return self._create("commit", name, data, md5.hex(), content_type, encoded)
+        return self._create("commit", name, data, md5.hex(), content_type, encoded, tier)
 
     async def head(self, name: str) -> BlobInfo | None:
         check_name(name)
@@ -145,6 +157,40 @@ class MemoryBlobStore:
             self._strike("after", "delete", name)
         return kept
 
+    async def set_tier(
+        self, names: Sequence[str], tier: Tier, *, priority: Priority | None = None
+    ) -> dict[str, Refused]:
+        refused = {}
+        for name in names:
+            check_name(name)
+            self._enter("tier", name)
+            if name not in self.blobs:
+                continue
+            data, info = self.blobs[name]
+            if name in self.fixed or info.rehydrating:
+                reason = "BlobBeingRehydrated" if info.rehydrating else "BlobImmutableDueToPolicy"
+                refused[name] = Refused(reason=reason, message="It stays where it is.")
+                continue
+            leaves = info.tier == "archive" and tier != "archive"
+            if leaves:
+                self.pending[name] = (tier, priority)
+                moved = msgspec.structs.replace(info, rehydrating=True)
+            else:
+                moved = msgspec.structs.replace(info, tier=tier, tier_changed=self._time())
+            self.blobs[name] = (data, moved)
+            self._strike("after", "tier", name)
+        return refused
+
+    def rehydrate(self) -> None:
+        """The hours are over: what was pending can be read."""
+        for name, (tier, _) in self.pending.items():
+            data, info = self.blobs[name]
+            self.blobs[name] = (
+                data,
+                msgspec.structs.replace(info, tier=tier, rehydrating=False, tier_changed=self._time()),
+            )
+        self.pending.clear()
+
     async def now(self) -> datetime:
         self._enter("now", "")
         return self._time()
@@ -155,7 +201,14 @@ class MemoryBlobStore:
         return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self._writes)
 
     def _create(
-        self, operation: str, name: str, data: bytes, md5: str, content_type: str, encoded: dict[str, str]
+        self,
+        operation: str,
+        name: str,
+        data: bytes,
+        md5: str,
+        content_type: str,
+        encoded: dict[str, str],
+        tier: Tier | None,
     ) -> bool:
         if not self._may_write(name):
             return False
@@ -167,6 +220,8 @@ class MemoryBlobStore:
             content_type=rules.content_type(content_type),
             metadata=decode_metadata(encoded),
             modified=self._time(),
+            tier=tier or "hot",
+            tier_changed=self._time(),
         )
         self.blobs[name] = (data, info)
         self.staged.pop(name, None)
@@ -178,6 +233,9 @@ class MemoryBlobStore:
 
     def _checked(self, name: str) -> bytes:
         data, info = self.blobs[name]
+        if info.archived:
+            reason = "BlobBeingRehydrated" if info.rehydrating else "BlobArchived"
+            raise ContentArchivedError(f"The blob '{name}' is in the archive tier.", reason=reason)
         if hashlib.md5(data).hexdigest() != info.md5:
             raise CorruptStoreError(f"The blob '{name}' does not have the bytes of its Content-MD5.")
         return data

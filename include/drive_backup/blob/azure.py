@@ -14,23 +14,25 @@ from email.utils import parsedate_to_datetime
 from typing import Self
 
 from azure.core.exceptions import AzureError, HttpResponseError
-from azure.storage.blob import BlobBlock, BlobProperties, ContentSettings
+from azure.storage.blob import BlobBlock, ContentSettings, StandardBlobTier
 from azure.storage.blob.aio import ContainerClient
 
 from include.drive_backup.blob import rules
 from include.drive_backup.blob.calls import Calls, CallSettings
 from include.drive_backup.blob.conditions import CREATE, Condition
-from include.drive_backup.blob.errors import error_code, is_missing, is_taken, why_kept
+from include.drive_backup.blob.errors import error_code, is_missing, is_taken, why_kept, why_not_moved
 from include.drive_backup.blob.pages import page_query, read_page
+from include.drive_backup.blob.properties import info_of, is_same
 from include.drive_backup.blob.reading import first_range, pieces
 from include.drive_backup.blob.sending import Body, Sender
 from include.drive_backup.errors import ContainerMissingError, CorruptStoreError
 from include.drive_backup.hashing import md5_of
-from include.drive_backup.model import Refused
+from include.drive_backup.model import Priority, Refused, Tier
 from include.drive_backup.ports import BlobInfo, Clock
 
 _PAGE = 5000
-_DELETES = 32
+#: Requests at once, when many blobs are deleted or moved.
+_AT_ONCE = 32
 
 
 class AzureBlobStore:
@@ -112,6 +114,7 @@ class AzureBlobStore:
         content_type: str = "application/octet-stream",
         metadata: dict[str, str] | None = None,
         md5: bytes | None = None,
+        tier: Tier | None = None,
     ) -> bool:
         """Create a blob in one request. See the port."""
         rules.check_put(name, len(data))
@@ -121,7 +124,7 @@ class AzureBlobStore:
 
         async def send() -> None:
             self._calls.writes += 1
-            await self._sender.put_blob(name, body, mime_type, encoded, only_if=self._only_if.headers)
+            await self._sender.put_blob(name, body, mime_type, encoded, tier, only_if=self._only_if.headers)
 
         return await self._create(send, BlobInfo(name=name, size=len(data), md5=md5.hex(), metadata=metadata or {}))
 
@@ -146,6 +149,7 @@ class AzureBlobStore:
         md5: bytes,
         content_type: str = "application/octet-stream",
         metadata: dict[str, str] | None = None,
+        tier: Tier | None = None,
     ) -> bool:
         """Make the blob of its blocks. See the port.
 
@@ -167,6 +171,7 @@ class AzureBlobStore:
                     content_type=rules.content_type(content_type), content_md5=bytearray(md5)
                 ),
                 metadata=rules.encode_metadata(metadata or {}),
+                standard_blob_tier=StandardBlobTier(tier.title()) if tier else None,
                 **self._calls.options(),
             )
 
@@ -192,7 +197,7 @@ class AzureBlobStore:
 
         if await self._calls.run(f"write '{ours.name}'", attempt):
             return True
-        return attempts > 1 and _same(await self.head(ours.name), ours)
+        return attempts > 1 and is_same(await self.head(ours.name), ours)
 
     async def head(self, name: str) -> BlobInfo | None:
         """Properties and metadata. See the port."""
@@ -201,7 +206,7 @@ class AzureBlobStore:
 
         async def look() -> BlobInfo | None:
             try:
-                return _info(await client.get_blob_properties(**self._calls.options()), name)
+                return info_of(await client.get_blob_properties(**self._calls.options()), name)
             except AzureError as error:
                 if is_missing(error):
                     return None
@@ -247,22 +252,27 @@ class AzureBlobStore:
 
     async def delete(self, names: Sequence[str]) -> dict[str, Refused]:
         """Delete blobs, some at once. See the port."""
-        for name in names:
-            rules.check_name(name)
-        kept: dict[str, Refused] = {}
-        waiting = iter(names)
+        return await _each(names, self._delete)
 
-        async def worker() -> None:
-            for name in waiting:
-                refused = await self._delete(name)
-                if refused is not None:
-                    kept[name] = refused
+    async def set_tier(
+        self, names: Sequence[str], tier: Tier, *, priority: Priority | None = None
+    ) -> dict[str, Refused]:
+        """Set the tier of blobs, some at once. See the port."""
+        return await _each(names, lambda name: self._set_tier(name, tier, priority))
 
-        ended = await asyncio.gather(*(worker() for _ in range(min(_DELETES, len(names)))), return_exceptions=True)
-        for error in ended:
-            if error is not None:
-                raise error
-        return kept
+    async def _set_tier(self, name: str, tier: Tier, priority: Priority | None) -> Refused | None:
+        async def move() -> Refused | None:
+            self._calls.writes += 1
+            try:
+                await self._sender.set_tier(name, tier, priority, self._calls.timeout())
+            except AzureError as error:
+                refused = why_not_moved(error)
+                if refused is None and not is_missing(error):
+                    raise
+                return refused
+            return None
+
+        return await self._calls.run(f"move '{name}' to the {tier} tier", move)
 
     async def _delete(self, name: str) -> Refused | None:
         client = self._calls.blob(name)
@@ -293,21 +303,24 @@ class AzureBlobStore:
         return await self._calls.run("ask for the time", look)
 
 
-def _info(properties: BlobProperties, name: str) -> BlobInfo:
-    settings = properties.content_settings
-    return BlobInfo(
-        name=name,
-        size=properties.size,
-        md5=bytes(settings.content_md5).hex() if settings.content_md5 else None,
-        content_type=settings.content_type,
-        metadata=rules.decode_metadata(properties.metadata),
-        modified=properties.last_modified,
-        # In quotes here, and without them in a listing.
-        etag=(properties.etag or "").strip('"') or None,
-    )
+async def _each(names: Sequence[str], do: Callable[[str], Awaitable[Refused | None]]) -> dict[str, Refused]:
+    """Do the same with many blobs, some at once.
 
+    :return: what the service refused.
+    """
+    for name in names:
+        rules.check_name(name)
+    refusals: dict[str, Refused] = {}
+    waiting = iter(names)
 
-def _same(found: BlobInfo | None, ours: BlobInfo) -> bool:
-    if found is None or found.md5 != ours.md5 or found.metadata != ours.metadata:
-        return False
-    return ours.size in (-1, found.size)
+    async def worker() -> None:
+        for name in waiting:
+            refused = await do(name)
+            if refused is not None:
+                refusals[name] = refused
+
+    ended = await asyncio.gather(*(worker() for _ in range(min(_AT_ONCE, len(names)))), return_exceptions=True)
+    for error in ended:
+        if error is not None:
+            raise error
+    return refusals

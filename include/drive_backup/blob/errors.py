@@ -21,6 +21,7 @@ from include.drive_backup.errors import (
     BrokenBodyError,
     ConfigError,
     ContainerMissingError,
+    ContentArchivedError,
     CredentialsError,
     DriveBackupError,
     PermanentError,
@@ -57,6 +58,15 @@ _KEPT = {
     "SnapshotsPresent": "Somebody made Blob snapshots of it; delete these first.",
     "LeaseIdMissing": "Somebody has leased it; break the lease first.",
 }
+_STAYS = {
+    "BlobArchived": "It is archived.",
+    "BlobBeingRehydrated": "It is being rehydrated.",
+    "BlobImmutableDueToPolicy": "An immutability policy protects it.",
+    "BlobImmutableDueToLegalHold": "A legal hold in Azure protects it.",
+}
+_ARCHIVED = {"BlobArchived", "BlobBeingRehydrated"}
+#: HTTP 400 and 409 that say nothing of the one blob.
+_OF_ALL = {"ContainerBeingDeleted", "InvalidHeaderValue", "InvalidAuthenticationInfo"}
 _RESEND = {"Md5Mismatch", "Crc64Mismatch", "InvalidBlockList"}
 
 
@@ -90,6 +100,15 @@ def why_kept(error: AzureError) -> Refused | None:
     return Refused(reason=code, message=_KEPT[code])
 
 
+def why_not_moved(error: AzureError) -> Refused | None:
+    """Why the service will not give a blob another tier, if it is the blob or the kind of account that is why."""
+    code, status = error_code(error), getattr(error, "status_code", None)
+    if status not in (400, 409, 412) or code in _OF_ALL:
+        return None
+    said = _STAYS.get(code) or f"HTTP {status} {code}: {_first_line(error)}"
+    return Refused(reason=code or f"http{status}", message=said)
+
+
 def translate(error: AzureError, *, doing: str, container: str) -> DriveBackupError:
     """The error to raise instead.
 
@@ -108,6 +127,12 @@ def translate(error: AzureError, *, doing: str, container: str) -> DriveBackupEr
             service="blob",
             reason=code,
             retry_after=_retry_after(error),
+        )
+    if code in _ARCHIVED:
+        return ContentArchivedError(
+            f"{said} It is in the archive tier, from where nothing can be read. A restore rehydrates what it needs, "
+            "which takes hours: start it again, or wait.",
+            reason=code,
         )
     return _refusal(error, status, code, said)
 

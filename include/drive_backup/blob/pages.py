@@ -64,6 +64,9 @@ def _blob(element: ET.Element) -> BlobInfo:
         metadata=decode_metadata({each.tag: each.text or "" for each in element.iterfind("Metadata/*")}),
         modified=_time(facts["Last-Modified"]) if facts.get("Last-Modified") else None,
         etag=facts.get("Etag", "").strip('"') or None,
+        tier=facts.get("AccessTier", "").lower() or None,
+        tier_changed=_time(facts["AccessTierChangeTime"]) if facts.get("AccessTierChangeTime") else None,
+        rehydrating=facts.get("ArchiveStatus", "").startswith("rehydrate-pending"),
     )
 
 

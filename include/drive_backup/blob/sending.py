@@ -1,7 +1,7 @@
-"""Put Blob, Put Block and List Blobs, straight over HTTP.
+"""Put Blob, Put Block, Set Blob Tier and List Blobs, straight over HTTP.
 
 These requests are nearly all that a backup sends to Blob. Microsoft's SDK spends 1.7 ms of CPU on each of the first
-two, about ten times what the request itself costs, and 0.1 ms on each blob of a listing. Everything else goes through
+three, about ten times what the request itself costs, and 0.1 ms on each blob of a listing. Everything else goes through
 the SDK, and so do the credential and the errors.
 """
 
@@ -23,6 +23,7 @@ from azure.storage.blob.aio import ContainerClient
 from yarl import URL
 
 from include.drive_backup.blob.signing import AUDIENCE, signer_of
+from include.drive_backup.model import Priority, Tier
 from include.drive_backup.ports import Clock
 from include.drive_backup.proxy import proxy_for
 
@@ -98,7 +99,14 @@ class Sender:
             self._session = None
 
     async def put_blob(
-        self, name: str, body: Body, content_type: str, metadata: Mapping[str, str], *, only_if: Mapping[str, str]
+        self,
+        name: str,
+        body: Body,
+        content_type: str,
+        metadata: Mapping[str, str],
+        tier: Tier | None = None,
+        *,
+        only_if: Mapping[str, str],
     ) -> None:
         """Write a blob.
 
@@ -111,6 +119,7 @@ class Sender:
             "x-ms-blob-content-type": content_type,
             "x-ms-blob-type": "BlockBlob",
             **{f"x-ms-meta-{key}": value for key, value in metadata.items()},
+            **({"x-ms-access-tier": tier.title()} if tier else {}),
         }
         await self._put(name, {}, headers, body)
 
@@ -121,6 +130,22 @@ class Sender:
         :raises AzureError: as the SDK raises it.
         """
         await self._put(name, {"comp": "block", "blockid": base64.b64encode(ident.encode()).decode()}, {}, body)
+
+    async def set_tier(self, name: str, tier: Tier, priority: Priority | None, patience: float) -> None:
+        """Move a blob to a tier. Leaving the archive only begins here.
+
+        :param patience: seconds to wait for an answer.
+        :raises AzureError: as the SDK raises it.
+        """
+        # What the client adds by itself to a request without a body has to be signed, too.
+        headers = {
+            "content-length": "0",
+            "content-type": "application/octet-stream",
+            "x-ms-access-tier": tier.title(),
+        }
+        if priority:
+            headers["x-ms-rehydrate-priority"] = priority.title()
+        await self._call("PUT", self._address(name), {"comp": "tier"}, headers, patience)
 
     async def list_blobs(self, query: Mapping[str, str], patience: float) -> bytes:
         """A page of a listing, as XML.
@@ -136,7 +161,10 @@ class Sender:
             "content-md5": base64.b64encode(body.md5).decode(),
             "content-type": "application/octet-stream",
         }
-        await self._call("PUT", f"{self._url}/{quote(name, safe='~/')}", query, headers, body.patience, body.data)
+        await self._call("PUT", self._address(name), query, headers, body.patience, body.data)
+
+    def _address(self, name: str) -> str:
+        return f"{self._url}/{quote(name, safe='~/')}"
 
     async def _call(
         self,
@@ -172,7 +200,7 @@ class Sender:
                 allow_redirects=False,
                 proxy=self._proxy or proxy_for(target),
             ) as response:
-                if response.status not in (200, 201):
+                if response.status not in (200, 201, 202):
                     raise _refusal(response, await response.content.read(_ERROR_BODY))
                 if data is not None:
                     _check(response, headers["content-md5"])

@@ -1,7 +1,7 @@
 """``drive-backup``: the application, its common options, and how it ends.
 
 Exit codes: 0 all is well; 1 done, but something is not as it should be (the output says what); 2 it could not be done;
-130 interrupted.
+3 not yet: run the same command again later; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from include.drive_backup.errors import DriveBackupError
 from include.drive_backup.ports import BlobStore
 
 Result = TypeVar("Result")
+#: The exit code of what has to be run again later.
+NOT_YET = 3
 
 app = typer.Typer(
     name="drive-backup",
@@ -90,7 +92,7 @@ def common(
 
 def application() -> typer.Typer:
     """The application with all its commands, which register themselves when they are imported."""
-    from include.drive_backup.cli import browse, doctor, restore, retention, verify  # noqa: F401, PLC0415
+    from include.drive_backup.cli import browse, doctor, restore, retention, tier, verify  # noqa: F401, PLC0415
 
     return app
 

@@ -16,11 +16,12 @@ from include.drive_backup.cli.app import Session, app
 from include.drive_backup.cli.browse import At, SourceArgument
 from include.drive_backup.cli.connect import open_target_store
 from include.drive_backup.cli.drive import Google, open_drive
+from include.drive_backup.cli.rehydrate import Rehydration, foretell, make_readable
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source, human_bytes
+from include.drive_backup.model import Priority, Source, human_bytes
 from include.drive_backup.ports import BlobStore, TargetStore
 from include.drive_backup.restore.container import TargetContainer
 from include.drive_backup.restore.container_names import container_names
@@ -111,6 +112,14 @@ def restore(
         typer.Option("--as", help="With --to-drive: the user to act as. For user/EMAIL it is that user."),
     ] = None,
     google_endpoint: Annotated[str | None, typer.Option(envvar="DRIVE_BACKUP_GOOGLE_ENDPOINT", hidden=True)] = None,
+    rehydrate: Annotated[
+        Priority,
+        typer.Option(help="How soon what is in the archive tier is rehydrated; high is dearer."),
+    ] = "standard",
+    wait: Annotated[
+        bool,
+        typer.Option(help="Wait for what is archived, for hours. Without it ask for it, and end with exit code 3."),
+    ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show what would be restored.")] = False,
 ) -> None:
     """Restore into a local folder, Drive or another container. What is there already is not written again."""
@@ -133,6 +142,7 @@ def restore(
         merge,
         permissions,
     )
+    archive = Rehydration(rehydrate, wait)
     selection = Selection(paths=tuple(path or ()), ids=tuple(item or ()))
 
     async def bring_back(store: BlobStore) -> Counter[str]:
@@ -144,7 +154,9 @@ def restore(
                 async with _container(into.container, store):
                     pass
             session.output.rows((entry.to_dict() for entry in wanted.values()), ("kind", "size", "path"))
+            await foretell(session, store, manifest, wanted, archive)
             return Counter()
+        await make_readable(session, store, manifest, wanted, archive)
         return await _restore(session, store, manifest, wanted, into)
 
     counts = session.run(bring_back)

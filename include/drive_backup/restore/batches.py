@@ -18,7 +18,7 @@ from include.drive_backup.journal import Journal, Record, each_once, raise_toget
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.manifest.schema import CatalogueRow
-from include.drive_backup.model import Source, Struct, counted, human_bytes
+from include.drive_backup.model import Priority, Source, Struct, counted, human_bytes
 from include.drive_backup.ports import BlobStore, Clock
 from include.drive_backup.restore.container_target import KIND, ContainerPlace
 from include.drive_backup.restore.drive import DriveFolder
@@ -38,7 +38,9 @@ _LEAST_BYTES = 1_000_000_000
 class RestoreTask(Struct, frozen=True):
     """What a run restores, and where to: a place in Drive, or ``container/NAME/prefix``.
 
-    ``subject`` is the user to act as in Drive, if any; ``to_conn`` the connection of another container's account.
+    :param subject: the user to act as in Drive, if any.
+    :param to_conn: the connection of another container's account.
+    :param priority: how soon archived content is rehydrated.
     """
 
     source: str
@@ -52,6 +54,7 @@ class RestoreTask(Struct, frozen=True):
     permissions: bool = False
     subject: str | None = None
     to_conn: str | None = None
+    priority: Priority = "standard"
     dry_run: bool = False
 
     @property
@@ -114,6 +117,7 @@ class RestorePlan(Struct, frozen=True):
     manifest: str
     items: int
     bytes: int
+    priority: Priority = "standard"
     batches: tuple[RestoreBatch, ...] = ()
     shortcuts: RestoreBatch | None = None
 
@@ -155,10 +159,11 @@ async def plan_restore(drive: GoogleDrive, store: BlobStore, task: RestoreTask, 
     planner = Planner(store, task, target, work, order)
     files = await planner.batches(manifest, wanted, FILES, "batch")
     shortcuts = await planner.batches(manifest, wanted, SHORTCUTS, "shortcuts")
-    return planned(work, manifest, wanted, files, shortcuts[0] if shortcuts else None)
+    return planned(task, work, manifest, wanted, files, shortcuts[0] if shortcuts else None)
 
 
 def planned(
+    task: RestoreTask,
     work: str,
     manifest: Manifest,
     wanted: Mapping[str, Entry],
@@ -171,6 +176,7 @@ def planned(
         manifest=manifest.name.manifest,
         items=len(wanted),
         bytes=sum(entry.size for entry in wanted.values()),
+        priority=task.priority,
         batches=tuple(batches),
         shortcuts=shortcuts,
     )
@@ -302,6 +308,16 @@ async def carry_out(
             )
         await journal.finish()
     return dict(Counter(each.outcome for each in results))
+
+
+async def contents_of_plan(store: BlobStore, plan: RestorePlan) -> set[str]:
+    """The names of the blobs that the batches will read."""
+    names: set[str] = set()
+    for batch in plan.batches:
+        orders = read_parts(store, f"{batch.work}/orders/{batch.batch}-", RestoreOrder, parts=batch.parts)
+        async for order in orders:
+            names.update(content.blob for content in order.row.contents)
+    return names
 
 
 async def restored_ids(store: BlobStore, plan: RestorePlan) -> dict[str, str]:

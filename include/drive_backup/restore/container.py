@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from include.drive_backup.blob.metadata import restored_metadata
-from include.drive_backup.errors import BrokenBodyError, CorruptStoreError, PermanentError
+from include.drive_backup.errors import BrokenBodyError, ContentArchivedError, CorruptStoreError, PermanentError
 from include.drive_backup.hashing import Checksums
 from include.drive_backup.manifest.schema import CatalogueRow
 from include.drive_backup.model import StoredContent
@@ -68,8 +68,8 @@ class TargetContainer:
         try:
             return await (self._file(row, content, name) if content else self._folder(row, name))
         except PermanentError as error:
-            # The base class itself is Blob's refusal of one blob: archived, immutable, leased.
-            if not isinstance(error, CorruptStoreError) and type(error) is not PermanentError:
+            # The base class itself is Blob's refusal of one blob: immutable, leased.
+            if not isinstance(error, (CorruptStoreError, ContentArchivedError)) and type(error) is not PermanentError:
                 raise
             return result_for(row, "failed", self._shown(name), reason=error.reason, message=str(error))
         except BrokenBodyError as error:

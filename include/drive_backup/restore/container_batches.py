@@ -45,7 +45,7 @@ async def plan_container_restore(store: BlobStore, target: TargetStore, task: Re
 
     planner = Planner(store, task, None, work, order)
     batches = await planner.batches(manifest, wanted, FOLDERS | FILES | SHORTCUTS, "batch")
-    return planned(work, manifest, wanted, batches)
+    return planned(task, work, manifest, wanted, batches)
 
 
 async def restore_container_batch(

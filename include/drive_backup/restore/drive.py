@@ -17,6 +17,7 @@ from include.drive_backup.drive.errors import UnexpectedAnswerError
 from include.drive_backup.drive.writing import DriveWriter, IdInUseError
 from include.drive_backup.errors import (
     BrokenBodyError,
+    ContentArchivedError,
     CorruptStoreError,
     DriveBackupError,
     ItemUnavailableError,
@@ -100,7 +101,13 @@ class DriveFolder:
                     reason=error.reason,
                 ) from error
             return [self._failed(row, error)]
-        except (CorruptStoreError, ItemUnavailableError, ServiceUnavailableError, BrokenBodyError) as error:
+        except (
+            ContentArchivedError,
+            CorruptStoreError,
+            ItemUnavailableError,
+            ServiceUnavailableError,
+            BrokenBodyError,
+        ) as error:
             return [self._failed(row, error)]
 
     def lost(self, path: str) -> bool:

@@ -21,6 +21,9 @@ Conflict = Literal["copy", "skip", "replace"]
 #: destination has no such thing; ``not-saved`` the backup has no content; ``failed``.
 RestoreOutcome = Literal["restored", "same", "skipped", "left-out", "not-saved", "failed"]
 
+#: Reasons of ``failed`` that pass when a blob is rehydrated.
+ARCHIVED = frozenset({"BlobArchived", "BlobBeingRehydrated"})
+
 
 class RestoreResult(Struct, frozen=True):
     """What became of one content (or folder) of one item.

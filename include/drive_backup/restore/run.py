@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 
-from include.drive_backup.errors import CorruptStoreError, ItemUnavailableError
+from include.drive_backup.errors import ContentArchivedError, CorruptStoreError, ItemUnavailableError
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.schema import CatalogueRow
 from include.drive_backup.ports import BlobStore
@@ -96,7 +96,7 @@ async def _many(
 async def _one(destination: Destination, row: CatalogueRow) -> list[RestoreResult]:
     try:
         return await destination.restore(row)
-    except (CorruptStoreError, ItemUnavailableError) as error:
+    except (ContentArchivedError, CorruptStoreError, ItemUnavailableError) as error:
         failed = RestoreResult(
             item_id=row.item.id, path=row.path, outcome="failed", reason=error.reason, message=str(error)
         )

@@ -1,23 +1,23 @@
 """Delete what the plan says, under the lock of the source, in an order that may be broken off at any moment.
 
 First the manifests: without it a snapshot does not exist, so none ever refers to what is missing. Then its catalogue.
-Then, after another look at all that is left, the content to which nothing refers.
+Then, after another look at all that is left, the content to which nothing refers. What stays may move to a cooler tier.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 from include.drive_backup.blob.names import content_prefix, parse_snapshot, snapshots_prefix
 from include.drive_backup.errors import ApprovalNeededError, StoppedError
 from include.drive_backup.locking import SourceLock, holding
-from include.drive_backup.model import Source, Struct
+from include.drive_backup.model import Source, Struct, Tier
 from include.drive_backup.ports import BlobInfo, BlobStore, Clock
+from include.drive_backup.retention.amount import Amount, chunks
 from include.drive_backup.retention.holds import read_holds
 from include.drive_backup.retention.leftovers import clean_source
 from include.drive_backup.retention.plan import (
-    Amount,
     SourcePlan,
     is_older,
     kept_references,
@@ -26,16 +26,16 @@ from include.drive_backup.retention.plan import (
     snapshot_of,
 )
 from include.drive_backup.retention.rules import Policy
-
-#: Blobs that are deleted between two looks at the lock.
-_AT_ONCE = 500
+from include.drive_backup.retention.tiers import move_content
 
 
 class Applied(Struct, frozen=True):
-    """What was deleted of one source.
+    """What was deleted of one source, and what was moved.
 
     :param forgotten: ids of snapshots.
+    :param moved: content that is in a cooler tier now.
     :param refused: for each blob that Blob Storage would not delete, why.
+    :param unmoved: for each blob that Blob Storage would not move, why.
     :param blocked: why no content was deleted.
     """
 
@@ -44,7 +44,9 @@ class Applied(Struct, frozen=True):
     parts: Amount = Amount()
     content: Amount = Amount()
     leftovers: Amount = Amount()
+    moved: dict[Tier, Amount] = {}
     refused: tuple[str, ...] = ()
+    unmoved: tuple[str, ...] = ()
     blocked: str | None = None
 
 
@@ -75,6 +77,7 @@ async def apply_source(
         forgotten = await deletion.forget([name for name in reversed(plan.goes) if name in agreed.goes])
         parts = await deletion.parts(forgotten, policy)
         content, blocked = await deletion.content(policy)
+        moved = await move_content(store, deletion.source, policy.tiers, lock.confirm, stop)
         cleaned = Amount() if leftover_days is None else await clean_source(store, deletion.source, leftover_days)
     return Applied(
         source=agreed.source,
@@ -82,7 +85,9 @@ async def apply_source(
         parts=parts,
         content=content,
         leftovers=cleaned,
+        moved=moved.moves,
         refused=tuple(deletion.refused),
+        unmoved=moved.refused,
         blocked=blocked,
     )
 
@@ -112,6 +117,8 @@ class _Deletion:
 
     async def parts(self, forgotten: Sequence[str], policy: Policy) -> Amount:
         """Delete the catalogues of what is forgotten, and those that were never committed, once past the grace."""
+        if policy.keep.empty:
+            return Amount()
         blobs = [info async for info in self._store.list(snapshots_prefix(self.source))]
         named = [(parse_snapshot(info.name), info) for info in blobs]
         committed = {name.ident for name, info in named if name is not None and info.name == name.manifest}
@@ -126,14 +133,19 @@ class _Deletion:
         return await self._delete(going)
 
     async def content(self, policy: Policy) -> tuple[Amount, str | None]:
-        """Delete what no snapshot that is left refers to, once past the grace; or say why not."""
+        """Delete what no snapshot that is left refers to, once past the grace; or say why not.
+
+        Nothing goes when nobody has said what to keep.
+        """
+        if policy.keep.empty:
+            return Amount(), None
         manifests, damaged = await read_manifests(self._store, self.source)
         references, blocked = await kept_references(self._store, manifests, damaged)
         done = Amount()
         if blocked is not None:
             return done, blocked
         before = await self._store.now() - policy.grace
-        async for some in _chunks(self._store.list(content_prefix(self.source))):
+        async for some in chunks(self._store.list(content_prefix(self.source))):
             unused = [info for info in some if info.name not in references and is_older(info.modified, before)]
             done += await self._delete(unused)
         return done, None
@@ -148,14 +160,3 @@ class _Deletion:
         self.refused.extend(why.message for why in refused.values())
         gone = [info for info in blobs if info.name not in refused]
         return Amount(blobs=len(gone), bytes=sum(info.size for info in gone))
-
-
-async def _chunks(blobs: AsyncIterator[BlobInfo]) -> AsyncIterator[list[BlobInfo]]:
-    chunk: list[BlobInfo] = []
-    async for info in blobs:
-        chunk.append(info)
-        if len(chunk) == _AT_ONCE:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

@@ -8,7 +8,8 @@ from datetime import timedelta
 from include.drive_backup.blob.names import source_path
 from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobInfo, BlobStore
-from include.drive_backup.retention.plan import Amount, is_older
+from include.drive_backup.retention.amount import Amount
+from include.drive_backup.retention.plan import is_older
 
 #: Everything of this age that is not under a source of its own.
 SHARED = ("work/run/", "quota/", "outbox/")

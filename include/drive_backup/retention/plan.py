@@ -9,22 +9,14 @@ from include.drive_backup.blob.names import SnapshotName, content_prefix, parse_
 from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source, Struct
+from include.drive_backup.model import Source, Struct, Tier
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.retention.amount import Amount
 from include.drive_backup.retention.brake import brakes
 from include.drive_backup.retention.holds import read_holds
 from include.drive_backup.retention.references import References
 from include.drive_backup.retention.rules import Candidate, Policy, Verdict, judge
-
-
-class Amount(Struct, frozen=True):
-    """Blobs, and their bytes."""
-
-    blobs: int = 0
-    bytes: int = 0
-
-    def __add__(self, other: Amount) -> Amount:
-        return Amount(blobs=self.blobs + other.blobs, bytes=self.bytes + other.bytes)
+from include.drive_backup.retention.tiers import add
 
 
 class SourcePlan(Struct, frozen=True):
@@ -33,6 +25,7 @@ class SourcePlan(Struct, frozen=True):
     :param damaged: ids of snapshots whose manifest cannot be read; they stay.
     :param parts: of catalogues that go, with their snapshots or because these were never committed.
     :param content: all that is stored; ``unused`` is what no kept snapshot refers to and is past the grace time.
+    :param moves: content that moves to a cooler tier.
     :param blocked: why no content goes, although snapshots may.
     :param brakes: why a person has to say yes first.
     """
@@ -43,6 +36,7 @@ class SourcePlan(Struct, frozen=True):
     parts: Amount = Amount()
     content: Amount = Amount()
     unused: Amount = Amount()
+    moves: dict[Tier, Amount] = {}
     blocked: str | None = None
     brakes: tuple[str, ...] = ()
 
@@ -65,16 +59,20 @@ async def plan_source(store: BlobStore, source: Source, policy: Policy) -> Sourc
     verdicts = judge([_candidate(each, holds) for each in manifests], policy.keep, ZoneInfo(policy.timezone))
     kept = {verdict.snapshot.name for verdict in verdicts if verdict.kept}
     references, blocked = await kept_references(store, [each for each in manifests if each.name.ident in kept], damaged)
-    everything, unused = await _content(store, source, references, now - policy.grace)
+    used = None if blocked is not None or policy.keep.empty else references
+    everything, unused, moves = await _content(store, source, used, now, policy)
     plan = SourcePlan(
         source=str(source),
         verdicts=tuple(verdicts),
         damaged=tuple(damaged),
-        parts=await _parts(
+        parts=Amount()
+        if policy.keep.empty
+        else await _parts(
             store, source, {*kept, *damaged}, {each.name.ident for each in manifests}, now - policy.grace
         ),
         content=everything,
-        unused=unused if blocked is None else Amount(),
+        unused=unused,
+        moves=moves,
         blocked=blocked,
     )
     share = plan.unused.bytes / (everything.bytes or 1)
@@ -120,14 +118,22 @@ def _candidate(manifest: Manifest, holds: dict[str, tuple[str, ...]]) -> Candida
     )
 
 
-async def _content(store: BlobStore, source: Source, references: References, before: datetime) -> tuple[Amount, Amount]:
-    everything, unused = Amount(), Amount()
+async def _content(
+    store: BlobStore, source: Source, used: References | None, now: datetime, policy: Policy
+) -> tuple[Amount, Amount, dict[Tier, Amount]]:
+    """All there is, what goes of it, and what moves.
+
+    :param used: None: nothing may go.
+    """
+    everything, unused, moves = Amount(), Amount(), dict[Tier, Amount]()
     async for info in store.list(content_prefix(source)):
         one = Amount(blobs=1, bytes=info.size)
         everything += one
-        if info.name not in references and is_older(info.modified, before):
+        if used is not None and info.name not in used and is_older(info.modified, now - policy.grace):
             unused += one
-    return everything, unused
+        elif (tier := policy.tiers.target(info, now)) is not None:
+            add(moves, tier, 1, info.size)
+    return everything, unused, moves
 
 
 async def _parts(store: BlobStore, source: Source, kept: set[str], committed: set[str], before: datetime) -> Amount:

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from include.drive_backup.model import counted, human_bytes
-from include.drive_backup.retention.plan import Amount, SourcePlan
+from include.drive_backup.retention.amount import Amount
+from include.drive_backup.retention.plan import SourcePlan
+from include.drive_backup.retention.tiers import Moves
 
 if TYPE_CHECKING:
     from include.drive_backup.retention.apply import Applied
@@ -29,6 +31,7 @@ def _plan(plan: SourcePlan) -> Iterator[str]:
         yield f"  keep    {ident}  its manifest cannot be read"
     yield f"  catalogues: {amount(plan.parts)} would go"
     yield f"  content: {amount(plan.unused)} of {amount(plan.content)} would go"
+    yield from moves_text(plan.moves, "would move")
     if plan.blocked:
         yield f"  NO CONTENT GOES: {plan.blocked}"
     for reason in plan.brakes:
@@ -44,12 +47,26 @@ def _applied(result: Applied) -> Iterator[str]:
     yield f"{result.source}: {counted(len(result.forgotten), 'snapshot')} deleted"
     yield f"  catalogues: {amount(result.parts)} deleted"
     yield f"  content: {amount(result.content)} deleted"
+    yield from moves_text(result.moved, "moved")
     if result.leftovers.blobs:
         yield f"  left over from old runs: {amount(result.leftovers)} deleted"
     if result.blocked:
         yield f"  NO CONTENT DELETED: {result.blocked}"
     for reason, refused in sorted(Counter(result.refused).items()):
         yield f"  kept by Blob Storage: {counted(refused, 'blob')}, {reason}"
+    yield from unmoved_text(result.unmoved)
+
+
+def moves_text(moves: Moves, word: str) -> Iterator[str]:
+    """A line for each tier that something moves to."""
+    for tier, what in moves.items():
+        yield f"  content: {amount(what)} {word} to the {tier} tier"
+
+
+def unmoved_text(reasons: Sequence[str]) -> Iterator[str]:
+    """A line for each reason for which something was not moved."""
+    for reason, refused in sorted(Counter(reasons).items()):
+        yield f"  not moved by Blob Storage: {counted(refused, 'blob')}, {reason}"
 
 
 def amount(of: Amount) -> str:

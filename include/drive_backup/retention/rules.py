@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from include.drive_backup.manifest.manifest import Status
 from include.drive_backup.model import Struct, parse_instant
+from include.drive_backup.retention.tiers import TierRules
 
 
 class Keep(Struct, frozen=True):
@@ -41,12 +42,14 @@ class Policy(Struct, frozen=True):
         a run may be about to refer to it.
     :param brake_percent: of the content's bytes; to delete more needs a person's word.
     :param timezone: in which days, weeks, months and years begin.
+    :param tiers: what moves to cooler tiers.
     """
 
     keep: Keep = Keep()
     grace_days: float = 7.0
     brake_percent: float = 20.0
     timezone: str = "UTC"
+    tiers: TierRules = TierRules()
 
     @property
     def grace(self) -> timedelta:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from include.drive_backup.retention.rules import Keep, Policy
+from include.drive_backup.retention.tiers import SETTLED_DAYS, TierRules
 from include.drive_backup.schedules import CronLine, TimeZone
 
 Count = Annotated[int, Field(ge=0)]
+Days = Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
 
 
 class KeepSettings(BaseModel):
@@ -27,8 +30,25 @@ class KeepSettings(BaseModel):
     within_days: Count = 0
 
 
+class TierSettings(BaseModel):
+    """When content moves to a cooler tier; see ``tiers.TierRules``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cool_days: Days = Field(None, description="days after it was written; null: never")
+    cold_days: Days = None
+    archive_days: Annotated[float, Field(ge=SETTLED_DAYS, allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        days = [each for each in (self.cool_days, self.cold_days, self.archive_days) if each is not None]
+        if any(later <= sooner for sooner, later in itertools.pairwise(days)):
+            raise ValueError("a colder tier needs more days: cool_days < cold_days < archive_days")
+        return self
+
+
 class RetentionSettings(BaseModel):
-    """What may be deleted, when, and when a person is asked first."""
+    """What may be deleted or moved, when, and when a person is asked first."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,6 +56,7 @@ class RetentionSettings(BaseModel):
     timezone: TimeZone = "UTC"
     keep: KeepSettings = KeepSettings()
     sources: dict[str, KeepSettings] = Field({}, description="globs on sources; the first that fits, else `keep`")
+    tiers: TierSettings = TierSettings()
     grace_days: Annotated[float, Field(ge=1)] = 7.0
     brake_percent: Annotated[float, Field(ge=0, le=100)] = 20.0
     leftover_days: Annotated[float, Field(ge=14)] = 30.0
@@ -43,8 +64,13 @@ class RetentionSettings(BaseModel):
 
     @property
     def active(self) -> bool:
-        """Whether any keep rule is set: without one nothing may go, and nothing is scheduled."""
-        return any(not self.keep_of(source).empty for source in ("", *self.sources))
+        """Whether any rule is set: without a keep rule nothing may go, without any nothing is scheduled."""
+        return not self.tier_rules.empty or any(not self.keep_of(source).empty for source in ("", *self.sources))
+
+    @property
+    def tier_rules(self) -> TierRules:
+        """What moves to cooler tiers."""
+        return TierRules(**self.tiers.model_dump())
 
     def keep_of(self, source: str) -> Keep:
         """The keep rules of a source."""
@@ -58,4 +84,5 @@ class RetentionSettings(BaseModel):
             grace_days=self.grace_days,
             brake_percent=self.brake_percent,
             timezone=self.timezone,
+            tiers=self.tier_rules,
         )

@@ -17,7 +17,7 @@ from typing import Any
 
 from include.drive_backup.errors import DailyQuotaError, StoppedError, TransientError
 from include.drive_backup.handover import BatchRef
-from include.drive_backup.model import CopyOrder, CopyResult, human_bytes, parse_instant
+from include.drive_backup.model import CopyOrder, CopyResult, Tier, human_bytes, parse_instant
 from include.drive_backup.pacing import Backoff
 from include.drive_backup.ports import BlobStore, Clock, Drive
 from include.drive_backup.transfer.budget import MemoryBudget
@@ -46,6 +46,7 @@ async def copy_batch(
     memory_bytes: int,
     resume: bool,
     stop: asyncio.Event,
+    tier: Tier | None = None,
     progress: Progress | None = None,
     reads: Backoff = READS,
 ) -> dict[str, Any]:
@@ -55,6 +56,7 @@ async def copy_batch(
     :param memory_bytes: for the contents of all files in flight; a single file of some TB needs up to 105 MB.
     :param resume: this is not the first try: look what is stored before anything is downloaded.
     :param stop: set it to end the batch soon.
+    :param tier: of the content that is written; None: the account's default.
     :param progress: called with each file's result.
     :param reads: how often one file's bytes are read, and the waits between.
     :return: counts and bytes; when the day's quota is used up, too, for a further try today is no use: what is left
@@ -69,7 +71,7 @@ async def copy_batch(
     orders.sort(key=lambda order: (-(order.item.size or 0), order.item.id, order.format))
     recorded = await _recorded(store, batch) if resume else {}
     memory, instant = MemoryBudget(memory_bytes), parse_instant(batch.task.instant)
-    copier = ContentCopier(drive, store, clock=clock, instant=instant, memory=memory, reads=reads)
+    copier = ContentCopier(drive, store, clock=clock, instant=instant, memory=memory, tier=tier, reads=reads)
     flight = Flight(clock, in_flight, lambda: drive.strain + store.strain)
     log.info("%s%s", batch.label, ": looking for what is missing" if resume else "")
     async with ResultLog(store, results_prefix(batch.plan, batch.number), secrets.token_hex(6), clock) as results:

@@ -26,7 +26,7 @@ from include.drive_backup.errors import (
     ItemChangedError,
     ItemUnavailableError,
 )
-from include.drive_backup.model import CopyOrder, CopyResult, Item, Revision, StoredContent, human_bytes
+from include.drive_backup.model import CopyOrder, CopyResult, Item, Revision, StoredContent, Tier, human_bytes
 from include.drive_backup.pacing import Backoff, retry
 from include.drive_backup.ports import BlobStore, Clock, Drive
 from include.drive_backup.transfer.budget import MemoryBudget
@@ -57,6 +57,7 @@ class ContentCopier:
 
     :param memory: for the contents of all files in flight.
     :param instant: T of the snapshot; content that was modified later is ``head-later``.
+    :param tier: of the blobs that are written; None: the account's default.
     :param reads: how often a body is read, and the waits between.
     :param chance: random numbers in [0, 1) for the jitter of waits.
     """
@@ -69,6 +70,7 @@ class ContentCopier:
         clock: Clock,
         instant: datetime,
         memory: MemoryBudget,
+        tier: Tier | None = None,
         reads: Backoff = READS,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -77,6 +79,7 @@ class ContentCopier:
         self._clock = clock
         self._instant = instant
         self._memory = memory
+        self._tier = tier
         self._reads = reads
         self._chance = chance
 
@@ -127,7 +130,7 @@ class ContentCopier:
     ) -> CopyResult:
         order = order_then(order, revision)
         size = order.item.size if mime_type is None else None
-        async with self._memory.hold(memory_of(size)), Upload(self._store, order.blob, size) as upload:
+        async with self._memory.hold(memory_of(size)), self._upload(order, size) as upload:
             async with self._drive.open_revision(order.item, revision, mime_type) as body:
                 async for piece in body:
                     await upload.write(piece)
@@ -137,6 +140,9 @@ class ContentCopier:
                 raise BrokenBodyError(f"A revision of '{order.item.name}' came damaged: {mismatch}.")
             content = await self._store_it(order, upload, until)
         return from_revision(order, revision, content, downloaded=upload.size)
+
+    def _upload(self, order: CopyOrder, size: int | None) -> Upload:
+        return Upload(self._store, order.blob, size, self._tier)
 
     async def already_stored(self, order: CopyOrder) -> StoredContent | None:
         """What an earlier try stored for an order, if it is there and sound."""
@@ -166,7 +172,7 @@ class ContentCopier:
 
     async def _transfer(self, job: _Job, read: Callable[[_Job, Upload], Awaitable[None]]) -> CopyResult:
         item = job.order.item
-        async with Upload(self._store, job.order.blob, job.size) as upload:
+        async with self._upload(job.order, job.size) as upload:
             await read(job, upload)
             await upload.finish()
             job.downloaded += upload.size

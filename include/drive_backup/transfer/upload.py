@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from include.drive_backup.hashing import Checksums
+from include.drive_backup.model import Tier
 from include.drive_backup.ports import BlobStore
 
 MIB = 1024**2
@@ -39,12 +40,14 @@ class Upload:
     Either :meth:`write` takes pieces in order, or :meth:`place` takes blocks in any order; :meth:`finish` ends both.
 
     :param size: bytes to come, None when that is not known; it only decides the size of blocks.
+    :param tier: of the blob; None: the account's default.
     """
 
-    def __init__(self, store: BlobStore, name: str, size: int | None) -> None:
+    def __init__(self, store: BlobStore, name: str, size: int | None, tier: Tier | None = None) -> None:
         self.name = name
         self.size = 0
         self._store = store
+        self._tier = tier
         self._block = block_size(size)
         self._sums = Checksums()
         self._turn = asyncio.Condition()
@@ -113,7 +116,9 @@ class Upload:
         await self.finish()
         if self._blocks == 0:
             md5 = bytes.fromhex(self.md5)
-            return await self._store.put(self.name, self._take(), content_type=content_type, metadata=metadata, md5=md5)
+            return await self._store.put(
+                self.name, self._take(), content_type=content_type, metadata=metadata, md5=md5, tier=self._tier
+            )
         if self._held:
             await self._store.stage_block(self.name, self._blocks, self._take(), upload_key=self._key)
             self._blocks += 1
@@ -124,6 +129,7 @@ class Upload:
             md5=bytes.fromhex(self.md5),
             content_type=content_type,
             metadata=metadata,
+            tier=self._tier,
         )
 
     def _take(self) -> bytearray:

@@ -20,14 +20,14 @@ from include.drive_backup.model import Struct, human_bytes
 from include.drive_backup.ports import BlobStore, Drive
 from include.drive_backup.restore.local import LocalFolder
 from include.drive_backup.restore.naming import local_names
-from include.drive_backup.restore.orders import RestoreResult
+from include.drive_backup.restore.orders import ARCHIVED, RestoreResult
 from include.drive_backup.restore.run import restore
 from include.drive_backup.restore.selection import Entry, Selection, select
 
 #: ``equal``: restored, and Drive has the same bytes now; ``changed`` in Drive since the snapshot; ``gone`` from Drive;
 #: ``restored``: read back, and Drive knows no checksum to compare it with, or was not asked; ``wrong``: it is not what
-#: it should be; ``failed``: it could not be restored.
-Verdict = Literal["equal", "changed", "gone", "restored", "wrong", "failed"]
+#: it should be; ``failed``: it could not be restored; ``archived``: left out, since it cannot be read now.
+Verdict = Literal["equal", "changed", "gone", "restored", "wrong", "failed", "archived"]
 
 
 class Drilled(Struct, frozen=True):
@@ -102,7 +102,7 @@ def pick(entries: Iterable[Entry], seed: str, most_bytes: int, most_files: int) 
 
 async def _verdict(result: RestoreResult, row: Mapping[str, Any], drive: Drive | None) -> Verdict:
     if result.outcome not in ("restored", "same"):
-        return "failed"
+        return "archived" if result.reason in ARCHIVED else "failed"
     known = row["sha256"] or row["md5"]
     if drive is None or row["kind"] != "file" or known is None:
         return "restored"

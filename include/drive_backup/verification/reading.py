@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from include.drive_backup.damage import load_damaged
-from include.drive_backup.errors import CorruptStoreError, PermanentError, StoppedError
+from include.drive_backup.errors import ContentArchivedError, CorruptStoreError, StoppedError
 from include.drive_backup.hashing import Checksums
 from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore
@@ -84,9 +84,7 @@ class _Reading:
             said = await self._compare(reference)
         except CorruptStoreError as error:
             said = str(error)
-        except PermanentError as error:
-            if error.reason != "BlobArchived":
-                raise
+        except ContentArchivedError:
             self.archived += 1
             return
         self.blobs += 1

@@ -1,4 +1,4 @@
-"""Delete what the plan says and, where that is much, a person has agreed to."""
+"""Delete what the plan says and, where that is much, a person has agreed to; move what is due to cooler tiers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ApplyRetentionOperator(DriveBackupOperator):
         self.answer = answer
 
     async def run(self, context: Context, stop: asyncio.Event) -> dict[str, int]:
-        """Delete; returns what was deleted."""
+        """Delete and move; returns how much."""
         done, errors = list[Applied](), list[DriveBackupError]()
         async with open_store(self.blob_conn_id, self.container) as store:
             plans = await read_plans(store, PlanGroup.from_dict(self.group))
@@ -63,7 +63,9 @@ class ApplyRetentionOperator(DriveBackupOperator):
             "snapshots": sum(len(each.forgotten) for each in done),
             "blobs": sum(each.parts.blobs + each.content.blobs + each.leftovers.blobs for each in done),
             "bytes": sum(each.parts.bytes + each.content.bytes + each.leftovers.bytes for each in done),
+            "moved": sum(amount.blobs for each in done for amount in each.moved.values()),
             "refused": sum(len(each.refused) for each in done),
+            "unmoved": sum(len(each.unmoved) for each in done),
             "blocked": sum(each.blocked is not None for each in done),
         }
 

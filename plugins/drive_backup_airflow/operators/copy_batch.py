@@ -13,6 +13,7 @@ from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import DriveBackupError, StoppedError
 from include.drive_backup.handover import BatchRef
 from include.drive_backup.journal import raise_together
+from include.drive_backup.model import Tier
 from include.drive_backup.planning.copies import CopyTask, read_copies
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.transfer.batch import copy_batch
@@ -31,6 +32,7 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
     :param attempts: tries of one request.
     :param files_in_flight: how many files at once at most.
     :param memory_mb: for file contents, in MB.
+    :param tier: of the content that is written; None: the account's default.
     :param acknowledge_abuse: download files that Drive flags as malware, where the owner may.
     """
 
@@ -44,6 +46,7 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
         attempts: int = 6,
         files_in_flight: int = 128,
         memory_mb: int = 96,
+        tier: Tier | None = None,
         acknowledge_abuse: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -53,6 +56,7 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
         self.attempts = attempts
         self.files_in_flight = files_in_flight
         self.memory_mb = memory_mb
+        self.tier = tier
         self.acknowledge_abuse = acknowledge_abuse
 
     async def run(self, context: Context, stop: asyncio.Event) -> dict[str, Any]:
@@ -89,6 +93,7 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
                 clock=SystemClock(),
                 in_flight=self.files_in_flight,
                 memory_bytes=self.memory_mb * 1_000_000,
+                tier=self.tier,
                 resume=resume,
                 stop=stop,
             )

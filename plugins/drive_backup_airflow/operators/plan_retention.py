@@ -42,7 +42,7 @@ class PlanRetentionOperator(DriveBackupOperator):
             for line in plan_text(plans).splitlines():
                 self.log.info(line)
             if is_dry_run(context):
-                self.log.info("Dry run: nothing is deleted. Trigger it again with dry_run off to delete.")
+                self.log.info("Dry run: nothing is deleted or moved. Trigger it again with dry_run off to do it.")
                 return []
             braked = [plan for plan in plans if plan.brakes]
             if braked:

@@ -44,8 +44,12 @@ class ReportRetentionOperator(DriveBackupOperator):
             sums.update(blobs=left.blobs, bytes=left.bytes)
         said = f"{counted(sums['snapshots'], 'snapshot')} of {counted(sums['sources'], 'source')} deleted"
         self.log.info("%s, %s in %s.", said, human_bytes(sums["bytes"]), counted(sums["blobs"], "blob"))
+        if sums["moved"]:
+            self.log.info("%s moved to cooler tiers.", counted(sums["moved"], "blob"))
         if sums["refused"]:
             self.log.warning("Blob Storage kept %s; the logs of apply_retention say why.", sums["refused"])
+        if sums["unmoved"]:
+            self.log.warning("Blob Storage did not move %s; the logs of apply_retention say why.", sums["unmoved"])
         await emit_for_task_states(context, **self.events)
         bad = bad_tasks(context)
         if bad:

@@ -29,6 +29,7 @@ from include.drive_backup.restore.batches import (
 )
 from include.drive_backup.restore.container_batches import plan_container_restore, restore_container_batch
 from include.drive_backup.restore.container_target import ContainerPlace, check_target
+from include.drive_backup.restore.rehydrate import archived_among, contents_of, notice
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -104,6 +105,9 @@ class PlanRestoreOperator(RestoreOperator):
             self.log.info("  %s", path)
         if len(wanted) > _SHOWN:
             self.log.info("  … and %d more.", len(wanted) - _SHOWN)
+        archived = await archived_among(store, await contents_of(store, manifest, wanted))
+        if archived:
+            self.log.info("%s", notice(archived, task.priority))
 
 
 class RestoreBatchOperator(RestoreOperator):

@@ -16,6 +16,7 @@ from include.drive_backup.errors import (
     BrokenBodyError,
     ConfigError,
     ContainerMissingError,
+    ContentArchivedError,
     CorruptStoreError,
     CredentialsError,
     PermanentError,
@@ -305,3 +306,80 @@ async def test_its_time_is_that_of_the_answer():
     said = answer(200, body=page, Date="Sun, 01 Mar 2026 10:20:30 GMT", Content_Type="application/xml")
     async with scripted_store(FakeClock(), said) as (store, _):
         assert await store.now() == datetime(2026, 3, 1, 10, 20, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("status", [200, 202])
+async def test_moving_a_blob_says_where_to_and_how_soon(status):
+    async with scripted_store(FakeClock(), answer(status), answer(status)) as (store, service):
+        assert await store.set_tier(["a/é"], "cold") == {}
+        assert await store.set_tier(["a/é"], "hot", priority="high") == {}
+        assert store.writes == 2
+    asked = [(each.query, each.headers.get("x-ms-access-tier")) for each in service.asked]
+    assert asked == [({"comp": "tier"}, "Cold"), ({"comp": "tier"}, "Hot")]
+    assert [each.headers.get("x-ms-rehydrate-priority") for each in service.asked] == [None, "High"]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [
+        (409, "BlobImmutableDueToPolicy", "An immutability policy protects it."),
+        (409, "BlobImmutableDueToLegalHold", "A legal hold in Azure protects it."),
+        (409, "BlobBeingRehydrated", "It is being rehydrated."),
+        (400, "AccessTierNotSupportedForBlobType", "HTTP 400 AccessTierNotSupportedForBlobType: "),
+        (409, "FeatureNotSupportedForAccount", "HTTP 409 FeatureNotSupportedForAccount: "),
+        (412, "ConditionNotMet", "HTTP 412 ConditionNotMet: "),
+    ],
+)
+async def test_a_blob_that_may_not_move_is_named_with_the_reason_and_the_others_move(status, code, said):
+    async with scripted_store(FakeClock(), answer(status, code)) as (store, _):
+        refused = await store.set_tier(["a"], "archive")
+    assert refused["a"].reason == code
+    assert refused["a"].message.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (403, "AuthorizationPermissionMismatch", CredentialsError),
+        (404, "ContainerNotFound", ContainerMissingError),
+        (400, "InvalidHeaderValue", ConfigError),
+    ],
+)
+async def test_what_concerns_more_than_one_blob_ends_the_moving(status, code, kind):
+    async with scripted_store(FakeClock(), answer(status, code)) as (store, _):
+        with pytest.raises(kind):
+            await store.set_tier(["a"], "cool")
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+async def test_moving_is_tried_again_when_that_may_help(failure):
+    async with scripted_store(FakeClock(), *failure, answer(200)) as (store, _):
+        assert await store.set_tier(["a"], "cool") == {}
+
+
+@pytest.mark.parametrize("code", ["BlobArchived", "BlobBeingRehydrated"])
+async def test_reading_what_is_archived_is_an_error_of_its_own_and_not_tried_again(code):
+    async with scripted_store(FakeClock(), answer(409, code)) as (store, _):
+        with pytest.raises(ContentArchivedError, match="archive tier") as caught:
+            await store.read("a")
+    assert caught.value.reason == code
+
+
+async def test_a_listing_tells_tiers_and_what_is_on_its_way():
+    facts = "<AccessTier>Archive</AccessTier><ArchiveStatus>rehydrate-pending-to-hot</ArchiveStatus>"
+    facts += "<AccessTierChangeTime>Sun, 01 Mar 2026 10:00:00 GMT</AccessTierChangeTime>"
+    blobs = f"<Blob><Name>a</Name><Properties><Content-Length>1</Content-Length>{facts}</Properties></Blob>"
+    blobs += "<Blob><Name>b</Name><Properties><Content-Length>1</Content-Length></Properties></Blob>"
+    page = f"<EnumerationResults><Blobs>{blobs}</Blobs><NextMarker /></EnumerationResults>".encode()
+    async with scripted_store(FakeClock(), (200, page, {})) as (store, _):
+        first, second = [info async for info in store.list("")]
+    assert (first.tier, first.archived, first.rehydrating) == ("archive", True, True)
+    assert first.tier_changed == datetime(2026, 3, 1, 10, tzinfo=UTC)
+    assert (second.tier, second.tier_changed, second.archived, second.rehydrating) == (None, None, False, False)
+
+
+async def test_properties_tell_what_is_on_its_way():
+    there = found(x_ms_access_tier="Archive", x_ms_archive_status="rehydrate-pending-to-cool")
+    async with scripted_store(FakeClock(), there) as (store, _):
+        info = await store.head("a")
+    assert (info.archived, info.rehydrating) == (True, True)

@@ -8,6 +8,7 @@ from include.drive_backup.errors import SnapshotIncompleteError, TransientError
 from include.drive_backup.restore.batches import (
     RestorePlan,
     RestoreTask,
+    contents_of_plan,
     plan_restore,
     report,
     restore_batch,
@@ -15,6 +16,7 @@ from include.drive_backup.restore.batches import (
     verdict,
     work_of,
 )
+from include.drive_backup.restore.rehydrate import archived_among, ask
 from tests.core.restore.test_drive import ANN, EXPECTED, opened, sample, simple
 
 
@@ -83,5 +85,27 @@ async def test_a_failed_item_fails_its_batch_and_only_it_is_tried_again(world):
     counts, _ = await report(store, made, "one")
     assert counts["failed"] == 1
     store.blobs[blob] = kept
+    verdict(await finish(world, made))
+    assert simple(world.tree(made.batches[0].target.folder_id)) == EXPECTED
+
+
+async def test_what_is_archived_fails_as_an_item_until_it_is_rehydrated(world):
+    store = world.backup.store
+    [blob] = [name for name in store.blobs if "/big.bin/" in name]
+    await store.set_tier([blob], "archive")
+    made = await plan(world, priority="high")
+    names = await contents_of_plan(store, RestorePlan.from_dict(made.to_dict()))
+    assert names == {name for name in store.blobs if name.startswith("content/")}
+    archived = await archived_among(store, names)
+    assert [info.name for info in archived] == [blob]
+    with pytest.raises(TransientError, match=r"big\.bin") as caught:
+        await restore_batch(world.drive, store, made.batches[0], world.clock)
+    assert caught.value.reason == "BlobArchived"
+    await ask(store, archived, made.priority)
+    assert store.pending == {blob: ("hot", "high")}
+    with pytest.raises(TransientError) as caught:
+        await restore_batch(world.drive, store, made.batches[0], world.clock)
+    assert caught.value.reason == "BlobBeingRehydrated"
+    store.rehydrate()
     verdict(await finish(world, made))
     assert simple(world.tree(made.batches[0].target.folder_id)) == EXPECTED

@@ -161,7 +161,7 @@ async def test_one_who_writes_the_same_name_meanwhile_is_not_overwritten(backup,
     def race(phase, operation, name):
         if (phase, operation, name) == ("before", "put", "Plan.docx"):
             target.fault = None
-            target._create("put", name, b"quicker", hashlib.md5(b"quicker").hexdigest(), "text/plain", {})
+            target._create("put", name, b"quicker", hashlib.md5(b"quicker").hexdigest(), "text/plain", {}, None)
 
     target.fault = race
     await bring_back(backup, target)
@@ -274,3 +274,12 @@ def test_a_prefix_that_cannot_be_is_said(text):
 def test_a_place_that_is_none_is_said(text):
     with pytest.raises(ConfigError, match="container/NAME"):
         ContainerPlace.parse(text)
+
+
+async def test_what_is_archived_fails_as_an_item_and_all_else_is_restored(backup, target):
+    [blob] = [name for name in backup.store.blobs if "Plan" in name and name.startswith("content/")]
+    await backup.store.set_tier([blob], "archive")
+    counts, results = await bring_back(backup, target)
+    [failed] = [each for each in results if each.outcome == "failed"]
+    assert (failed.path, failed.reason) == ("Plan", "BlobArchived")
+    assert counts["restored"] == len(ALL) - 1

@@ -19,10 +19,11 @@ from include.drive_backup.locking import SourceLock
 from include.drive_backup.manifest.commit import commit_snapshot
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.ports import BlobInfo
+from include.drive_backup.retention.amount import Amount
 from include.drive_backup.retention.brake import brakes
 from include.drive_backup.retention.holds import hold, read_holds, release
 from include.drive_backup.retention.leftovers import clean_shared, clean_source
-from include.drive_backup.retention.plan import Amount, read_manifests
+from include.drive_backup.retention.plan import read_manifests
 from include.drive_backup.retention.readable import applied_text, plan_text
 from include.drive_backup.retention.rules import Keep, Policy
 from tests.core.retention.house import ANN, FILES, House
