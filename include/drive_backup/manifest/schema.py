@@ -77,6 +77,28 @@ DETAILS_SCHEMA = pa.schema(
 )
 
 
+#: One row for each item that the snapshot before had and this one has not.
+LEFT_SCHEMA = pa.schema(
+    [
+        pa.field("item_id", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("mime_type", pa.string(), nullable=False),
+        ("size", pa.int64()),
+        ("modified", _MS),
+        ("owner", pa.string()),
+        pa.field("last_snapshot", pa.string(), nullable=False),
+        pa.field("state", pa.string(), nullable=False),
+        ("trashed_with", pa.string()),
+        ("moved_to", pa.string()),
+        ("reason", pa.string()),
+        ("message", pa.string()),
+        ("changed", _MS),
+    ]
+)
+
+
 class CatalogueRow(Struct, frozen=True):
     """One item of a snapshot. ``details`` were saved, others ``refused``; they have a table of their own."""
 
