@@ -76,7 +76,10 @@ class Origin(Struct, frozen=True):
 
 
 class Listing(Struct, frozen=True):
-    """What ``list source`` hands on: where the listing is and what it holds. ``complete`` is Drive's word for it."""
+    """What ``list source`` hands on: where the listing is and what it holds. ``complete`` is Drive's word for it.
+
+    ``told`` counts the parts of what is known of items that may have left, see :mod:`include.drive_backup.left`.
+    """
 
     task: SourceTask
     work: str
@@ -89,6 +92,7 @@ class Listing(Struct, frozen=True):
     started: str
     use: ApiUse
     listed: Origin | None = None
+    told: int = 0
 
 
 class BatchRef(Struct, frozen=True):
@@ -111,6 +115,13 @@ class BatchRef(Struct, frozen=True):
         return f"{label} · details of {counted(self.details, 'item')}" if self.details else label
 
 
+class LeftRef(Struct, frozen=True):
+    """Where the plan has written what the snapshot ``base`` (the name of its manifest) had and the new one has not."""
+
+    base: str
+    parts: int
+
+
 class PlanRef(Struct, frozen=True):
     """What ``plan`` hands to ``commit``: where the decisions are, and their sums.
 
@@ -126,3 +137,4 @@ class PlanRef(Struct, frozen=True):
     copy_files: int
     copy_bytes: int
     estimate: dict[str, Any] | None = None
+    left: LeftRef | None = None

@@ -15,6 +15,7 @@ import msgspec
 
 from include.drive_backup.errors import FeedLostError, ItemUnavailableError
 from include.drive_backup.handover import Origin
+from include.drive_backup.left.told import Evidence, Told, deleted, moved, owner_of, told_prefix
 from include.drive_backup.model import FOLDER, SHORTCUT, Item, Source, Struct
 from include.drive_backup.ports import BlobStore, Drive
 from include.drive_backup.work import PartWriter, decode_row, encode_row, read_parts
@@ -40,6 +41,7 @@ class Found(NamedTuple):
     token: str
     changes: int
     left: dict[str, int]
+    told: int = 0
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
@@ -104,9 +106,12 @@ class _Increment:
         self._items: dict[str, Item] = {}
         self._removed: set[str] = set()
         self._looks = 0
+        self._evidence = Evidence()
+        self._me = ""
 
     async def write(self, work: str) -> Found:
         """See :func:`list_changes`."""
+        self._me = await self._drive.user_email()
         await self._read_base()
         token, changes = await self._read_feed()
         await self._ask_again()
@@ -119,6 +124,7 @@ class _Increment:
             async for line, known in self._lines():
                 if known.id in gone or known.id in self._items:
                     left.update(self._why_left(known, gone))
+                    self._tell(known, line, gone)
                     continue
                 self._check_parents(known, gone)
                 size += known.size or 0
@@ -128,7 +134,10 @@ class _Increment:
                     size += item.size or 0
                     await writer.write(msgspec.Raw(encode_row(item)))
         outside = await self._write_outside(work, belongs)
-        return Found(writer.rows, size, writer.parts, outside, token, changes, dict(left))
+        async with PartWriter[Told](self._store, told_prefix(work), PART_ROWS) as told:
+            for each in self._evidence.rows():
+                await told.write(each)
+        return Found(writer.rows, size, writer.parts, outside, token, changes, dict(left), told.parts)
 
     async def _lines(self) -> AsyncIterator[tuple[msgspec.Raw, Known]]:
         decoder = msgspec.json.Decoder(Known)
@@ -157,6 +166,9 @@ class _Increment:
                 raise FeedLostError("There are very many changes.", reason="manyChanges")
             for item in page.items:
                 self._take(item)
+            self._evidence.times.update(page.times)
+            for item in page.elsewhere:
+                self._evidence.note(moved(item))
             for ident in page.removed:
                 self._items.pop(ident, None)
                 self._removed.add(ident)
@@ -233,6 +245,19 @@ class _Increment:
         if known.id in gone:
             return ["moved"]
         return ["trashed"] if now.trashed and not known.trashed else []
+
+    def _tell(self, known: Known, line: msgspec.Raw, gone: set[str]) -> None:
+        """Note what became of an item of the listing before, where the feed tells it."""
+        now = self._items.get(known.id)
+        if now is not None:
+            if known.id in gone:
+                self._evidence.note(moved(now))
+        elif known.id not in self._evidence.told and self._me:
+            # The feed of an owner's own Drive shows what moved where the owner sees it; so this is out of sight for
+            # the owner, too.
+            owner = owner_of(decode_row(msgspec.json.Decoder(Item), bytes(line)))
+            if owner == self._me:
+                self._evidence.note(deleted(known.id))
 
     async def _write_outside(self, work: str, belongs: dict[str, bool]) -> int:
         folders = {item.id for item in self._items.values() if item.kind == "folder"}

@@ -75,6 +75,7 @@ async def list_source(
         started=format_instant(started),
         use=drive.use,
         listed=listed,
+        told=found.told,
     )
 
 

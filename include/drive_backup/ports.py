@@ -37,12 +37,16 @@ class Page(Struct, frozen=True):
 class ChangePage(Struct, frozen=True):
     """One page of a change feed, oldest first: items as they are now, and ids that are gone from it or out of reach.
 
-    ``token`` is the feed's end, on the last page only. With ``corpus_changed`` the shared drive itself changed
-    (settings, members): what Drive says of its items may have changed without an entry of theirs.
+    ``elsewhere`` has those of the removed ones that the account can still see, in another drive. ``times`` says when
+    each item changed, where Drive tells. ``token`` is the feed's end, on the last page only. With ``corpus_changed``
+    the shared drive itself changed (settings, members): what Drive says of its items may have changed without an entry
+    of theirs.
     """
 
     items: tuple[Item, ...]
     removed: tuple[str, ...] = ()
+    elsewhere: tuple[Item, ...] = ()
+    times: dict[str, datetime] = {}
     token: str | None = None
     corpus_changed: bool = False
 

@@ -10,6 +10,7 @@ from include.drive_backup.cost import Cost
 from include.drive_backup.errors import SnapshotIncompleteError
 from include.drive_backup.groups import Listed
 from include.drive_backup.handover import Listing, PlanRef
+from include.drive_backup.manifest.left import in_words
 from include.drive_backup.model import human_bytes, parse_instant
 from include.drive_backup.report_many import MANY, dry_runs, not_listed, overview
 
@@ -102,6 +103,7 @@ def _committed(summary: Summary) -> list[str]:
     lines += _line("beside that", _beside(summary.get("details")))
     lines += _reasons(summary)
     lines += _line("left out", _left_out(summary["left_out"]))
+    lines += _line("left since", _left(summary.get("left")))
     lines += _line("changed after", _later(summary["fidelity"]))
     lines += _line("from revisions", _revisions(summary["fidelity"]))
     if not summary["listing_complete"]:
@@ -174,6 +176,13 @@ def _left_out(counts: Mapping[str, int]) -> str:
         "created_later": "created after the instant",
     }
     return _counted(counts, names)
+
+
+def _left(left: Mapping[str, Any] | None) -> str:
+    """What the snapshot before had and this one has not."""
+    if not left or not left.get("counts"):
+        return ""
+    return f"{left['base'].split('/')[-2]}: {in_words(left['counts'])}"
 
 
 def _later(fidelity: Mapping[str, int]) -> str:

@@ -115,6 +115,10 @@ class SnapshotName(Struct, frozen=True):
         """The blob of one part of the details of items."""
         return f"{self.prefix}details-{number:05d}.parquet"
 
+    def left(self, number: int) -> str:
+        """The blob of one part of what the snapshot before had and this one has not."""
+        return f"{self.prefix}left-{number:05d}.parquet"
+
 
 def source_path(source: Source) -> str:
     """``user/ann@example.com``: the two segments of a source."""

@@ -1,12 +1,14 @@
 """The change feed of one corpus, ``changes.list``. A user has one, and each shared drive one of its own.
 
 Drive's guide "Changes and revisions overview" has the rules: one entry per item, the newest; ``removed`` means deleted
-or out of reach; positions never expire; ``newStartPageToken`` comes on the last page only.
+or out of reach; positions never expire; ``newStartPageToken`` comes on the last page only. With
+``includeCorpusRemovals`` an item that left the corpus, and that the account can still see, comes with its resource.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 from include.drive_backup.drive.client import DriveClient
@@ -20,7 +22,7 @@ from include.drive_backup.ports import ChangePage
 
 _FIELDS = (
     "kind,nextPageToken,newStartPageToken,"
-    f"changes(changeType,removed,fileId,driveId,file({FILE_FIELDS}))"
+    f"changes(changeType,time,removed,fileId,driveId,file({FILE_FIELDS}))"
 )  # fmt: skip
 
 
@@ -53,6 +55,7 @@ async def _page(client: DriveClient, corpus: Corpus, token: str, what: str) -> d
         "pageSize": "1000",
         "spaces": "drive",
         "includeRemoved": "true",
+        "includeCorpusRemovals": "true",
         # In a user's feed, too: what moved to a shared drive is then shown there, and so is known to have left.
         "includeItemsFromAllDrives": "true",
         "supportsAllDrives": "true",
@@ -68,13 +71,25 @@ async def _page(client: DriveClient, corpus: Corpus, token: str, what: str) -> d
 
 
 def _read(answer: dict[str, Any], corpus: Corpus, end: str | None) -> ChangePage:
-    items, removed, corpus_changed = [], [], False
+    items, removed, elsewhere, times, corpus_changed = [], [], [], {}, False
     for change in answer["changes"]:
         if change.get("changeType", "file") != "file":
             # A user's feed also tells of shared drives that the user joined or left: sources of their own.
             corpus_changed = corpus_changed or corpus.kind == "drive"
-        elif change.get("removed"):
+            continue
+        if change.get("removed"):
             removed.append(str(change["fileId"]))
+            if change.get("file"):
+                elsewhere.append(Item.from_resource(change["file"]))
         else:
             items.append(Item.from_resource(change["file"]))
-    return ChangePage(items=tuple(items), removed=tuple(removed), token=end, corpus_changed=corpus_changed)
+        if change.get("time"):
+            times[str(change["fileId"])] = datetime.fromisoformat(change["time"]).astimezone(UTC)
+    return ChangePage(
+        items=tuple(items),
+        removed=tuple(removed),
+        elsewhere=tuple(elsewhere),
+        times=times,
+        token=end,
+        corpus_changed=corpus_changed,
+    )

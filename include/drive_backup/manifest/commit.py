@@ -14,6 +14,7 @@ from include.drive_backup.cost import Cost, cost
 from include.drive_backup.handover import PlanRef
 from include.drive_backup.manifest.catalogue import NameTakenError, TableWriter, is_whole
 from include.drive_backup.manifest.inventory import fingerprint, load_sound
+from include.drive_backup.manifest.left import LeftTable
 from include.drive_backup.manifest.manifest import Details, Kind, Manifest, Status
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.manifest.schema import (
@@ -169,16 +170,19 @@ async def _write(
     store: BlobStore, name: SnapshotName, rows: _Rows, clock: Clock, software_version: str, still_ours: StillOurs
 ) -> Manifest | None:
     """Write catalogue and manifest; None when somebody else has this generation."""
-    writer, tally = TableWriter(store, "items", name.part), Tally()
+    writer, tally, gone = TableWriter(store, "items", name.part), Tally(), LeftTable(store, rows.plan)
+    await gone.load()
     try:
         async for row in rows.read(tally):
+            gone.has(row.item.id)
             await writer.write(record(row))
         await writer.close(at_least=1)
         details = await _write_details(store, name, rows.plan, tally)
+        left = await gone.write(name)
     except NameTakenError:
         return None
     facts = _facts(rows.plan, tally, clock, software_version) | await _spending(store, rows.plan, tally, clock)
-    facts |= {"details": details, "root": await _root(store, rows.plan)}
+    facts |= {"details": details, "left": left, "root": await _root(store, rows.plan)}
     manifest = Manifest(generation=name.generation, parts=tuple(writer.parts), **facts)
     await still_ours()
     created = await put_once(store, name.manifest, manifest.to_json(), content_type="application/json")
@@ -265,6 +269,7 @@ def _summary(manifest: Manifest, *, created: bool) -> dict[str, Any]:
     facts: dict[str, Any] = msgspec.json.decode(manifest.to_json())
     for key in ("parts", "digest", "change_token", "root", "listed"):
         facts.pop(key)
-    if facts["details"]:
-        facts["details"].pop("parts", None)
+    for table in (facts["details"], facts["left"]):
+        if table:
+            table.pop("parts", None)
     return {**facts, "manifest": manifest.name.manifest, "created": created}

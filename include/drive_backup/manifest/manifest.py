@@ -41,6 +41,14 @@ class Details(Struct, frozen=True):
     parts: tuple[Part, ...] = ()
 
 
+class Left(Struct, frozen=True):
+    """What the snapshot ``base`` had and this one has not: items by state, and the table's parts."""
+
+    base: str
+    counts: dict[str, int] = {}
+    parts: tuple[Part, ...] = ()
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a snapshot holds and how it came to be. Times are UTC in the form of instants; sizes are bytes."""
 
@@ -71,6 +79,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     details: Details | None = None
     root: Root | None = None
     listed: Origin | None = None
+    left: Left | None = None
     format_version: int = FORMAT_VERSION
 
     @property
@@ -81,6 +90,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     def to_json(self) -> builtins.bytes:
         """As stored: indented, for people."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2)
+
+    @property
+    def beside(self) -> tuple[Part, ...]:
+        """The parts of the tables beside the catalogue."""
+        return (*(self.details.parts if self.details else ()), *(self.left.parts if self.left else ()))
 
     @classmethod
     def from_json(cls, data: builtins.bytes) -> Manifest:

@@ -136,7 +136,12 @@ class SnapshotRepository:
         return None
 
     async def base_for(self, source: Source, instant: str) -> str | None:
-        """The manifest of the latest complete snapshot of an earlier instant: what a new snapshot follows.
+        """The name of the manifest that :meth:`before` gives."""
+        manifest = await self.before(source, instant)
+        return manifest.name.manifest if manifest else None
+
+    async def before(self, source: Source, instant: str) -> Manifest | None:
+        """The latest complete snapshot of an earlier instant: what a new snapshot follows.
 
         One that cannot be read is passed over: it must not keep the next backup from being made.
         """
@@ -144,7 +149,7 @@ class SnapshotRepository:
             if name.instant < instant:
                 manifest = await self.try_read(name)
                 if manifest is not None and manifest.status == "complete":
-                    return name.manifest
+                    return manifest
         return None
 
     async def last_listing(self, source: Source) -> Origin | None:

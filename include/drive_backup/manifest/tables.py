@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.json as pj
@@ -66,13 +65,34 @@ DETAILS_SCHEMA = pa.schema(
     ]
 )
 
-SCHEMAS = {"items": SCHEMA, "details": DETAILS_SCHEMA}
+#: One row for each item that the snapshot before had and this one has not.
+LEFT_SCHEMA = pa.schema(
+    [
+        pa.field("item_id", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("mime_type", pa.string(), nullable=False),
+        ("size", pa.int64()),
+        ("modified", _MS),
+        ("owner", pa.string()),
+        pa.field("last_snapshot", pa.string(), nullable=False),
+        pa.field("state", pa.string(), nullable=False),
+        ("trashed_with", pa.string()),
+        ("moved_to", pa.string()),
+        ("reason", pa.string()),
+        ("message", pa.string()),
+        ("changed", _MS),
+    ]
+)
+
+SCHEMAS = {"items": SCHEMA, "details": DETAILS_SCHEMA, "left": LEFT_SCHEMA}
 
 
 class Groups:
     """A Parquet file in the making.
 
-    :param kind: ``items`` or ``details``.
+    :param kind: ``items``, ``details`` or ``left``.
     """
 
     def __init__(self, kind: str) -> None:
@@ -98,13 +118,12 @@ class Groups:
         return self._buffer.getvalue()
 
 
-def rows_of(data: bytes, columns: list[str] | None, at_once: int) -> Iterator[dict[str, Any]]:
+def batches_of(data: bytes, columns: list[str] | None, at_once: int) -> Iterator[pa.RecordBatch]:
     """The rows of a file.
 
     :param at_once: rows in memory.
     """
-    for batch in pq.ParquetFile(io.BytesIO(data)).iter_batches(at_once, columns=columns):
-        yield from batch.to_pylist()
+    return pq.ParquetFile(io.BytesIO(data)).iter_batches(at_once, columns=columns)  # type: ignore[no-any-return]
 
 
 def _table(lines: bytearray, schema: pa.Schema) -> pa.Table:

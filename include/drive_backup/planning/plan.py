@@ -19,8 +19,9 @@ import msgspec
 
 from include.drive_backup.cost import Expectation, estimate
 from include.drive_backup.exports import check_formats
-from include.drive_backup.handover import BatchRef, Listing, PlanRef
+from include.drive_backup.handover import BatchRef, LeftRef, Listing, PlanRef
 from include.drive_backup.increment import listing_prefix
+from include.drive_backup.left.whereabouts import Whereabouts, write_left
 from include.drive_backup.model import DETAILS, CopyOrder, Item, PlanRow, Source, human_bytes, parse_instant
 from include.drive_backup.planning.decide import Place, Rules, created_later, decide
 from include.drive_backup.planning.details import units_of
@@ -100,7 +101,7 @@ async def plan_source(
     """
     check_formats(export_formats)
     planner = _Planner(store, listing, export_formats, clock)
-    await planner.decide_all()
+    await planner.decide_all(base)
     return await planner.finish(max_batches, base, expected or Expectation())
 
 
@@ -128,15 +129,19 @@ class _Planner:
         self._orders: list[Sized[int]] = []
         self._orders_prefix = f"{self._plan}/orders-"
         self._parts = self._order_parts = self._beside = 0
+        self._left: LeftRef | None = None
 
-    async def decide_all(self) -> None:
-        """Write a row for each wanted item, and collect the orders."""
+    async def decide_all(self, base: str | None) -> None:
+        """Write a row for each wanted item, and collect the orders; write down what is in ``base`` alone."""
         nodes, places = await self._newest()
         kind, trash = self._rules.source.kind, self._listing.task.trashed
         tree = build_tree(
             nodes, self._listing.root_id, subtree=kind == "folder", rootless=kind == "shared", trash=trash
         )
-        wanted = self._wanted(tree, nodes, await self._refused(places))
+        filtered = left_out(tree, self._listing.task, await self._refused(places))
+        wanted = self._wanted(tree, nodes, filtered)
+        whereabouts = Whereabouts(tree, nodes, wanted, filtered, complete=self._listing.complete)
+        self._left = await write_left(self._store, base, self._plan, self._listing, whereabouts)
         stored = await load_stored(self._store, self._rules.source)
         async with (
             PartWriter[PlanRow](self._store, rows_prefix(self._plan), PART_ROWS) as rows,
@@ -195,6 +200,7 @@ class _Planner:
             copy_files=sum(batch.files for batch in batches),
             copy_bytes=sum(batch.bytes for batch in batches),
             estimate=cost.to_dict(),
+            left=self._left,
         )
         log.info(
             "%s: %d content versions to copy (%s) in %d batches; %s",
@@ -253,9 +259,8 @@ class _Planner:
                 yield item
             position += 1
 
-    def _wanted(self, tree: Tree, nodes: Mapping[str, Node], refused: Mapping[str, str]) -> set[str]:
+    def _wanted(self, tree: Tree, nodes: Mapping[str, Node], filtered: Mapping[str, str]) -> set[str]:
         """What the filters let through and what existed at the instant, with the folders above it; counts the rest."""
-        filtered = left_out(tree, self._listing.task, refused)
         kept = {ident for ident in tree if ident not in filtered}
         wanted = tree.with_folders({ident for ident in kept if not created_later(nodes[ident].created, self._rules)})
         counts = {

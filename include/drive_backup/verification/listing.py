@@ -89,7 +89,7 @@ class _Check:
             await self._spoilt(name, name.manifest, "rows", "The numbers in the manifest do not add up.")
         for part in manifest.parts:
             await self._part(name, part, self._group)
-        for part in manifest.details.parts if manifest.details else ():
+        for part in manifest.beside:
             await self._part(name, part, None)
 
     async def _part(self, name: SnapshotName, part: Part, look: Callable[[Group], Awaitable[None]] | None) -> None:

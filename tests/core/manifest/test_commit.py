@@ -192,7 +192,7 @@ async def test_two_commits_at_once_do_not_mix():
         if (phase, operation) == ("before", "put") and name in theirs:
             store.fault = None if len(theirs) == 1 else fault
             theirs.remove(name)
-            store._create("put", name, b"theirs", hashlib.md5(b"theirs").hexdigest(), "x/y", {})
+            store._create("put", name, b"theirs", hashlib.md5(b"theirs").hexdigest(), "x/y", {}, None)
 
     store.fault = fault
     summary = await commit_snapshot(store, ours, FakeClock(), "0.1.0")

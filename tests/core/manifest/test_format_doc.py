@@ -19,8 +19,9 @@ from include.drive_backup.blob.azure import AzureBlobStore
 from include.drive_backup.blob.metadata import content_metadata, stored_file
 from include.drive_backup.blob.segments import encode_segment
 from include.drive_backup.clock import SystemClock
+from include.drive_backup.left.told import State
 from include.drive_backup.manifest.manifest import Manifest
-from include.drive_backup.manifest.tables import CONTENT, DETAILS_SCHEMA, SCHEMA
+from include.drive_backup.manifest.tables import CONTENT, DETAILS_SCHEMA, LEFT_SCHEMA, SCHEMA
 from include.drive_backup.model import CopyOrder, Detail
 from tests.core.manifest.plans import commit, content, copied, item, refused, row
 from tests.support.memory_blob import MemoryBlobStore
@@ -45,6 +46,8 @@ def test_every_key_and_column_is_described_and_no_other():
     assert described("The catalogue") - words == set(SCHEMA.names) - words
     assert set(SCHEMA.names) <= described("The catalogue")
     assert set(CONTENT.names) <= set(re.findall(r"`([a-z0-9_]+)`", section("The catalogue")))
+    assert described("What left") == set(LEFT_SCHEMA.names)
+    assert set(re.findall(r"^- \*\*(\w+)\*\*", section("What left"), re.MULTILINE)) == set(get_args(State))
     assert described("The details") == set(DETAILS_SCHEMA.names)
     assert set(re.findall(r"^- \*\*(\w+)\*\*", section("The details"), re.MULTILINE)) == set(get_args(Detail))
 

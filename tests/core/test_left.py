@@ -1,0 +1,83 @@
+"""What the snapshot before had and this one has not: each item with what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from include.drive_backup.manifest.catalogue import read_left
+from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.report import readable
+from tests.support.fake_drive import FakeDrive
+from tests.support.flow import Backup
+from tests.support.trees import ROOT, file, folder
+
+ANN = [{"emailAddress": "ann@example.com", "me": True}]
+BOB = [{"emailAddress": "bob@example.com"}]
+TREE = (
+    folder("A", file("a.txt", b"a", id="a"), id="A"),
+    file("c.txt", b"ccc", id="c", owners=ANN),
+    file("d.txt", b"d", id="d", owners=BOB),
+    file("e.txt", b"e", id="e"),
+)
+
+
+async def left(backup: Backup, summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    data = await backup.store.read(summary["manifest"])
+    assert data is not None
+    return {row["item_id"]: row async for row in read_left(backup.store, Manifest.from_json(data))}
+
+
+async def second(mode: str = "incremental", **settings: Any) -> tuple[Backup, dict[str, Any]]:
+    backup = Backup(FakeDrive(*TREE))
+    first = await backup.run()
+    assert first["left"] is None
+    backup.drive.change("A", trashed=True)
+    backup.drive.delete("c")
+    backup.drive.delete("d")
+    return backup, await backup.run("2026-03-02", mode=mode, **settings)
+
+
+@pytest.mark.parametrize("mode", ["incremental", "full"])
+async def test_each_item_that_left_says_what_became_of_it(mode: str):
+    backup, summary = await second(mode, exclude=("e.txt",))
+    rows = await left(backup, summary)
+    of_owner = "deleted" if mode == "incremental" else "gone"
+    assert {ident: row["state"] for ident, row in rows.items()} == {
+        "A": "trashed",
+        "a": "trashed",
+        "c": of_owner,
+        "d": "gone",
+        "e": "left_out",
+    }
+    assert (rows["A"]["trashed_with"], rows["a"]["trashed_with"]) == (None, "A")
+    assert (rows["c"]["path"], rows["c"]["size"], rows["c"]["last_snapshot"]) == ("c.txt", 3, "20260301T000000.000Z")
+    assert rows["e"]["reason"] == "filtered"
+    assert sum(summary["left"]["counts"].values()) == 5
+    text = readable([], [summary])
+    assert "left since    20260301T000000.000Z: 2 trashed" in text
+
+
+async def test_an_incomplete_listing_says_of_nothing_that_it_is_deleted():
+    backup = Backup(FakeDrive(*TREE))
+    await backup.run()
+    backup.drive.incomplete = True
+    backup.drive.delete("c")
+    rows = await left(backup, await backup.run("2026-03-02", mode="full"))
+    assert {ident: row["state"] for ident, row in rows.items()} == {"c": "not_listed"}
+
+
+async def test_what_leaves_the_folder_of_a_source_moved():
+    backup = Backup(FakeDrive(*TREE))
+    await backup.run(source="folder/A")
+    backup.drive.change("a", parents=[ROOT])
+    rows = await left(backup, await backup.run("2026-03-02", source="folder/A"))
+    assert (rows["a"]["state"], rows["a"]["moved_to"]) == ("moved", f"folder/{ROOT}")
+
+
+async def test_nothing_left_is_an_empty_table():
+    backup = Backup(FakeDrive(*TREE))
+    await backup.run()
+    summary = await backup.run("2026-03-02")
+    assert summary["left"] == {"base": "snapshots/user/ann@example.com/20260301T000000.000Z/manifest.json"}
