@@ -24,7 +24,8 @@ CONTAINER = "drive-backup"
 NOTIFIED = "notified.jsonl"
 IN_FLIGHT = 16
 STORY_USER = "story@example.com"
-#: When its nights end: far from now, so that Airflow's clock starts none while the tests run.
+PAST_USER = "past@example.com"
+#: When their nights end: far from now, so that Airflow's clock starts none while the tests run.
 STORY_HOUR = (datetime.now(UTC).hour + 12) % 24
 
 
@@ -43,6 +44,7 @@ JOBS = {
     "drive_down": _job(attempts=1, retry_delay_seconds=1),
     "no_container": _job(storage={"container": "nowhere", "create_container": False}),
     "story": {"schedule": f"0 {STORY_HOUR} * * *", "sources": [f"user/{STORY_USER}"]},
+    "past_month": {"schedule": f"0 {STORY_HOUR} * * *", "sources": [f"user/{PAST_USER}"]},
 }
 
 #: A dead worker is noticed by its silence, here after 30 s instead of 300.
