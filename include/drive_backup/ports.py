@@ -37,14 +37,16 @@ class Page(Struct, frozen=True):
 class ChangePage(Struct, frozen=True):
     """One page of a change feed, oldest first: items as they are now, and ids that are gone from it or out of reach.
 
-    ``token`` is the feed's end, on the last page only. With ``corpus_changed`` the shared drive itself changed
-    (settings, members): what Drive says of its items may have changed without an entry of theirs.
+    ``times`` says when each of them changed last, where Drive does. ``token`` is the feed's end, on the last page only.
+    With ``corpus_changed`` the shared drive itself changed (settings, members): what Drive says of its items may have
+    changed without an entry of theirs.
     """
 
     items: tuple[Item, ...]
     removed: tuple[str, ...] = ()
     token: str | None = None
     corpus_changed: bool = False
+    times: dict[str, datetime] = {}
 
 
 class Account(Struct, frozen=True):

@@ -7,6 +7,7 @@ or out of reach; positions never expire; ``newStartPageToken`` comes on the last
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 from include.drive_backup.drive.client import DriveClient
@@ -20,7 +21,7 @@ from include.drive_backup.ports import ChangePage
 
 _FIELDS = (
     "kind,nextPageToken,newStartPageToken,"
-    f"changes(changeType,removed,fileId,driveId,file({FILE_FIELDS}))"
+    f"changes(changeType,time,removed,fileId,driveId,file({FILE_FIELDS}))"
 )  # fmt: skip
 
 
@@ -69,12 +70,17 @@ async def _page(client: DriveClient, corpus: Corpus, token: str, what: str) -> d
 
 def _read(answer: dict[str, Any], corpus: Corpus, end: str | None) -> ChangePage:
     items, removed, corpus_changed = [], [], False
+    times: dict[str, datetime] = {}
     for change in answer["changes"]:
         if change.get("changeType", "file") != "file":
             # A user's feed also tells of shared drives that the user joined or left: sources of their own.
             corpus_changed = corpus_changed or corpus.kind == "drive"
-        elif change.get("removed"):
-            removed.append(str(change["fileId"]))
+            continue
+        ident = str(change.get("fileId") or change["file"]["id"])
+        if change.get("time"):
+            times[ident] = datetime.fromisoformat(change["time"]).astimezone(UTC)
+        if change.get("removed"):
+            removed.append(ident)
         else:
             items.append(Item.from_resource(change["file"]))
-    return ChangePage(items=tuple(items), removed=tuple(removed), token=end, corpus_changed=corpus_changed)
+    return ChangePage(items=tuple(items), removed=tuple(removed), token=end, corpus_changed=corpus_changed, times=times)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
@@ -111,14 +112,15 @@ def _in_microseconds(column: pa.Field) -> pa.Field:
 
 
 async def read_rows(
-    store: BlobStore, manifest: Manifest, columns: list[str] | None = None
+    store: BlobStore, manifest: Manifest, columns: list[str] | None = None, ids: Collection[str] | None = None
 ) -> AsyncIterator[dict[str, Any]]:
     """The rows of a snapshot as dicts, each part checked against the manifest before its first row.
 
     :param columns: only these; None for all.
+    :param ids: only the rows of these items; None for all.
     :raises CorruptStoreError: a part is missing or is not what was written.
     """
-    async for row in _read_parts(store, manifest.parts, columns):
+    async for row in _read_parts(store, manifest.parts, columns, ids):
         yield row
 
 
@@ -131,12 +133,14 @@ async def read_details(
 
 
 async def _read_parts(
-    store: BlobStore, parts: Sequence[Part], columns: list[str] | None
+    store: BlobStore, parts: Sequence[Part], columns: list[str] | None, ids: Collection[str] | None = None
 ) -> AsyncIterator[dict[str, Any]]:
+    wanted = None if ids is None else pa.array(ids, pa.string())
     for part in parts:
         file = pq.ParquetFile(io.BytesIO(await part_data(store, part)))
         for batch in file.iter_batches(GROUP_ROWS, columns=columns):
-            for row in batch.to_pylist():
+            rows = batch if wanted is None else batch.filter(pc.is_in(batch["item_id"], wanted))
+            for row in rows.to_pylist():
                 yield row
 
 

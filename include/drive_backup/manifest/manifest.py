@@ -9,7 +9,7 @@ import msgspec
 
 from include.drive_backup.blob.names import FORMAT_VERSION, SnapshotName
 from include.drive_backup.cost import Cost
-from include.drive_backup.handover import Origin
+from include.drive_backup.handover import Origin, Past
 from include.drive_backup.model import ApiUse, Detail, Root, Source, Struct
 
 Kind = Literal["full", "incremental", "as-of"]
@@ -71,6 +71,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     details: Details | None = None
     root: Root | None = None
     listed: Origin | None = None
+    past: Past | None = None
     format_version: int = FORMAT_VERSION
 
     @property
