@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Literal
 
-from include.drive_backup.model import ApiUse, Detail, Mode, Struct, counted, human_bytes
+from include.drive_backup.model import ApiUse, Detail, Mode, Struct, counted, human_bytes, parse_instant
+
+#: A listing that begins later than this after its instant makes an ``as-of`` snapshot.
+PUNCTUAL = timedelta(hours=1)
 
 
 class Filters(Struct, frozen=True):
@@ -75,10 +79,49 @@ class Origin(Struct, frozen=True):
     left: dict[str, int] = {}
 
 
+class Witnesses(Struct, frozen=True):
+    """What a late run knows of its instant beside what Drive lists now.
+
+    :param before: manifest of the newest snapshot made on time whose run was over at the instant.
+    :param after: manifest of the oldest snapshot made on time whose listing began after the instant.
+    :param changes: parts of what the change feed says since ``before``; None: it says nothing that can be relied on.
+    """
+
+    before: str | None = None
+    after: str | None = None
+    changes: int | None = None
+
+
+class Told(Struct, frozen=True):
+    """How many items are not for certain as they were at the instant, why, and some of their paths."""
+
+    fidelity: str
+    message: str | None = None
+    count: int = 0
+    examples: tuple[str, ...] = ()
+
+
+class Past(Struct, frozen=True):
+    """What a snapshot of a time that is over was made from, and what it could not recover.
+
+    :param before: manifest of the snapshot that was made on time before the instant, as in :class:`Witnesses`.
+    :param feed: whether Drive's change feed told what changed since.
+    :param untold: items that may have been there at the instant and have no row: ``removed`` since, and no snapshot
+        knows them; ``trashed``, nobody knows when.
+    """
+
+    before: str | None = None
+    after: str | None = None
+    feed: bool = False
+    untold: dict[str, int] = {}
+    told: tuple[Told, ...] = ()
+
+
 class Listing(Struct, frozen=True):
     """What ``list source`` hands on: where the listing is and what it holds. ``complete`` is Drive's word for it.
 
     ``told`` counts the parts of what is known of items that may have left, see :mod:`include.drive_backup.left`.
+    ``witnesses`` are there exactly when the listing is ``late`` for its instant.
     """
 
     task: SourceTask
@@ -93,6 +136,12 @@ class Listing(Struct, frozen=True):
     use: ApiUse
     listed: Origin | None = None
     told: int = 0
+    witnesses: Witnesses | None = None
+
+    @property
+    def late(self) -> bool:
+        """Whether so much time went by since the instant that the Drive may look different."""
+        return parse_instant(self.started) - parse_instant(self.task.instant) > PUNCTUAL
 
 
 class BatchRef(Struct, frozen=True):
@@ -125,7 +174,7 @@ class LeftRef(Struct, frozen=True):
 class PlanRef(Struct, frozen=True):
     """What ``plan`` hands to ``commit``: where the decisions are, and their sums.
 
-    ``estimate`` is a dict of :class:`~include.drive_backup.cost.Cost`.
+    ``estimate`` is a dict of :class:`~include.drive_backup.cost.Cost`. ``past`` is there when the listing is late.
     """
 
     listing: Listing
@@ -138,3 +187,4 @@ class PlanRef(Struct, frozen=True):
     copy_bytes: int
     estimate: dict[str, Any] | None = None
     left: LeftRef | None = None
+    past: Past | None = None

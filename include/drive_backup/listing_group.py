@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from include.drive_backup.errors import AccountUnavailableError, DriveBackupError, SourceNotFoundError
 from include.drive_backup.groups import Listed, SourceGroup, read_group
 from include.drive_backup.handover import SourceTask
+from include.drive_backup.hindsight import look_back
 from include.drive_backup.journal import Journal, each_once, raise_together, read_journal
 from include.drive_backup.listing import list_source
 from include.drive_backup.manifest.repository import SnapshotRepository
@@ -41,7 +42,7 @@ async def list_group(
             try:
                 async with open_drive(task) as drive:
                     base = await SnapshotRepository(store).last_listing(Source.parse(task.source))
-                    listing = await list_source(drive, store, task, clock, base)
+                    listing = await look_back(drive, store, await list_source(drive, store, task, clock, base))
             except DriveBackupError as error:
                 row = _missed(task, error)
                 await journal.add(row)

@@ -33,9 +33,10 @@ Mode = Literal["incremental", "full"]
 Outcome = Literal["copied", "unchanged", "known", "metadata", "unavailable", "failed"]
 
 #: How true a row is for the instant T: ``exact``; ``head-later`` (the content is from after T, the one at T could
-#: not be had); ``revision`` (of the versions that Drive still lists, the newest not after T; there may have been others
+#: not be had); ``earlier`` (it is gone from Drive: this is how a snapshot made on time before T had it);
+#: ``revision`` (of the versions that Drive still lists, the newest not after T; there may have been others
 #: between); ``unavailable`` (there is no content).
-Fidelity = Literal["exact", "head-later", "revision", "unavailable"]
+Fidelity = Literal["exact", "head-later", "earlier", "revision", "place-later", "unavailable"]
 
 
 #: What Drive keeps beside an item, and what a job may ask to be saved of it.
@@ -270,7 +271,7 @@ class CopyOrder(Struct, frozen=True):
 class PlanRow(Struct, frozen=True):
     """What the plan decided for one item. ``copies`` counts the copies it has in batches.
 
-    ``details`` are asked for by a further order.
+    ``details`` are asked for by a further order. ``place_later`` says why name and place may not be those of T.
     """
 
     item: Item
@@ -282,6 +283,7 @@ class PlanRow(Struct, frozen=True):
     fidelity: Fidelity = "exact"
     reason: str | None = None
     message: str | None = None
+    place_later: str | None = None
 
 
 class CopyResult(Struct, frozen=True):

@@ -13,6 +13,7 @@ from include.drive_backup.handover import Listing, PlanRef
 from include.drive_backup.manifest.left import in_words
 from include.drive_backup.model import human_bytes, parse_instant
 from include.drive_backup.report_many import MANY, dry_runs, not_listed, overview
+from include.drive_backup.report_past import past_lines
 
 Summary = Mapping[str, Any]
 
@@ -104,8 +105,8 @@ def _committed(summary: Summary) -> list[str]:
     lines += _reasons(summary)
     lines += _line("left out", _left_out(summary["left_out"]))
     lines += _line("left since", _left(summary.get("left")))
-    lines += _line("changed after", _later(summary["fidelity"]))
-    lines += _line("from revisions", _revisions(summary["fidelity"]))
+    for label, text in past_lines(summary):
+        lines += _line(label, text)
     if not summary["listing_complete"]:
         lines += _line("listing", "INCOMPLETE by Drive's own word; what is missing here is not deleted")
     lines += _line("Drive gave", _spent(summary["api"]))
@@ -183,20 +184,6 @@ def _left(left: Mapping[str, Any] | None) -> str:
     if not left or not left.get("counts"):
         return ""
     return f"{left['base'].split('/')[-2]}: {in_words(left['counts'])}"
-
-
-def _later(fidelity: Mapping[str, int]) -> str:
-    count = fidelity.get("head-later")
-    return (
-        f"{_number(count)} items; Drive no longer gives the state of the instant, so the later one is kept"
-        if count
-        else ""
-    )
-
-
-def _revisions(fidelity: Mapping[str, int]) -> str:
-    count = fidelity.get("revision")
-    return f"{_number(count)} items; the newest version of before that Drive still listed" if count else ""
 
 
 def _reasons(summary: Summary) -> list[str]:

@@ -49,7 +49,7 @@ async def test_any_order_of_days_gives_the_same_and_copies_nothing_twice(order):
     assert [found[day]["plan"] for day in DAYS] == [
         (b"plan 1", "revision"),
         (b"plan 2", "revision"),
-        (b"plan 3", "exact"),
+        (b"plan 3", "place-later"),
     ]
     assert [found[day]["f"][0] for day in DAYS] == [b"file 1", b"file 2", b"file 3"]
     assert set(backup.drive.reads.values()) == {1}

@@ -120,3 +120,26 @@ def test_a_snapshot_that_was_there_already_is_said_to_be():
 
 def test_items_from_after_the_instant_are_counted():
     assert "5 items; Drive no longer gives" in readable([plan()], [summary(fidelity={"exact": 1, "head-later": 5})])
+
+
+def test_a_late_snapshot_says_what_it_could_not_recover_and_why():
+    told = [
+        {"fidelity": "earlier", "message": "It is gone.", "count": 4, "examples": ["a", "b", "c", "d"]},
+        {"fidelity": "place-later", "message": "It was renamed.", "count": 1, "examples": ["e"]},
+    ]
+    past = {"before": "snapshots/x/manifest.json", "feed": True, "untold": {"removed": 2, "trashed": 3}, "told": told}
+    text = readable([plan()], [summary(kind="as-of", fidelity={"exact": 1, "earlier": 4, "place-later": 1}, past=past)])
+    assert "from what Drive lists now, before snapshots/x/manifest.json, Drive's change feed" in text
+    assert "4 items: a, b, c …: It is gone." in text
+    assert "1 items: e: It was renamed." in text
+    assert "2 items that left Drive after the instant" in text
+    assert "3 items in the trash" in text
+    assert "deleted since the instant" not in text
+
+
+def test_a_late_snapshot_with_nothing_to_go_by_says_that_deletions_are_unknown():
+    text = readable([plan()], [summary(kind="as-of", past={"told": []})])
+    assert (
+        "what was deleted since the instant: no snapshot that was made on time before it tells; it is missing" in text
+    )
+    assert "deleted since" not in readable([plan()], [summary()])

@@ -1,12 +1,14 @@
 """Changes and revisions."""
 
 import pytest
+from googleapiclient.http import MediaInMemoryUpload
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from include.local_cloud.drive import ANN, BOB, DriveState, edits
 from include.local_cloud.drive.access import corpus
 from include.local_cloud.drive.content import BytesContent
+from include.local_cloud.drive.model import FOLDER
 
 MASK = "nextPageToken,newStartPageToken,changes(fileId,removed,time,changeType,driveId,file(name,trashed,parents))"
 
@@ -47,6 +49,39 @@ def test_a_newer_change_replaces_the_older_one(ann, drive, replay):
     assert found[1]["time"] == "2026-09-01T00:00:00.000Z"
     assert replay(ann, after)[0] == []
     assert replay(ann, token)[0] == found
+
+
+def test_each_edit_of_the_past_is_in_the_log_at_its_time(ann, drive, replay):
+    token = ann.changes().getStartPageToken().execute()["startPageToken"]
+    ids = [drive.named(name).id for name in ("pixel.png", "target.txt")]
+    place = drive.admin(
+        "edit", {"action": "create", "name": "place", "mime_type": FOLDER, "at": "2026-09-01T00:00:00Z"}
+    )
+    edits_of_then = [
+        {"action": "rename", "file": ids[0], "name": "renamed"},
+        {"action": "move", "file": ids[0], "parent": place["id"]},
+        {"action": "modify", "file": ids[0], "data": "AAAA"},
+        {"action": "trash", "file": ids[0]},
+        {"action": "untrash", "file": ids[0]},
+        {"action": "create", "name": "new.txt", "text": "new"},
+        {"action": "delete", "file": ids[1]},
+    ]
+    for day, edit in enumerate(edits_of_then, 2):
+        drive.admin("edit", {**edit, "at": f"2026-09-{day:02d}T00:00:00Z"})
+        found, token = replay(ann, token)
+        assert found[-1]["time"] == f"2026-09-{day:02d}T00:00:00.000Z", edit
+
+
+def test_a_client_that_sets_a_modified_time_does_not_set_the_logs(ann, drive, replay):
+    token = ann.changes().getStartPageToken().execute()["startPageToken"]
+    drive.admin("clock", {"at": "2026-10-01T00:00:00Z"})
+    old = {"modifiedTime": "2020-01-01T00:00:00Z"}
+    body = MediaInMemoryUpload(b"old", "text/plain")
+    made = ann.files().create(body={"name": "old.txt", **old}, media_body=body).execute()
+    ann.files().update(fileId=drive.named("pixel.png").id, body=old, media_body=body).execute()
+    found, _ = replay(ann, token)
+    assert made["id"] == found[0]["fileId"]
+    assert {change["time"] for change in found} == {"2026-10-01T00:00:00.000Z"}
 
 
 def test_pages_hand_on_a_token_and_only_the_last_one_a_new_start(ann, drive, replay):

@@ -53,6 +53,9 @@ class FakeDrive:
         self.incomplete = False
         #: ids in the order of their changes: what is not here, the change feed does not tell
         self.feed: list[str] = []
+        #: when people do what they do; the change feed tells it, unless it is None
+        self.now: datetime | None = None
+        self.times: dict[str, datetime] = {}
         #: whether Drive marks what is in a thrown-away folder as trashed; it makes no entries for it either way
         self.marks_children = False
         self.bodies: dict[str, list[Body]] = defaultdict(list)
@@ -78,7 +81,7 @@ class FakeDrive:
     def add(self, *entries: Entry, parent: str | None = None) -> None:
         for resource, content in with_contents(*entries, root=parent or self._root):
             self.items[resource["id"]] = resource
-            self.feed.append(resource["id"])
+            self._note(resource["id"])
             if content is not None:
                 self.contents[resource["id"]] = content
 
@@ -100,11 +103,17 @@ class FakeDrive:
     def change(self, ident: str, **fields: Any) -> None:
         """Rename, move, trash: what changes the version but not the content."""
         self.items[ident] |= {**fields, "version": str(int(self.items[ident]["version"]) + 1)}
+        self._note(ident)
+
+    def _note(self, ident: str) -> None:
         self.feed.append(ident)
+        self.times.pop(ident, None)
+        if self.now is not None:
+            self.times[ident] = self.now
 
     def delete(self, ident: str) -> None:
         del self.items[ident]
-        self.feed.append(ident)
+        self._note(ident)
         self.contents.pop(ident, None)
 
     # ports.Drive
@@ -157,6 +166,7 @@ class FakeDrive:
                 items=tuple(Item.from_resource(self._known(ident)) for ident in page if ident in self.items),
                 removed=tuple(ident for ident in page if ident not in self.items),
                 token=f"token-{len(self.feed)}" if number == len(pages) else None,
+                times={ident: self.times[ident] for ident in page if ident in self.times},
             )
 
     async def children(self, source: Source, folder_id: str) -> AsyncIterator[Page]:
@@ -242,7 +252,10 @@ class FakeDrive:
     def _known(self, ident: str) -> dict[str, Any]:
         if ident not in self.items:
             raise ItemUnavailableError(f"File not found: {ident}.", reason="notFound")
-        return {**self.items[ident], "trashed": self.items[ident]["trashed"] or self._in_trash(ident)}
+        own = self.items[ident]["trashed"]
+        if not own and not self._in_trash(ident):
+            return self.items[ident]
+        return {**self.items[ident], "trashed": True, "explicitlyTrashed": own}
 
     def _in_trash(self, ident: str) -> bool:
         """Whether a folder above was thrown away, and Drive says so of the item."""

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from include.drive_backup.handover import BatchRef, PlanRef, SourceTask
+from include.drive_backup.hindsight import look_back
 from include.drive_backup.listing import list_source
 from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.commit import commit_snapshot
@@ -46,6 +47,7 @@ class Backup:
         async with recorded(self.drive, self.store, task, self.clock):
             base = await SnapshotRepository(self.store).last_listing(Source.parse(source))
             listing = await list_source(self.drive, self.store, task, self.clock, base)
+            listing = await look_back(self.drive, self.store, listing)
         return await plan_source(self.store, listing, export_formats=formats or {}, max_batches=50, clock=self.clock)
 
     async def copy(self, batch: BatchRef, *, resume: bool = False, **settings: Any) -> dict[str, Any]:

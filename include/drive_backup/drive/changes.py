@@ -71,20 +71,22 @@ async def _page(client: DriveClient, corpus: Corpus, token: str, what: str) -> d
 
 
 def _read(answer: dict[str, Any], corpus: Corpus, end: str | None) -> ChangePage:
-    items, removed, elsewhere, times, corpus_changed = [], [], [], {}, False
+    items, removed, elsewhere, corpus_changed = [], [], [], False
+    times: dict[str, datetime] = {}
     for change in answer["changes"]:
         if change.get("changeType", "file") != "file":
             # A user's feed also tells of shared drives that the user joined or left: sources of their own.
             corpus_changed = corpus_changed or corpus.kind == "drive"
             continue
+        ident = str(change.get("fileId") or change["file"]["id"])
+        if change.get("time"):
+            times[ident] = datetime.fromisoformat(change["time"]).astimezone(UTC)
         if change.get("removed"):
-            removed.append(str(change["fileId"]))
+            removed.append(ident)
             if change.get("file"):
                 elsewhere.append(Item.from_resource(change["file"]))
         else:
             items.append(Item.from_resource(change["file"]))
-        if change.get("time"):
-            times[str(change["fileId"])] = datetime.fromisoformat(change["time"]).astimezone(UTC)
     return ChangePage(
         items=tuple(items),
         removed=tuple(removed),

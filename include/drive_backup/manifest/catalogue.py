@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Callable, Container, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Container, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -92,14 +92,15 @@ class TableWriter:
 
 
 async def read_rows(
-    store: BlobStore, manifest: Manifest, columns: list[str] | None = None
+    store: BlobStore, manifest: Manifest, columns: list[str] | None = None, ids: Collection[str] | None = None
 ) -> AsyncIterator[dict[str, Any]]:
     """The rows of a snapshot as dicts, each part checked against the manifest before its first row.
 
     :param columns: only these; None for all.
+    :param ids: only the rows of these items; None for all.
     :raises CorruptStoreError: a part is missing or is not what was written.
     """
-    async for row in _read_parts(store, manifest.parts, columns):
+    async for row in _read_parts(store, manifest.parts, columns, ids):
         yield row
 
 
@@ -132,10 +133,12 @@ async def read_details(
 
 
 async def _read_parts(
-    store: BlobStore, parts: Sequence[Part], columns: list[str] | None
+    store: BlobStore, parts: Sequence[Part], columns: list[str] | None, ids: Collection[str] | None = None
 ) -> AsyncIterator[dict[str, Any]]:
+    from include.drive_backup.manifest.tables import rows_of_items  # noqa: PLC0415 - imports pyarrow
+
     async for batch in _read_batches(store, parts, columns):
-        for row in batch.to_pylist():
+        for row in rows_of_items(batch, ids):
             yield row
 
 

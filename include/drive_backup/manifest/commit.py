@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
 from typing import Any
 
 import msgspec
 
 from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.cost import Cost, cost
-from include.drive_backup.handover import PlanRef
+from include.drive_backup.handover import Past, PlanRef
 from include.drive_backup.manifest.catalogue import NameTakenError, TableWriter, is_whole
 from include.drive_backup.manifest.inventory import fingerprint, load_sound
 from include.drive_backup.manifest.left import LeftTable
@@ -42,9 +41,6 @@ log = logging.getLogger(__name__)
 
 #: The plan's counts of items that are no part of the snapshot begin with this.
 LEFT_OUT = "left_out_"
-#: A listing that begins later than this after its instant makes an ``as-of`` snapshot.
-PUNCTUAL = timedelta(hours=1)
-
 
 #: Raises when this run may not commit any more, because it lost the lock of its source.
 StillOurs = Callable[[], Awaitable[None]]
@@ -137,9 +133,10 @@ async def _as_good(
     """The snapshot of this instant that makes another one needless: a reader would see no difference, or a worse one.
 
     Compared is the newest generation of the same status: of the complete ones readers take that, and a partial one
-    that says nothing new is not worth another. Worse is a complete one with fewer items as they were at the instant,
-    or with the permissions, comments … of fewer: Drive forgets, so a late second look at an old instant sees less, and
-    must not hide what the first one saw. One whose catalogue is damaged makes nothing needless.
+    that says nothing new is not worth another. Worse is a complete one with fewer items as they were at the instant
+    (or as many, and fewer others), or with the permissions, comments … of fewer: Drive forgets, so a late second look
+    at an old instant sees less, and must not hide what the first one saw. One whose catalogue is damaged makes nothing
+    needless.
     """
     if not tries:
         return None
@@ -163,7 +160,8 @@ async def _as_good(
 def _sees_less(tally: Tally, manifest: Manifest) -> bool:
     details = manifest.details.counts if manifest.details else {}
     fewer = any(tally.details.get(detail, 0) < count for detail, count in details.items())
-    return fewer or tally.exact < manifest.fidelity.get("exact", 0)
+    exact = manifest.fidelity.get("exact", 0)
+    return fewer or (tally.exact, tally.items) < (exact, manifest.items)
 
 
 async def _write(
@@ -231,6 +229,7 @@ def _facts(plan: PlanRef, tally: Tally, clock: Clock, software_version: str) -> 
         "digest": tally.digest,
         "change_token": listing.change_token,
         "listed": listing.listed,
+        "past": _past(plan, tally),
         "software_version": software_version,
         "run_id": task.run,
         "started": listing.started,
@@ -243,6 +242,12 @@ def _facts(plan: PlanRef, tally: Tally, clock: Clock, software_version: str) -> 
             **({"save": task.save} if task.save else {}),
         },
     }
+
+
+def _past(plan: PlanRef, tally: Tally) -> Past | None:
+    if plan.past is None and not tally.told:
+        return None
+    return msgspec.structs.replace(plan.past or Past(), told=tally.told)
 
 
 async def _spending(store: BlobStore, plan: PlanRef, tally: Tally, clock: Clock) -> dict[str, Any]:
@@ -259,8 +264,7 @@ async def _spending(store: BlobStore, plan: PlanRef, tally: Tally, clock: Clock)
 
 
 def _kind(plan: PlanRef) -> Kind:
-    listing = plan.listing
-    if parse_instant(listing.started) - parse_instant(listing.task.instant) > PUNCTUAL:
+    if plan.listing.late:
         return "as-of"
     return "incremental" if plan.base else "full"
 

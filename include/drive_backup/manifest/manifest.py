@@ -9,7 +9,7 @@ import msgspec
 
 from include.drive_backup.blob.names import FORMAT_VERSION, SnapshotName
 from include.drive_backup.cost import Cost
-from include.drive_backup.handover import Origin
+from include.drive_backup.handover import Origin, Past
 from include.drive_backup.model import ApiUse, Detail, Root, Source, Struct
 
 Kind = Literal["full", "incremental", "as-of"]
@@ -80,6 +80,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     root: Root | None = None
     listed: Origin | None = None
     left: Left | None = None
+    past: Past | None = None
     format_version: int = FORMAT_VERSION
 
     @property

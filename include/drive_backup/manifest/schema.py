@@ -58,6 +58,8 @@ def merge(row: PlanRow, results: Sequence[CopyResult], missing: Set[str]) -> Cat
     if outcome != "failed" and row.details and (told is None or told.outcome == "failed"):
         outcome, reason, message = "failed", *_why_no_details(told)
     fidelity = _fidelity(row, results)
+    if fidelity == "exact" and row.place_later is not None:
+        fidelity, message = "place-later", message or row.place_later
     return CatalogueRow(
         item=_as_copied(row.item, results),
         path=row.path,
@@ -77,7 +79,7 @@ def _fidelity(row: PlanRow, results: Sequence[CopyResult]) -> str:
     found = {result.fidelity for result in results}
     if row.contents or not results:
         found.add(row.fidelity)
-    return next((each for each in ("head-later", "revision", "unavailable") if each in found), "exact")
+    return next((each for each in ("head-later", "earlier", "revision", "unavailable") if each in found), "exact")
 
 
 def _why_no_details(told: CopyResult | None) -> tuple[str | None, str | None]:

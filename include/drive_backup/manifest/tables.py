@@ -7,9 +7,11 @@ or read, and not by those who copy files.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
@@ -124,6 +126,13 @@ def batches_of(data: bytes, columns: list[str] | None, at_once: int) -> Iterator
     :param at_once: rows in memory.
     """
     return pq.ParquetFile(io.BytesIO(data)).iter_batches(at_once, columns=columns)  # type: ignore[no-any-return]
+
+
+def rows_of_items(batch: pa.RecordBatch, ids: Collection[str] | None) -> list[dict[str, Any]]:
+    """The rows of some items; of all, where none are named."""
+    if ids is not None:
+        batch = batch.filter(pc.is_in(batch["item_id"], pa.array(ids, pa.string())))
+    return batch.to_pylist()  # type: ignore[no-any-return]
 
 
 def _table(lines: bytearray, schema: pa.Schema) -> pa.Table:

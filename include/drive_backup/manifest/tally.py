@@ -7,11 +7,16 @@ from typing import Any
 
 import msgspec
 
+from include.drive_backup.handover import Told
 from include.drive_backup.manifest.manifest import Reason
 from include.drive_backup.manifest.schema import CatalogueRow, text
 from include.drive_backup.model import Detail
 
 EXAMPLES = 5
+#: Fidelities of rows that are not for certain as they were at the instant.
+_NOT_OF_THEN = ("head-later", "earlier", "revision", "place-later")
+#: Sentences that are told apart; what is beyond is counted without one.
+_MOST_TOLD = 50
 _STORED = ("copied", "unchanged", "known")
 
 
@@ -26,6 +31,7 @@ class Tally:
         self.fidelity: dict[str, int] = {}
         self.reasons: dict[str, Reason] = {}
         self.details: dict[Detail, int] = {}
+        self._told: dict[tuple[str, str | None], Told] = {}
         self._digest = 0
 
     def add(self, row: CatalogueRow) -> None:
@@ -38,11 +44,26 @@ class Tally:
         # Also of one export format that Drive refuses, while others are stored.
         if row.reason is not None or row.outcome in ("unavailable", "failed"):
             self._note(row.reason or row.outcome, row.message, row.path)
+        if row.fidelity in _NOT_OF_THEN:
+            self._tell(row)
         for detail in row.details:
             self.details[detail] = self.details.get(detail, 0) + 1
         for detail, why in row.refused.items():
             self._note(f"{detail}: {why.reason}", why.message, row.path)
         self._digest = (self._digest + _row_digest(row)) % (1 << 256)
+
+    def _tell(self, row: CatalogueRow) -> None:
+        key = (row.fidelity, None if row.message is None else text(row.message))
+        if key not in self._told and len(self._told) >= _MOST_TOLD:
+            key = (row.fidelity, None)
+        known = self._told.get(key, Told(fidelity=row.fidelity, message=key[1]))
+        examples = (*known.examples, row.path)[:EXAMPLES]
+        self._told[key] = msgspec.structs.replace(known, count=known.count + 1, examples=examples)
+
+    @property
+    def told(self) -> tuple[Told, ...]:
+        """What is not for certain as it was at the instant, the most frequent first."""
+        return tuple(sorted(self._told.values(), key=lambda each: (-each.count, each.fidelity, each.message or "")))
 
     def _note(self, key: str, message: str | None, path: str) -> None:
         known = self.reasons.get(key, Reason())

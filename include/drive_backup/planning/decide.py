@@ -12,6 +12,7 @@ from include.drive_backup.model import DETAILS, CopyOrder, Detail, Fidelity, Ite
 from include.drive_backup.planning.details import details_of
 from include.drive_backup.planning.exports import Export, NoExport, exports_of
 from include.drive_backup.planning.stored import StoredIndex, StoredVersion
+from include.drive_backup.planning.then import Then
 
 #: Names that no order for an older version may use are in the order; with more of them no older version is asked for.
 _MOST_SPOILT = 1_000
@@ -27,6 +28,12 @@ _NO_CHILDREN = (
 _NO_DOWNLOAD = (
     "The backup's account may see this file but not download it. Its owner can allow downloads for viewers, or give "
     "the account a role that may download."
+)
+
+
+_NOT_STORED = (
+    "A snapshot refers to its version of then, but the blob is not in the container as it was written, and Drive has "
+    "another version now, or none."
 )
 
 
@@ -70,7 +77,11 @@ def created_later(created: datetime | None, rules: Rules) -> bool:
 
 def decide(item: Item, place: Place, stored: StoredIndex, rules: Rules) -> Decision:
     """Decide on one wanted item that existed at T."""
-    decision = _decide(item, place, stored, rules)
+    return with_details(_decide(item, place, stored, rules), item, place, rules)
+
+
+def with_details(decision: Decision, item: Item, place: Place, rules: Rules) -> Decision:
+    """The decision and an order for what the job wants to have beside the content of an item that Drive has."""
     details = details_of(item, rules.save)
     if not details:
         return decision
@@ -95,6 +106,20 @@ def _decide(item: Item, place: Place, stored: StoredIndex, rules: Rules) -> Deci
         if _may_have_revisions(item) and len(stored.spoilt) <= _MOST_SPOILT:
             return _of_the_past(item, place, exports, stored, rules)
     return _with_content(item, place, exports, stored, rules, fidelity)
+
+
+def decide_then(then: Then, place: Place, stored: StoredIndex) -> Decision:
+    """Decide on an item as a snapshot has it: nothing is copied."""
+    witness = then.witness
+    contents = tuple(content for content in witness.contents if stored.holds(content))
+    row = PlanRow(item=witness.item, path=place.path, outcome="unchanged", contents=contents)
+    if len(contents) < len(witness.contents):
+        lost = _unavailable(witness.item, place, "notStored", _NOT_STORED)
+        return Decision(row=replace(lost, contents=contents))
+    if witness.outcome == "unavailable":
+        return Decision(row=replace(row, outcome="unavailable", reason=witness.reason, message=witness.message))
+    outcome: Outcome = "unchanged" if contents else "metadata"
+    return Decision(row=replace(row, outcome=outcome, fidelity=then.fidelity, message=then.message))
 
 
 def _without_content(item: Item, place: Place) -> PlanRow:

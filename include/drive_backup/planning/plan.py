@@ -16,19 +16,30 @@ from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack
 
 import msgspec
+from msgspec.structs import replace
 
 from include.drive_backup.cost import Expectation, estimate
 from include.drive_backup.exports import check_formats
-from include.drive_backup.handover import BatchRef, LeftRef, Listing, PlanRef
+from include.drive_backup.handover import BatchRef, LeftRef, Listing, Past, PlanRef
 from include.drive_backup.increment import listing_prefix
 from include.drive_backup.left.whereabouts import Whereabouts, write_left
 from include.drive_backup.model import DETAILS, CopyOrder, Item, PlanRow, Source, human_bytes, parse_instant
-from include.drive_backup.planning.decide import Place, Rules, created_later, decide
+from include.drive_backup.planning.decide import (
+    Decision,
+    Place,
+    Rules,
+    created_later,
+    decide,
+    decide_then,
+    with_details,
+)
 from include.drive_backup.planning.details import units_of
 from include.drive_backup.planning.filters import ItemFilter, left_out
 from include.drive_backup.planning.shards import Pace, Sized, make_batches, share_batches
-from include.drive_backup.planning.stored import load_stored
+from include.drive_backup.planning.stored import StoredIndex, load_stored
+from include.drive_backup.planning.then import Hindsight
 from include.drive_backup.planning.tree import Node, Tree, build_tree
+from include.drive_backup.planning.witnesses import load_hindsight
 from include.drive_backup.ports import BlobStore, Clock
 from include.drive_backup.work import PartWriter, batch_prefix, read_parts, rows_prefix
 
@@ -130,15 +141,14 @@ class _Planner:
         self._orders_prefix = f"{self._plan}/orders-"
         self._parts = self._order_parts = self._beside = 0
         self._left: LeftRef | None = None
+        self._past: Past | None = None
 
     async def decide_all(self, base: str | None) -> None:
         """Write a row for each wanted item, and collect the orders; write down what is in ``base`` alone."""
         nodes, places = await self._newest()
-        kind, trash = self._rules.source.kind, self._listing.task.trashed
-        tree = build_tree(
-            nodes, self._listing.root_id, subtree=kind == "folder", rootless=kind == "shared", trash=trash
-        )
-        filtered = left_out(tree, self._listing.task, await self._refused(places))
+        past = await self._look_back(nodes, places)
+        tree = self._tree(nodes, trash=self._listing.task.trashed)
+        filtered = left_out(tree, self._listing.task, await self._refused(places, past))
         wanted = self._wanted(tree, nodes, filtered)
         whereabouts = Whereabouts(tree, nodes, wanted, filtered, complete=self._listing.complete)
         self._left = await write_left(self._store, base, self._plan, self._listing, whereabouts)
@@ -147,10 +157,11 @@ class _Planner:
             PartWriter[PlanRow](self._store, rows_prefix(self._plan), PART_ROWS) as rows,
             PartWriter[CopyOrder](self._store, self._orders_prefix, PART_ROWS) as orders,
         ):
-            async for item in self._items(places, wanted):
-                place = Place(folders=tree.folders(item.id), segment=tree.segment(item.id))
-                decision = decide(item, place, stored, self._rules)
-                await rows.write(decision.row)
+            async for ident, item in self._each(places, wanted, past):
+                place = Place(folders=tree.folders(ident), segment=tree.segment(ident))
+                decision = self._decide(ident, item, place, stored, past)
+                later = past.why_place_later(ident, tree) if past else None
+                await rows.write(replace(decision.row, place_later=later))
                 self._counts[decision.row.outcome or "copy"] += 1
                 self._counts["head_later"] += decision.row.fidelity == "head-later"
                 for order in decision.orders:
@@ -158,6 +169,41 @@ class _Planner:
                     self._orders.append(Sized(len(self._orders), _size(order), f"{order.item.id} {order.format}"))
                     await orders.write(order)
         self._parts, self._order_parts = rows.parts, orders.parts
+
+    def _tree(self, nodes: Mapping[str, Node], *, trash: bool) -> Tree:
+        kind = self._rules.source.kind
+        return build_tree(
+            nodes, self._listing.root_id, subtree=kind == "folder", rootless=kind == "shared", trash=trash
+        )
+
+    async def _look_back(self, nodes: dict[str, Node], places: Mapping[str, int]) -> Hindsight | None:
+        """Of a late listing: put in place of the nodes of now those of the instant, as far as that can be told."""
+        if self._listing.witnesses is None:
+            return None
+        within = set(self._tree(nodes, trash=False))
+        trashed = self._items(places, {ident for ident, node in nodes.items() if node.trashed})
+        found, self._past = await load_hindsight(self._store, self._listing, nodes, trashed, within)
+        return found
+
+    async def _each(
+        self, places: Mapping[str, int], wanted: AbstractSet[str], past: Hindsight | None
+    ) -> AsyncIterator[tuple[str, Item | None]]:
+        """The wanted items, as Drive lists them now if it does."""
+        async for item in self._items(places, wanted):
+            yield item.id, item
+        for ident in sorted((past.rows.keys() & wanted) - places.keys()) if past else ():
+            yield ident, None
+
+    def _decide(
+        self, ident: str, item: Item | None, place: Place, stored: StoredIndex, past: Hindsight | None
+    ) -> Decision:
+        then = past.rows.get(ident) if past else None
+        if then is None:
+            if item is None:
+                raise ValueError(f"Nothing is known of {ident}.")
+            return decide(item, place, stored, self._rules)
+        decision = decide_then(then, place, stored)
+        return decision if item is None else with_details(decision, item, place, self._rules)
 
     async def finish(self, max_batches: int, base: str | None, expected: Expectation) -> tuple[PlanRef, list[BatchRef]]:
         """Write the batches."""
@@ -201,6 +247,7 @@ class _Planner:
             copy_bytes=sum(batch.bytes for batch in batches),
             estimate=cost.to_dict(),
             left=self._left,
+            past=self._past,
         )
         log.info(
             "%s: %d content versions to copy (%s) in %d batches; %s",
@@ -245,11 +292,13 @@ class _Planner:
             position += 1
         return nodes, places
 
-    async def _refused(self, places: Mapping[str, int]) -> dict[str, str]:
+    async def _refused(self, places: Mapping[str, int], past: Hindsight | None) -> dict[str, str]:
         """What the filters say of single items. It takes a pass of its own, so that the tree's nodes stay small."""
         if not self._filter:
             return {}
         judged = {item.id: self._filter.refuses(item) async for item in self._items(places, places.keys())}
+        if past:
+            judged |= {ident: self._filter.refuses(then.witness.item) for ident, then in past.rows.items()}
         return {ident: reason for ident, reason in judged.items() if reason is not None}
 
     async def _items(self, places: Mapping[str, int], wanted: AbstractSet[str]) -> AsyncIterator[Item]:

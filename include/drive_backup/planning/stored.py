@@ -94,6 +94,12 @@ class StoredIndex:
         """Content ids under which something damaged is."""
         return tuple(sorted(self._spoilt))
 
+    def holds(self, content: StoredContent) -> bool:
+        """Whether a content is stored as a snapshot says, under the name that it says."""
+        name = parse_content(content.blob)
+        found = None if name is None else self._by_content.get(name.content_id)
+        return found is not None and found.content == content
+
     def versions(self, file_id: str, content_format: str) -> tuple[StoredContent, ...]:
         """All that is stored of a file in one format."""
         return tuple(version.content for version in self._by_file.get((file_id, content_format), ()))

@@ -93,16 +93,17 @@ def _create(state: DriveState, edit: Edit, at: int | None) -> Item:
     name = edit.name or "Untitled"
     parent = edit.parent or state.users[edit.by].root_id
     if edit.target is not None:
-        return edits.shortcut(state, name, parent, edit.target, by=edit.by, at=at)
+        return edits.shortcut(state, name, parent, edit.target, by=edit.by, at=at, logged=at)
     mime_type = edit.mime_type or edits.guess_type(name)
-    return edits.create(state, name, parent, _content(edit, mime_type), by=edit.by, mime_type=mime_type, at=at)
+    content = _content(edit, mime_type)
+    return edits.create(state, name, parent, content, by=edit.by, mime_type=mime_type, at=at, logged=at)
 
 
 def _modify(state: DriveState, item: Item, edit: Edit, at: int | None) -> None:
     content = _content(edit, item.mime_type)
     if content is None:
         raise ValueError("a folder or shortcut has no content")
-    edits.write(state, item, content, by=edit.by, at=at, keep=edit.keep)
+    edits.write(state, item, content, by=edit.by, at=at, keep=edit.keep, logged=at)
 
 
 def _rename(state: DriveState, item: Item, edit: Edit, at: int | None) -> None:

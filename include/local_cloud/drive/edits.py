@@ -29,6 +29,7 @@ def create(
     created: int | None = None,
     file_id: str | None = None,
     log: bool = True,
+    logged: int | None = None,
 ) -> Item:
     """A new item.
 
@@ -36,6 +37,7 @@ def create(
     :param by: who does it; also the owner, except in a shared drive.
     :param at: its modifiedTime; now by default.
     :param created: its createdTime; ``at`` by default.
+    :param logged: the change log's time; now by default, whatever modifiedTime a client may set.
     """
     at = state.clock.now() if at is None else at
     drive_id = state.items[parent].drive_id if parent else None
@@ -53,7 +55,7 @@ def create(
     )
     if content is not None:
         item.revisions.append(_revision(state, item, content, at, by))
-    return state.add(item, log=log)
+    return state.add(item, log=log, at=logged)
 
 
 def folder(state: DriveState, name: str, parent: str, *, by: str, at: int | None = None) -> Item:
@@ -61,9 +63,18 @@ def folder(state: DriveState, name: str, parent: str, *, by: str, at: int | None
     return create(state, name, parent, by=by, mime_type=FOLDER, at=at)
 
 
-def shortcut(state: DriveState, name: str, parent: str, target: str, *, by: str, at: int | None = None) -> Item:
+def shortcut(
+    state: DriveState,
+    name: str,
+    parent: str,
+    target: str,
+    *,
+    by: str,
+    at: int | None = None,
+    logged: int | None = None,
+) -> Item:
     """A new shortcut; the target may be missing."""
-    item = create(state, name, parent, by=by, mime_type=SHORTCUT, at=at)
+    item = create(state, name, parent, by=by, mime_type=SHORTCUT, at=at, logged=logged)
     item.target = target
     found = state.items.get(target)
     item.target_mime = found.mime_type if found else "application/pdf"
@@ -79,11 +90,22 @@ def _revision(state: DriveState, item: Item, content: Content, at: int, by: str)
 
 
 def write(
-    state: DriveState, item: Item, content: Content, *, by: str, at: int | None = None, keep: bool = False
+    state: DriveState,
+    item: Item,
+    content: Content,
+    *,
+    by: str,
+    at: int | None = None,
+    keep: bool = False,
+    logged: int | None = None,
 ) -> None:
-    """New content: a new head revision, and older ones may fall out."""
+    """New content: a new head revision, and older ones may fall out.
+
+    :param at: its modifiedTime; now by default.
+    :param logged: the change log's time; now by default, whatever modifiedTime a client may set.
+    """
     at = state.clock.now() if at is None else at
-    with state.editing(item, at):
+    with state.editing(item, logged):
         item.revisions.append(_revision(state, item, content, at, by))
         item.revisions[-1].keep = keep
         item.modified, item.by = at, by

@@ -76,14 +76,17 @@ class DriveState:
         """Whether it is a My Drive's or a shared drive's root folder."""
         return item.id in self.drives or (item.owner in self.users and self.users[item.owner].root_id == item.id)
 
-    def add(self, item: Item, *, log: bool = True) -> Item:
-        """Put a new item into its place."""
+    def add(self, item: Item, *, log: bool = True, at: int | None = None) -> Item:
+        """Put a new item into its place.
+
+        :param at: milliseconds since 1970 that the change log shows; now by default.
+        """
         item.born = self.clock.now()
         self.items[item.id] = item
         self._link(item)
         self._inherit_trash(item)
         if log:
-            self._log(item, self.audience(item), set())
+            self._log(item, self.audience(item), set(), at)
         return item
 
     @contextmanager
