@@ -1,1 +1,27 @@
-from tests.support.cloud import azurite  # noqa: F401
+import pytest
+
+from include.drive_backup.cli.app import main
+from tests.support.cloud import azurite
+
+__all__ = ["azurite"]
+
+
+@pytest.fixture
+def command_line(azurite, monkeypatch, capsys):
+    """Gives, for a container's name, a function that runs a command there: exit code, stdout, stderr."""
+
+    def of(container):
+        monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite)
+        monkeypatch.setenv("DRIVE_BACKUP_CONTAINER", container)
+        monkeypatch.delenv("DRIVE_BACKUP_CONTAINER_URL", raising=False)
+
+        def run(*arguments):
+            monkeypatch.setattr("sys.argv", ["drive-backup", *arguments])
+            with pytest.raises(SystemExit) as ended:
+                main()
+            captured = capsys.readouterr()
+            return ended.value.code or 0, captured.out, captured.err
+
+        return run
+
+    return of

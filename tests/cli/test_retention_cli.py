@@ -9,7 +9,6 @@ from azure.storage.blob import ContainerClient as SyncContainer
 from azure.storage.blob.aio import ContainerClient
 
 from include.drive_backup.blob.azure import AzureBlobStore
-from include.drive_backup.cli.app import main
 from include.drive_backup.clock import SystemClock
 from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
@@ -35,20 +34,10 @@ async def back_up(azurite, name):
 
 
 @pytest.fixture
-def cli(azurite, monkeypatch, capsys):
+def cli(azurite, command_line):
     name = f"c{uuid.uuid4().hex[:20]}"
     asyncio.run(back_up(azurite, name))
-    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite)
-    monkeypatch.setenv("DRIVE_BACKUP_CONTAINER", name)
-    monkeypatch.delenv("DRIVE_BACKUP_CONTAINER_URL", raising=False)
-
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["drive-backup", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
+    run = command_line(name)
     run.container = SyncContainer.from_connection_string(azurite, name)
     return run
 

@@ -10,7 +10,6 @@ from azure.storage.blob.aio import ContainerClient
 
 from include.drive_backup.blob.azure import AzureBlobStore
 from include.drive_backup.cli import rehydrate
-from include.drive_backup.cli.app import main
 from include.drive_backup.clock import SystemClock
 from tests.support.fake_drive import FakeDrive
 from tests.support.flow import Backup
@@ -32,21 +31,11 @@ async def back_up(azurite, name):
 
 
 @pytest.fixture
-def cli(azurite, monkeypatch, capsys):
+def cli(azurite, command_line, monkeypatch):
     name = f"c{uuid.uuid4().hex[:20]}"
     asyncio.run(back_up(azurite, name))
-    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite)
-    monkeypatch.setenv("DRIVE_BACKUP_CONTAINER", name)
-    monkeypatch.delenv("DRIVE_BACKUP_CONTAINER_URL", raising=False)
     monkeypatch.setenv("COLUMNS", "400")
-
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["drive-backup", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
+    run = command_line(name)
     with SyncContainer.from_connection_string(azurite, name) as container:
         run.container = container
         yield run

@@ -32,6 +32,27 @@ def test_a_ruined_folder_comes_back_as_it_was(backups):
         } == restored
 
 
+def test_what_is_archived_is_rehydrated_and_waited_for_without_a_worker(backups):
+    """The task is deferred, the triggerer makes the trigger of its serialized form, and the task goes on."""
+    folder = backups.create("Long ago", mime_type=FOLDER)["id"]
+    backups.create("old.txt", text="old " * 100, parent=folder)
+    before = tree(backups, folder)
+    run_id, state = backups.run(sources=[f"folder/{folder}"])
+    assert state == "success", backups.troubles(run_id)
+    for name in backups.container.list_blob_names(name_starts_with=f"content/folder/{folder}/"):
+        backups.container.get_blob_client(name).set_standard_blob_tier("Archive")
+
+    place = backups.create("Restored from the archive", mime_type=FOLDER)["id"]
+    backups.api.unpause(DAG_ID)
+    run_id = backups.trigger(DAG_ID, source=f"folder/{folder}", to=f"folder/{place}", merge=True)
+    assert backups.wait(run_id, dag_id=DAG_ID) == "success", backups.troubles(run_id, DAG_ID)
+    lines, _ = backups.lines(run_id, "rehydrate", dag_id=DAG_ID)
+    said = "\n".join(lines)
+    assert "In the archive tier: 1 file" in said
+    assert "Nothing that is to be restored is archived." in said
+    assert tree(backups, place) == before
+
+
 def test_a_restore_of_what_is_not_there_says_so(backups):
     backups.api.unpause(DAG_ID)
     run_id = backups.trigger(DAG_ID, source="user/nobody@example.com")

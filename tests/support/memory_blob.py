@@ -208,7 +208,7 @@ class MemoryBlobStore:
         md5: str,
         content_type: str,
         encoded: dict[str, str],
-        tier: Tier | None,
+        tier: Tier | None = None,
     ) -> bool:
         if not self._may_write(name):
             return False

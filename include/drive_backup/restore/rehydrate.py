@@ -19,6 +19,8 @@ from include.drive_backup.work import PartWriter, read_parts
 #: So many blobs are looked at one by one; of more, a listing tells.
 _HEADS = 100
 _AT_ONCE = 500
+#: Seconds before a trigger looks for the first time; enough that a task that is woken too soon is no loop.
+_FIRST = 10.0
 _HOURS = {"standard": "up to 15 hours", "high": "often less than an hour for files below 10 GB, and up to 15"}
 
 Archived = Sequence[BlobInfo]
@@ -119,10 +121,12 @@ async def bring_online(
 async def settle(store: BlobStore, names: Collection[str], clock: Clock, *, every: float) -> None:
     """Wait until nothing of some blobs is on its way any more.
 
-    :param every: seconds before each look.
+    :param every: seconds between two looks, at most; the first ones follow sooner.
     """
+    pause = min(_FIRST, every)
     while names:
-        await clock.sleep(every)
+        await clock.sleep(pause)
+        pause = min(pause * 2, every)
         names = [info.name for info in await archived_among(store, names) if info.rehydrating]
 
 

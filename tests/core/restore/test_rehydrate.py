@@ -161,9 +161,9 @@ async def test_nothing_archived_means_no_waiting(backup):
 
 async def test_settling_ends_when_nothing_is_on_its_way(backup, old):
     await ask(backup.store, await archived_among(backup.store, [old]), "standard")
-    clock = Hours(backup.store, 3)
+    clock = Hours(backup.store, 7)
     await settle(backup.store, backup.contents(), clock, every=300)
-    assert clock.slept == [300, 300, 300]
+    assert clock.slept == [10, 20, 40, 80, 160, 300, 300]
 
 
 async def test_names_are_written_down_and_read_again(monkeypatch):
