@@ -83,15 +83,17 @@ def test_thirty_days_give_thirty_snapshots_each_true_about_what_it_has(month):
         assert manifest["status"] == "complete"
         files = {ident: row for ident, row in rows.items() if row["contents"]}
         assert check_contents(month.backups.container, files) == len(files)
-        assert rows[month.still]["fidelity"] == "exact"
+        # No snapshot was made on time, so nothing proves that a name is still that of then.
+        assert rows[month.still]["fidelity"] == "place-later"
         assert text_of(month, rows[month.still]) == "never changes"
         assert (month.made in rows) == (day >= 20)
         # Drive gives every version of a document, and of a file those that were kept forever.
-        assert rows[month.plan]["fidelity"] == ("exact" if day == DAYS else "revision")
+        assert rows[month.plan]["fidelity"] == ("place-later" if day == DAYS else "revision")
         notes = rows[month.notes]
-        expected = {"exact": f"day {day // 10 * 10}", "revision": "day 10", "head-later": f"day {DAYS}"}
+        expected = {"place-later": f"day {DAYS}", "revision": "day 10", "head-later": f"day {DAYS}"}
         assert text_of(month, notes) == expected[notes["fidelity"]]
-        assert notes["fidelity"] == ("exact" if day == DAYS else "revision" if 10 <= day < 20 else "head-later")
+        assert notes["fidelity"] == ("place-later" if day == DAYS else "revision" if 10 <= day < 20 else "head-later")
+        assert manifest["past"]["told"]
     assert days == set(range(1, DAYS + 1))
 
 
