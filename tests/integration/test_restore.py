@@ -36,7 +36,7 @@ def test_what_is_archived_is_rehydrated_and_waited_for_without_a_worker(backups)
     """The task is deferred, the triggerer makes the trigger of its serialized form, and the task goes on."""
     folder = backups.create("Long ago", mime_type=FOLDER)["id"]
     backups.create("old.txt", text="old " * 100, parent=folder)
-    before = tree(backups, folder)
+    before = backups.tree(folder)
     run_id, state = backups.run(sources=[f"folder/{folder}"])
     assert state == "success", backups.troubles(run_id)
     for name in backups.container.list_blob_names(name_starts_with=f"content/folder/{folder}/"):
@@ -50,7 +50,7 @@ def test_what_is_archived_is_rehydrated_and_waited_for_without_a_worker(backups)
     said = "\n".join(lines)
     assert "In the archive tier: 1 file" in said
     assert "Nothing that is to be restored is archived." in said
-    assert tree(backups, place) == before
+    assert backups.tree(place) == before
 
 
 def test_a_restore_of_what_is_not_there_says_so(backups):
