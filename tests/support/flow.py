@@ -44,8 +44,9 @@ class Backup:
     ) -> tuple[PlanRef, list[BatchRef]]:
         self.runs += 1
         task = SourceTask(source=source, instant=format_instant(at(instant)), run=f"run-{self.runs}", **settings)
+        # Before the clock runs: while a real store answers, whoever sleeps by a false clock lets hours go by.
+        base = await SnapshotRepository(self.store).last_listing(Source.parse(source))
         async with recorded(self.drive, self.store, task, self.clock):
-            base = await SnapshotRepository(self.store).last_listing(Source.parse(source))
             listing = await list_source(self.drive, self.store, task, self.clock, base)
             listing = await look_back(self.drive, self.store, listing)
         return await plan_source(self.store, listing, export_formats=formats or {}, max_batches=50, clock=self.clock)
