@@ -37,6 +37,12 @@ def test_a_loss_is_said(tmp_path):
     assert "| API units: never worse, in any profile | never worse | met |" in text
 
 
+def test_a_listing_has_no_steps(tmp_path):
+    listed = {**run("ours", 10.0), "detail": {"rows": 100, "peak_mb": 90}}
+    text = page(tmp_path, [listed, run("rclone tuned", 8.0)])
+    assert "| 100 files to Null, with latency | rclone tuned | 1 |" in text
+
+
 def increment(wall, units):
     return {"wall": wall, "cpu": 1.0, "rss_mb": 300, "calls": 3, "units": units, "downloads": 0}
 
