@@ -7,18 +7,21 @@ of a folder that is new to us, or that was thrown away or fetched back), and whe
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 import msgspec
 
-from include.drive_backup.errors import FeedLostError, ItemUnavailableError
+from include.drive_backup.errors import DriveBackupError, FeedLostError, ItemUnavailableError
 from include.drive_backup.handover import Origin
 from include.drive_backup.left.told import Evidence, Told, deleted, moved, owner_of, told_prefix
 from include.drive_backup.model import FOLDER, SHORTCUT, Item, Source, Struct
 from include.drive_backup.ports import BlobStore, Drive
 from include.drive_backup.work import PartWriter, decode_row, encode_row, read_parts
+
+log = logging.getLogger(__name__)
 
 #: Items per part of the listing: some MB of JSON, so that memory stays bounded.
 PART_ROWS = 5_000
@@ -108,6 +111,7 @@ class _Increment:
         self._looks = 0
         self._evidence = Evidence()
         self._me = ""
+        self._confirmations = 0
 
     async def write(self, work: str) -> Found:
         """See :func:`list_changes`."""
@@ -124,7 +128,7 @@ class _Increment:
             async for line, known in self._lines():
                 if known.id in gone or known.id in self._items:
                     left.update(self._why_left(known, gone))
-                    self._tell(known, line, gone)
+                    await self._tell(known, line, gone)
                     continue
                 self._check_parents(known, gone)
                 size += known.size or 0
@@ -246,18 +250,38 @@ class _Increment:
             return ["moved"]
         return ["trashed"] if now.trashed and not known.trashed else []
 
-    def _tell(self, known: Known, line: msgspec.Raw, gone: set[str]) -> None:
-        """Note what became of an item of the listing before, where the feed tells it."""
+    async def _tell(self, known: Known, line: msgspec.Raw, gone: set[str]) -> None:
+        """Note what became of an item of the listing before, where Drive tells it."""
         now = self._items.get(known.id)
         if now is not None:
             if known.id in gone:
                 self._evidence.note(moved(now))
         elif known.id not in self._evidence.told and self._me:
-            # The feed of an owner's own Drive shows what moved where the owner sees it; so this is out of sight for
-            # the owner, too.
+            # An owner loses sight of a file by deleting it, or by handing it over. Of other people's files it is open.
             owner = owner_of(decode_row(msgspec.json.Decoder(Item), bytes(line)))
-            if owner == self._me:
-                self._evidence.note(deleted(known.id))
+            if owner == self._me and self._confirmations < _MOST_LOOKS:
+                await self._confirm(known.id)
+
+    async def _confirm(self, ident: str) -> None:
+        """Ask for an item that its owner's feed says is removed: the feed says so of what only moved, too.
+
+        :raises FeedLostError: it is where it was.
+        """
+        self._confirmations += 1
+        try:
+            item = await self._drive.get_item(ident)
+        except ItemUnavailableError as error:
+            if error.reason == "notFound":
+                self._evidence.note(deleted(ident))
+        except DriveBackupError as error:
+            log.info("What became of %s cannot be asked: %s", ident, error)
+            self._confirmations = _MOST_LOOKS
+        else:
+            if item.drive_id is None and owner_of(item) == self._me:
+                raise FeedLostError(
+                    f"The change feed says that {ident} is gone, and it is there.", reason="feedUnclear"
+                )
+            self._evidence.note(moved(item))
 
     async def _write_outside(self, work: str, belongs: dict[str, bool]) -> int:
         folders = {item.id for item in self._items.values() if item.kind == "folder"}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from include.drive_backup.errors import ServiceUnavailableError
 from include.drive_backup.manifest.catalogue import read_left
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.report import readable
@@ -81,3 +83,41 @@ async def test_nothing_left_is_an_empty_table():
     await backup.run()
     summary = await backup.run("2026-03-02")
     assert summary["left"] == {"base": "snapshots/user/ann@example.com/20260301T000000.000Z/manifest.json"}
+
+
+class SilentFeed(FakeDrive):
+    """A change feed that says of whatever changed that it is removed, and no more."""
+
+    async def changes(self, source, token):
+        async for page in super().changes(source, token):
+            gone = tuple(item.id for item in page.items)
+            yield msgspec.structs.replace(page, items=(), removed=(*page.removed, *gone))
+
+
+async def test_what_the_feed_calls_removed_and_is_elsewhere_has_moved():
+    backup = Backup(SilentFeed(*TREE))
+    await backup.run()
+    backup.drive.change("c", driveId="D", owners=[])
+    row = (await left(backup, await backup.run("2026-03-02")))["c"]
+    assert (row["state"], row["moved_to"]) == ("moved", "drive/D")
+
+
+async def test_what_the_feed_calls_removed_and_is_there_stays():
+    backup = Backup(SilentFeed(*TREE))
+    await backup.run()
+    backup.drive.change("c", starred=True)
+    summary = await backup.run("2026-03-02")
+    assert "c" in await backup.rows(summary)
+    assert "c" not in await left(backup, summary)
+
+
+async def test_what_cannot_be_asked_is_not_called_deleted(monkeypatch):
+    backup = Backup(SilentFeed(*TREE))
+    await backup.run()
+    backup.drive.delete("c")
+
+    async def down(*_):
+        raise ServiceUnavailableError("down", service="drive")
+
+    monkeypatch.setattr(backup.drive, "get_item", down)
+    assert (await left(backup, await backup.run("2026-03-02")))["c"]["state"] == "gone"

@@ -12,7 +12,7 @@ from include.drive_backup.model import Item, Struct
 
 #: What became of an item that the snapshot before had.
 #: ``trashed``      it, or a folder above it, is in Drive's trash
-#: ``deleted``      the change feed of its owner's own Drive says that it was removed
+#: ``deleted``      the change feed of its owner's own Drive says that it was removed, and its owner does not find it
 #: ``moved``        it is there, and no longer part of the source
 #: ``gone``         Drive does not list it, and does not tell why
 #: ``not_listed``   Drive's listing was incomplete and did not have it: nothing follows from that
@@ -77,10 +77,10 @@ def moved(item: Item) -> Told:
 
 
 def deleted(ident: str) -> Told:
-    """An item that its owner's own change feed says is removed, and does not show elsewhere."""
+    """An item that its owner's own change feed says is removed, and that its owner does not find."""
     message = (
-        "Its owner's change feed says that it was removed: deleted for good (or, which Drive does not tell apart, "
-        "handed over to somebody who does not share it back)."
+        "Its owner's change feed says that it was removed, and Drive does not find it: deleted for good (or, which "
+        "Drive does not tell apart, handed over to somebody who does not share it back)."
     )
     return Told(id=ident, state="deleted", reason="feedRemoved", message=message)
 
