@@ -52,6 +52,42 @@ class SourceTask(Struct, frozen=True):
     covered: str | None = None
 
 
+class Missed(Struct, frozen=True):
+    """How a full listing differs from what the change feed alone would have given.
+
+    :param unknown_to_feed: items that only the full listing has.
+    :param different: items of which the feed had not told a change.
+    :param unlisted: items that only the feed knew, and that are there: they were added to the listing.
+    :param stale: items that only the feed knew, and that are not there, or could not be asked for.
+    :param examples: some of them, name and id.
+    :param unknown: why it cannot be told, as a stable word.
+    """
+
+    unknown_to_feed: int = 0
+    different: int = 0
+    unlisted: int = 0
+    stale: int = 0
+    examples: tuple[str, ...] = ()
+    unknown: str | None = None
+
+    @property
+    def any(self) -> bool:
+        """Is there any difference?"""
+        return bool(self.unknown_to_feed or self.different or self.unlisted or self.stale)
+
+    @property
+    def in_words(self) -> str:
+        """For a person."""
+        counts = {
+            "items of which the feed had not told": self.unknown_to_feed,
+            "items that had changed without an entry": self.different,
+            "items that the listing lacked, and were added to it": self.unlisted,
+            "items that are gone without an entry": self.stale,
+        }
+        told = ", ".join(f"{count:,} {words}" for words, count in counts.items() if count)
+        return f"{told}; for example {', '.join(self.examples)}"
+
+
 class Origin(Struct, frozen=True):
     """How a listing came to be, and what the next one needs to go on from it with the change feed alone.
 
@@ -64,6 +100,7 @@ class Origin(Struct, frozen=True):
         the source).
     :param since: the position that the changes were read from, and how many there were.
     :param left: items of the listing before that are gone or in the trash, by why.
+    :param missed: of a full one that was due or asked for: what the change feed had kept back.
     """
 
     kind: Literal["full", "changes"]
@@ -77,6 +114,7 @@ class Origin(Struct, frozen=True):
     since: str | None = None
     changes: int = 0
     left: dict[str, int] = {}
+    missed: Missed | None = None
 
 
 class Witnesses(Struct, frozen=True):

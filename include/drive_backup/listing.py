@@ -17,9 +17,13 @@ from include.drive_backup.handover import Listing, Origin, SourceTask
 from include.drive_backup.increment import PART_ROWS, Found, list_changes, listing_prefix, write_outside
 from include.drive_backup.model import Item, Refused, Root, Source, format_instant, parse_instant
 from include.drive_backup.ports import BlobStore, Clock, Drive, Page
+from include.drive_backup.reconcile import reconcile
 from include.drive_backup.work import PartWriter, root_prefix
 
 log = logging.getLogger(__name__)
+
+#: Full listings that are held against the change feed, by why they are made: the feed itself would have done.
+_COMPARED = frozenset({"due", "asked"})
 
 
 async def list_source(
@@ -37,7 +41,7 @@ async def list_source(
     source, started = Source.parse(task.source), clock.now()
     root = await _root(drive, source)
     view = await _view(drive, root)
-    work, found, complete = _new_work(task), None, True
+    work, found, complete, missed = _new_work(task), None, True, None
     why = _why_full(task, base, view, started)
     if base is not None and why is None:
         try:
@@ -48,6 +52,8 @@ async def list_source(
             work = _new_work(task)
     if found is None:
         found, complete = await _list_all(drive, store, task, source, work)
+        if base is not None and why in _COMPARED and base.view == view:
+            missed, found = await reconcile(drive, store, source, root.id, base, found, work)
     await _note_root(drive, store, task, root, work)
     log.info("%s: %d items; %s", source, found.items, f"all listed ({why})" if why else f"{found.changes} changes")
     listed = Origin(
@@ -62,6 +68,7 @@ async def list_source(
         since=None if why or base is None else base.token,
         changes=found.changes,
         left=found.left,
+        missed=missed,
     )
     return Listing(
         task=task,

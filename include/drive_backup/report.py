@@ -9,7 +9,7 @@ from typing import Any
 from include.drive_backup.cost import Cost
 from include.drive_backup.errors import SnapshotIncompleteError
 from include.drive_backup.groups import Listed
-from include.drive_backup.handover import Listing, PlanRef
+from include.drive_backup.handover import Listing, Missed, PlanRef
 from include.drive_backup.manifest.left import in_words
 from include.drive_backup.model import human_bytes, parse_instant
 from include.drive_backup.report_many import MANY, dry_runs, not_listed, overview
@@ -107,6 +107,7 @@ def _committed(summary: Summary) -> list[str]:
     lines += _line("left since", _left(summary.get("left")))
     for label, text in past_lines(summary):
         lines += _line(label, text)
+    lines += _line("change feed", _missed(summary.get("missed")))
     if not summary["listing_complete"]:
         lines += _line("listing", "INCOMPLETE by Drive's own word; what is missing here is not deleted")
     lines += _line("Drive gave", _spent(summary["api"]))
@@ -177,6 +178,16 @@ def _left_out(counts: Mapping[str, int]) -> str:
         "created_later": "created after the instant",
     }
     return _counted(counts, names)
+
+
+def _missed(missed: Mapping[str, Any] | None) -> str:
+    """How this full listing differs from what the change feed alone would have given."""
+    if missed is None:
+        return ""
+    found = Missed.from_dict(dict(missed))
+    if found.unknown is not None:
+        return f"could not be held against this full listing ({found.unknown})"
+    return f"DIFFERS from this full listing: {found.in_words}" if found.any else "told all that this full listing shows"
 
 
 def _left(left: Mapping[str, Any] | None) -> str:

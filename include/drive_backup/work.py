@@ -67,13 +67,14 @@ class PartWriter(Generic[Row]):
 
     :param prefix: begins with a token of the writer's own.
     :param rows_per_part: a part has no more rows.
+    :param first: number of the first part: another writer, which is done, wrote those before it.
     """
 
-    def __init__(self, store: BlobStore, prefix: str, rows_per_part: int = 10_000) -> None:
+    def __init__(self, store: BlobStore, prefix: str, rows_per_part: int = 10_000, *, first: int = 0) -> None:
         self._store = store
         self._prefix = prefix
         self._rows_per_part = rows_per_part
-        self.parts = 0
+        self.parts = first
         self.rows = 0
         self._start_part()
 

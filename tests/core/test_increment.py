@@ -232,6 +232,8 @@ class Nights(RuleBasedStateMachine):
         found = {item.id: item async for item in read_parts(self.backup.store, prefix, Item, parts=plan.listing.parts)}
         fresh = {item.id: item async for page in self.backup.drive.list_items(Source.parse(ANN)) for item in page.items}
         assert found == fresh
+        missed = plan.listing.listed.missed
+        assert missed is None or not missed.any
         if not killed:
             for batch in batches:
                 await self.backup.copy(batch)

@@ -28,6 +28,8 @@ async def night(backup: Backup, source: str, day: int, *, kind: str, calls: int 
     found = await items(backup, plan.listing)
     assert calls is None or plan.listing.use.calls - before == calls
     whole, _ = await backup.plan(instant, source, mode="full")
+    missed = whole.listing.listed.missed
+    assert missed is None or not missed.any, missed
     assert found == await items(backup, whole.listing)
     return {resource["name"] for resource in found.values()}
 

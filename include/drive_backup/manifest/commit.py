@@ -276,4 +276,6 @@ def _summary(manifest: Manifest, *, created: bool) -> dict[str, Any]:
     for table in (facts["details"], facts["left"]):
         if table:
             table.pop("parts", None)
-    return {**facts, "manifest": manifest.name.manifest, "created": created}
+    missed = manifest.listed.missed if manifest.listed else None
+    told = {"missed": missed.to_dict()} if missed else {}
+    return {**facts, **told, "manifest": manifest.name.manifest, "created": created}

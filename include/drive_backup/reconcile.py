@@ -1,0 +1,155 @@
+"""Hold a full listing against what the change feed alone would have given: what had the feed kept back?
+
+And the other way round: a listing may lag behind (Drive shows new files late), so what only the feed knows is asked
+for, and goes into the listing when it is there. docs/adr/0012 has the reasons.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+import msgspec
+
+from include.drive_backup.errors import DriveBackupError, FeedLostError
+from include.drive_backup.handover import Missed, Origin
+from include.drive_backup.increment import PART_ROWS, Found, list_changes, listing_prefix
+from include.drive_backup.model import FOLDER, Item, Source
+from include.drive_backup.ports import BlobStore, Drive
+from include.drive_backup.work import PartWriter, read_parts
+
+log = logging.getLogger(__name__)
+
+_EXAMPLES = 5
+#: Single calls for what the listing does not have.
+_MOST_LOOKS = 200
+_SAME = b""
+
+
+class Seen(msgspec.Struct, frozen=True, gc=False):
+    """The part of a listed item in which a reader sees a difference."""
+
+    id: str
+    name: str
+    mime_type: str
+    parents: tuple[str, ...] = ()
+    trashed: bool = False
+    modified: datetime | None = None
+    md5: str | None = None
+
+    @property
+    def digest(self) -> bytes:
+        """Equal for two looks at an item that is the same."""
+        # A folder's time moves by itself, and a checksum says more than a time.
+        content = None if self.mime_type == FOLDER else self.md5 or self.modified
+        facts = (self.name, sorted(self.parents), self.trashed, str(content))
+        return hashlib.blake2b(repr(facts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+async def reconcile(
+    drive: Drive, store: BlobStore, source: Source, root_id: str, base: Origin, full: Found, work: str
+) -> tuple[Missed, Found]:
+    """Compare, and complete the listing. No failure of it is one of the backup.
+
+    :param base: the listing before.
+    :param full: the full listing, in ``work``.
+    :return: what the feed had kept back, and the listing with what only the feed knew.
+    """
+    try:
+        return await _Reconciliation(drive, store, full, work).run(source, root_id, base)
+    except DriveBackupError as error:
+        log.warning("%s: whether the change feed had kept something back cannot be told. %s", source, error)
+        return Missed(unknown=error.reason), full
+
+
+class _Reconciliation:
+    """One comparison.
+
+    ``_fed`` has what the feed would have given by id, ``_SAME`` where the full listing has the same.
+    """
+
+    def __init__(self, drive: Drive, store: BlobStore, full: Found, work: str) -> None:
+        self._drive = drive
+        self._store = store
+        self._full = full
+        self._work = work
+        self._fed: dict[str, bytes] = {}
+        self._unknown: dict[str, str] = {}
+        self._different: dict[str, str] = {}
+
+    async def run(self, source: Source, root_id: str, base: Origin) -> tuple[Missed, Found]:
+        """See :func:`reconcile`."""
+        by_feed = f"{self._work}/by-feed"
+        found = await list_changes(self._drive, self._store, source, root_id, base, by_feed)
+        async for seen in self._read(by_feed, found):
+            self._fed[seen.id] = seen.digest
+        async for seen in self._read(self._work, self._full):
+            self._compare(seen)
+        if self._unknown or self._different or any(digest != _SAME for digest in self._fed.values()):
+            await self._forgive(source)
+        lagging = {ident for ident, digest in self._fed.items() if digest != _SAME and ident not in self._different}
+        completed, added, stale = await self._complete(lagging)
+        missed = Missed(
+            unlisted=len(added),
+            unknown_to_feed=len(self._unknown),
+            different=len(self._different),
+            stale=len(stale),
+            examples=tuple([*self._unknown.values(), *self._different.values(), *added, *stale][:_EXAMPLES]),
+        )
+        if missed.any:
+            log.warning("%s: the change feed and the full listing differ: %s", source, missed.in_words)
+        return missed, completed
+
+    def _read(self, work: str, found: Found) -> AsyncIterator[Seen]:
+        return read_parts(self._store, listing_prefix(work), Seen, parts=found.parts)
+
+    def _compare(self, seen: Seen) -> None:
+        known, example = self._fed.get(seen.id), f"{seen.name} ({seen.id})"
+        if known is None:
+            self._unknown[seen.id] = example
+        elif known not in (_SAME, seen.digest):
+            self._different[seen.id] = example
+        else:
+            self._fed[seen.id] = _SAME
+            # Drive may give an item twice, before a change and after it.
+            self._different.pop(seen.id, None)
+
+    async def _forgive(self, source: Source) -> None:
+        """What changed since the full listing began is no wonder."""
+        async for page in self._drive.changes(source, self._full.token):
+            if page.corpus_changed:
+                raise FeedLostError("The shared drive itself changed.", reason="driveChanged")
+            for ident in (*(item.id for item in page.items), *page.removed):
+                self._unknown.pop(ident, None)
+                self._different.pop(ident, None)
+                self._fed.pop(ident, None)
+
+    async def _complete(self, lagging: set[str]) -> tuple[Found, list[str], list[str]]:
+        """Add to the listing what it lacks and is there; the names of these, and the ids of what is not."""
+        added, stale, size = list[str](), list[str](), 0
+        parts = self._full.parts
+        async with PartWriter[Item](self._store, listing_prefix(self._work), PART_ROWS, first=parts) as writer:
+            for place, ident in enumerate(sorted(lagging)):
+                item = await self._ask(ident) if place < _MOST_LOOKS else None
+                if item is None:
+                    stale.append(ident)
+                    continue
+                await writer.write(item)
+                added.append(f"{item.name} ({ident})")
+                size += item.size or 0
+        full = self._full._replace(
+            items=self._full.items + writer.rows, bytes=self._full.bytes + size, parts=writer.parts
+        )
+        return full, added, stale
+
+    async def _ask(self, ident: str) -> Item | None:
+        """The item, if it is still what the feed says."""
+        try:
+            item = await self._drive.get_item(ident)
+        except DriveBackupError as error:
+            log.info("%s is in no listing: %s", ident, error)
+            return None
+        seen = Seen(item.id, item.name, item.mime_type, item.parents, item.trashed, item.modified, item.md5)
+        return item if seen.digest == self._fed[ident] else None
