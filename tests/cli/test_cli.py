@@ -132,6 +132,11 @@ def test_diff_says_what_happened(cli):
     }
 
 
+def test_diff_says_what_became_of_what_was_removed(cli):
+    rows = lines(cli("--json", "diff", ANN, "2026-03-02"))
+    assert {row["item_id"]: row["state"] for row in rows if row["change"] == "removed"} == {"old": "gone"}
+
+
 def test_restore_brings_a_folder_back_as_it_was(cli, tmp_path):
     said = cli("restore", ANN, "--at", "2026-03-02", "--path", "/Reports/", "--to", "out")
     assert "3 restored" in said

@@ -10,7 +10,7 @@ import typer
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.errors import CorruptStoreError, SnapshotNotFoundError
 from include.drive_backup.globs import compile_globs
-from include.drive_backup.manifest.compare import compare
+from include.drive_backup.manifest.compare import compare, states_between
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, parse_instant
@@ -178,7 +178,8 @@ def diff(
         repository = SnapshotRepository(store)
         first = await repository.find(Source.parse(source), before)
         second = await repository.find(Source.parse(source), after)
-        return [change.to_dict() async for change in compare(store, first, second)]
+        states = await states_between(store, first, second)
+        return [change.to_dict() async for change in compare(store, first, second, states)]
 
     rows = session.run(look)
-    session.output.rows(rows, ("change", "path", "was", "item_id"))
+    session.output.rows(rows, ("change", "path", "was", "state", "item_id"))

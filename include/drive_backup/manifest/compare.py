@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
 
-from include.drive_backup.manifest.catalogue import read_rows
+from include.drive_backup.manifest.catalogue import read_left, read_rows
 from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Struct
 from include.drive_backup.ports import BlobStore
 
@@ -18,17 +19,34 @@ class Change(Struct, frozen=True):
 
     :param change: ``added``, ``removed``, ``changed`` (other bytes), ``moved`` (or renamed), ``changed, moved``.
     :param was: the path before, when it is another one.
+    :param state: of what was removed, what became of it: a state of docs/format.md, "What left".
     """
 
     change: Literal["added", "removed", "changed", "moved", "changed, moved"]
     item_id: str
     path: str
     was: str | None = None
+    state: str | None = None
 
 
-async def compare(store: BlobStore, before: Manifest, after: Manifest) -> AsyncIterator[Change]:
+async def states_between(store: BlobStore, before: Manifest, after: Manifest) -> dict[str, str]:
+    """What became of items that left after one snapshot and until another, by id, as these snapshots say it.
+
+    :raises CorruptStoreError: a table is damaged.
+    """
+    repository, states = SnapshotRepository(store), dict[str, str]()
+    for name in await repository.names(before.name.source):
+        if before.name.instant < name.instant <= after.name.instant and (manifest := await repository.try_read(name)):
+            states.update({row["item_id"]: row["state"] async for row in read_left(store, manifest)})
+    return states
+
+
+async def compare(
+    store: BlobStore, before: Manifest, after: Manifest, states: Mapping[str, str]
+) -> AsyncIterator[Change]:
     """What happened from one snapshot to another; in the order of the later one, what was removed last.
 
+    :param states: from :func:`states_between`.
     :raises CorruptStoreError: a catalogue is damaged.
     """
     old = {row["item_id"]: (row["path"], _content(row)) async for row in read_rows(store, before, _COLUMNS)}
@@ -43,7 +61,7 @@ async def compare(store: BlobStore, before: Manifest, after: Manifest) -> AsyncI
             kind: Any = ", ".join(word for word, true in (("changed", changed), ("moved", moved)) if true)
             yield Change(change=kind, item_id=ident, path=path, was=was if moved else None)
     for ident, (path, _) in old.items():
-        yield Change(change="removed", item_id=ident, path=path)
+        yield Change(change="removed", item_id=ident, path=path, state=states.get(ident))
 
 
 def _content(row: dict[str, Any]) -> tuple[Any, ...]:
