@@ -137,10 +137,11 @@ def _numbers(results: Results) -> Iterator[str]:
             middle: Callable[[Callable[[Run], float]], float] = lambda of, runs=runs: median(of(run) for run in runs)
             drive = middle(lambda run: run["servers"].get("drive", 0))
             blob = middle(lambda run: run["servers"].get("null_blob", 0) + run["servers"].get("azurite", 0))
+            servers = f"{drive:.1f} | {blob:.1f}" if all(run["servers"] for run in runs) else "– | –"
             yield (
                 f"| {_title(each)} | {name} | {middle(lambda r: r['files'] / r['wall']):,.0f} | "
                 f"{middle(lambda r: r['bytes'] / r['wall'] / 1e6):,.0f} | {middle(_cpu) * 1e3:.2f} | "
-                f"{middle(_rss):,.0f} | {middle(_calls):,.0f} | {middle(_units):,.0f} | {drive:.1f} | {blob:.1f} |"
+                f"{middle(_rss):,.0f} | {middle(_calls):,.0f} | {middle(_units):,.0f} | {servers} |"
             )
 
 
