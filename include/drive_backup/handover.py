@@ -58,7 +58,8 @@ class Missed(Struct, frozen=True):
     :param unknown_to_feed: items that only the full listing has.
     :param different: items of which the feed had not told a change.
     :param unlisted: items that only the feed knew, and that are there: they were added to the listing.
-    :param stale: items that only the feed knew, and that are not there, or could not be asked for.
+    :param stale: items that only the feed knew, and that Drive does not find, or not in the source.
+    :param unsure: items that only the feed knew, and that could not be asked for: the listing is not complete.
     :param examples: some of them, name and id.
     :param unknown: why it cannot be told, as a stable word.
     """
@@ -67,13 +68,14 @@ class Missed(Struct, frozen=True):
     different: int = 0
     unlisted: int = 0
     stale: int = 0
+    unsure: int = 0
     examples: tuple[str, ...] = ()
     unknown: str | None = None
 
     @property
     def any(self) -> bool:
         """Is there any difference?"""
-        return bool(self.unknown_to_feed or self.different or self.unlisted or self.stale)
+        return bool(self.unknown_to_feed or self.different or self.unlisted or self.stale or self.unsure)
 
     @property
     def in_words(self) -> str:
@@ -83,6 +85,7 @@ class Missed(Struct, frozen=True):
             "items that had changed without an entry": self.different,
             "items that the listing lacked, and were added to it": self.unlisted,
             "items that are gone without an entry": self.stale,
+            "items that the listing lacks and that could not be asked for": self.unsure,
         }
         told = ", ".join(f"{count:,} {words}" for words, count in counts.items() if count)
         return f"{told}; for example {', '.join(self.examples)}"

@@ -54,6 +54,7 @@ async def list_source(
         found, complete = await _list_all(drive, store, task, source, work)
         if base is not None and why in _COMPARED and base.view == view:
             missed, found = await reconcile(drive, store, source, root.id, base, found, work)
+            complete = complete and not missed.unsure
     await _note_root(drive, store, task, root, work)
     log.info("%s: %d items; %s", source, found.items, f"all listed ({why})" if why else f"{found.changes} changes")
     listed = Origin(

@@ -13,7 +13,7 @@ from datetime import datetime
 
 import msgspec
 
-from include.drive_backup.errors import DriveBackupError, FeedLostError
+from include.drive_backup.errors import DriveBackupError, FeedLostError, ItemUnavailableError
 from include.drive_backup.handover import Missed, Origin
 from include.drive_backup.increment import PART_ROWS, Found, list_changes, listing_prefix
 from include.drive_backup.model import FOLDER, Item, Source
@@ -55,13 +55,15 @@ async def reconcile(
 
     :param base: the listing before.
     :param full: the full listing, in ``work``.
-    :return: what the feed had kept back, and the listing with what only the feed knew.
+    :return: what the feed had kept back, and the listing with what only the feed knew. With ``unsure`` items the
+        listing must not be called complete.
     """
+    made = _Reconciliation(drive, store, source, full, work)
     try:
-        return await _Reconciliation(drive, store, full, work).run(source, root_id, base)
+        return await made.run(root_id, base)
     except DriveBackupError as error:
         log.warning("%s: whether the change feed had kept something back cannot be told. %s", source, error)
-        return Missed(unknown=error.reason), full
+        return Missed(unknown=error.reason, unsure=len(made.lagging)), full
 
 
 class _Reconciliation:
@@ -70,43 +72,63 @@ class _Reconciliation:
     ``_fed`` has what the feed would have given by id, ``_SAME`` where the full listing has the same.
     """
 
-    def __init__(self, drive: Drive, store: BlobStore, full: Found, work: str) -> None:
+    def __init__(self, drive: Drive, store: BlobStore, source: Source, full: Found, work: str) -> None:
         self._drive = drive
         self._store = store
+        self._source = source
         self._full = full
         self._work = work
         self._fed: dict[str, bytes] = {}
         self._unknown: dict[str, str] = {}
         self._different: dict[str, str] = {}
+        self._folders: dict[str, bool] = {}
+        self._added: list[str] = []
+        self._stale: list[str] = []
+        self._unsure: list[str] = []
+        self._looks = 0
+        #: What only the feed knows, and what is not resolved of it.
+        self.lagging: set[str] = set()
 
-    async def run(self, source: Source, root_id: str, base: Origin) -> tuple[Missed, Found]:
+    async def run(self, root_id: str, base: Origin) -> tuple[Missed, Found]:
         """See :func:`reconcile`."""
         by_feed = f"{self._work}/by-feed"
-        found = await list_changes(self._drive, self._store, source, root_id, base, by_feed)
+        self._folders[root_id] = True
+        found = await list_changes(self._drive, self._store, self._source, root_id, base, by_feed)
         async for seen in self._read(by_feed, found):
             self._fed[seen.id] = seen.digest
         async for seen in self._read(self._work, self._full):
             self._compare(seen)
-        if self._unknown or self._different or any(digest != _SAME for digest in self._fed.values()):
-            await self._forgive(source)
-        lagging = {ident for ident, digest in self._fed.items() if digest != _SAME and ident not in self._different}
-        completed, added, stale = await self._complete(lagging)
-        missed = Missed(
-            unlisted=len(added),
+        self.lagging = self._lag()
+        if self._unknown or self._different or self.lagging:
+            await self._forgive()
+            self.lagging = self._lag()
+        completed = await self._complete()
+        missed = self._missed()
+        if missed.any:
+            log.warning("%s: the change feed and the full listing differ: %s", self._source, missed.in_words)
+        return missed, completed
+
+    def _lag(self) -> set[str]:
+        return {ident for ident, digest in self._fed.items() if digest != _SAME and ident not in self._different}
+
+    def _missed(self) -> Missed:
+        examples = (*self._unsure, *self._unknown.values(), *self._different.values(), *self._added, *self._stale)
+        return Missed(
             unknown_to_feed=len(self._unknown),
             different=len(self._different),
-            stale=len(stale),
-            examples=tuple([*self._unknown.values(), *self._different.values(), *added, *stale][:_EXAMPLES]),
+            unlisted=len(self._added),
+            stale=len(self._stale),
+            unsure=len(self._unsure),
+            examples=examples[:_EXAMPLES],
         )
-        if missed.any:
-            log.warning("%s: the change feed and the full listing differ: %s", source, missed.in_words)
-        return missed, completed
 
     def _read(self, work: str, found: Found) -> AsyncIterator[Seen]:
         return read_parts(self._store, listing_prefix(work), Seen, parts=found.parts)
 
     def _compare(self, seen: Seen) -> None:
         known, example = self._fed.get(seen.id), f"{seen.name} ({seen.id})"
+        if seen.mime_type == FOLDER:
+            self._folders[seen.id] = True
         if known is None:
             self._unknown[seen.id] = example
         elif known not in (_SAME, seen.digest):
@@ -116,9 +138,9 @@ class _Reconciliation:
             # Drive may give an item twice, before a change and after it.
             self._different.pop(seen.id, None)
 
-    async def _forgive(self, source: Source) -> None:
+    async def _forgive(self) -> None:
         """What changed since the full listing began is no wonder."""
-        async for page in self._drive.changes(source, self._full.token):
+        async for page in self._drive.changes(self._source, self._full.token):
             if page.corpus_changed:
                 raise FeedLostError("The shared drive itself changed.", reason="driveChanged")
             for ident in (*(item.id for item in page.items), *page.removed):
@@ -126,30 +148,35 @@ class _Reconciliation:
                 self._different.pop(ident, None)
                 self._fed.pop(ident, None)
 
-    async def _complete(self, lagging: set[str]) -> tuple[Found, list[str], list[str]]:
-        """Add to the listing what it lacks and is there; the names of these, and the ids of what is not."""
-        added, stale, size = list[str](), list[str](), 0
-        parts = self._full.parts
+    async def _complete(self) -> Found:
+        """Ask for what the listing lacks, and add what is there."""
+        items = [item for item in [await self._ask(ident) for ident in sorted(self.lagging)] if item is not None]
+        belongs = await self._drive.belonging(self._source, items, self._folders)
+        parts, size = self._full.parts, 0
         async with PartWriter[Item](self._store, listing_prefix(self._work), PART_ROWS, first=parts) as writer:
-            for place, ident in enumerate(sorted(lagging)):
-                item = await self._ask(ident) if place < _MOST_LOOKS else None
-                if item is None:
-                    stale.append(ident)
-                    continue
-                await writer.write(item)
-                added.append(f"{item.name} ({ident})")
-                size += item.size or 0
-        full = self._full._replace(
+            for item in items:
+                if belongs[item.id]:
+                    await writer.write(item)
+                    self._added.append(f"{item.name} ({item.id})")
+                    size += item.size or 0
+                else:
+                    (self._unsure if belongs[item.id] is None else self._stale).append(f"{item.name} ({item.id})")
+        return self._full._replace(
             items=self._full.items + writer.rows, bytes=self._full.bytes + size, parts=writer.parts
         )
-        return full, added, stale
 
     async def _ask(self, ident: str) -> Item | None:
-        """The item, if it is still what the feed says."""
-        try:
-            item = await self._drive.get_item(ident)
-        except DriveBackupError as error:
-            log.info("%s is in no listing: %s", ident, error)
+        """The item as it is now. What cannot be asked for is not gone: nobody knows."""
+        if self._looks >= _MOST_LOOKS:
+            self._unsure.append(ident)
             return None
-        seen = Seen(item.id, item.name, item.mime_type, item.parents, item.trashed, item.modified, item.md5)
-        return item if seen.digest == self._fed[ident] else None
+        self._looks += 1
+        try:
+            return await self._drive.get_item(ident)
+        except ItemUnavailableError as error:
+            (self._stale if error.reason == "notFound" else self._unsure).append(ident)
+        except DriveBackupError as error:
+            log.warning("%s: what the listing lacks cannot be asked for. %s", self._source, error)
+            self._looks = _MOST_LOOKS
+            self._unsure.append(ident)
+        return None

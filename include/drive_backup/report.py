@@ -109,7 +109,7 @@ def _committed(summary: Summary) -> list[str]:
         lines += _line(label, text)
     lines += _line("change feed", _missed(summary.get("missed")))
     if not summary["listing_complete"]:
-        lines += _line("listing", "INCOMPLETE by Drive's own word; what is missing here is not deleted")
+        lines += _line("listing", "INCOMPLETE; what is missing here is not deleted")
     lines += _line("Drive gave", _spent(summary["api"]))
     lines += _line("estimate", _cost(summary.get("estimate")))
     lines += _line("actual", _cost(summary.get("cost")))
@@ -185,7 +185,7 @@ def _missed(missed: Mapping[str, Any] | None) -> str:
     if missed is None:
         return ""
     found = Missed.from_dict(dict(missed))
-    if found.unknown is not None:
+    if found.unknown is not None and not found.unsure:
         return f"could not be held against this full listing ({found.unknown})"
     return f"DIFFERS from this full listing: {found.in_words}" if found.any else "told all that this full listing shows"
 

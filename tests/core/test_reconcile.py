@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from include.drive_backup.errors import FeedLostError
+from include.drive_backup.errors import FeedLostError, ServiceUnavailableError
 from include.drive_backup.handover import Missed
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.report import readable
@@ -110,3 +110,50 @@ async def test_a_feed_that_cannot_be_read_is_said_and_fails_nothing(backup, monk
     assert await missed(backup, summary) == Missed(unknown="feedRefused")
     assert summary["status"] == "complete"
     assert "could not be held against this full listing (feedRefused)" in readable([], [summary])
+
+
+async def test_what_cannot_be_asked_for_makes_the_snapshot_partial(backup, monkeypatch):
+    async def down(*_):
+        raise ServiceUnavailableError("down", service="drive")
+
+    backup.drive.lagging = frozenset({"b", "c"})
+    monkeypatch.setattr(backup.drive, "get_item", down)
+    summary = await backup.run("2026-03-02", mode="full")
+    found = await missed(backup, summary)
+    assert (found.unsure, found.stale, found.unlisted) == (2, 0, 0)
+    assert (summary["status"], summary["listing_complete"]) == ("partial", False)
+
+
+async def test_more_than_can_be_asked_for_makes_the_snapshot_partial():
+    backup = Backup(SecretiveDrive(*(file(f"{n}.txt", b"%d" % n, id=f"i{n}") for n in range(250))))
+    await backup.run()
+    backup.drive.lagging = frozenset(f"i{n}" for n in range(250))
+    summary = await backup.run("2026-03-02", mode="full")
+    found = await missed(backup, summary)
+    assert (found.unlisted, found.unsure, summary["status"]) == (200, 50, "partial")
+
+
+async def test_what_lags_and_is_not_what_the_feed_says_is_still_there(backup):
+    backup.drive.secret = backup.drive.lagging = frozenset({"c"})
+    backup.drive.change("c", name="renamed.txt")
+    summary = await backup.run("2026-03-02", mode="full")
+    assert (await missed(backup, summary)).unlisted == 1
+    assert (await backup.rows(summary))["c"]["path"] == "renamed.txt"
+
+
+async def test_a_lag_that_cannot_be_resolved_makes_the_snapshot_partial(backup, monkeypatch):
+    """The feed is read once for the comparison, and refuses the second look."""
+    changes, asked = backup.drive.changes, []
+
+    async def once(source, token):
+        asked.append(token)
+        if len(asked) > 1:
+            raise FeedLostError("Invalid page token.", reason="feedRefused")
+        async for page in changes(source, token):
+            yield page
+
+    backup.drive.lagging = frozenset({"c"})
+    monkeypatch.setattr(backup.drive, "changes", once)
+    summary = await backup.run("2026-03-02", mode="full")
+    assert (await missed(backup, summary)) == Missed(unknown="feedRefused", unsure=1)
+    assert summary["status"] == "partial"
