@@ -109,7 +109,9 @@ def _committed(summary: Summary) -> list[str]:
         lines += _line(label, text)
     lines += _line("change feed", _missed(summary.get("missed")))
     if not summary["listing_complete"]:
-        lines += _line("listing", "INCOMPLETE; what is missing here is not deleted")
+        unsure = (summary.get("missed") or {}).get("unsure")
+        why = "(what it lacks could not be asked for)" if unsure else "by Drive's own word"
+        lines += _line("listing", f"INCOMPLETE {why}; what is missing here is not deleted")
     lines += _line("Drive gave", _spent(summary["api"]))
     lines += _line("estimate", _cost(summary.get("estimate")))
     lines += _line("actual", _cost(summary.get("cost")))
