@@ -58,7 +58,7 @@ class Missed(Struct, frozen=True):
     :param unknown_to_feed: items that only the full listing has.
     :param different: items of which the feed had not told a change.
     :param unlisted: items that only the feed knew, and that are there: they were added to the listing.
-    :param stale: items that only the feed knew, and that Drive does not find, or not in the source.
+    :param stale: items that only the feed knew, and that Drive does not give to this account, or not in the source.
     :param unsure: items that only the feed knew, and that could not be asked for: the listing is not complete.
     :param examples: some of them, name and id.
     :param unknown: why it cannot be told, as a stable word.
@@ -88,7 +88,7 @@ class Missed(Struct, frozen=True):
             "items that the listing lacks and that could not be asked for": self.unsure,
         }
         told = ", ".join(f"{count:,} {words}" for words, count in counts.items() if count)
-        return f"{told}; for example {', '.join(self.examples)}"
+        return f"{told}; for example {', '.join(self.examples)}" if self.examples else told
 
 
 class Origin(Struct, frozen=True):

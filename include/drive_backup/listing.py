@@ -22,7 +22,8 @@ from include.drive_backup.work import PartWriter, root_prefix
 
 log = logging.getLogger(__name__)
 
-#: Full listings that are held against the change feed, by why they are made: the feed itself would have done.
+#: Full listings that are held against the change feed, by why they are made: the feed itself would have done. What
+#: others share has none that counts.
 _COMPARED = frozenset({"due", "asked"})
 
 
@@ -52,7 +53,7 @@ async def list_source(
             work = _new_work(task)
     if found is None:
         found, complete = await _list_all(drive, store, task, source, work)
-        if base is not None and why in _COMPARED and base.view == view:
+        if base is not None and why in _COMPARED and base.view == view and source.kind != "shared":
             missed, found = await reconcile(drive, store, source, root.id, base, found, work)
             complete = complete and not missed.unsure
     await _note_root(drive, store, task, root, work)

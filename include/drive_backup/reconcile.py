@@ -6,6 +6,7 @@ for, and goes into the listing when it is there. docs/adr/0012 has the reasons.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import AsyncIterator
@@ -23,8 +24,8 @@ from include.drive_backup.work import PartWriter, read_parts
 log = logging.getLogger(__name__)
 
 _EXAMPLES = 5
-#: Single calls for what the listing does not have.
-_MOST_LOOKS = 200
+#: Single calls under way at once, for what the listing does not have.
+_AT_ONCE = 16
 _SAME = b""
 
 
@@ -85,7 +86,9 @@ class _Reconciliation:
         self._added: list[str] = []
         self._stale: list[str] = []
         self._unsure: list[str] = []
-        self._looks = 0
+        self._met: set[str] = set()
+        self._forgiven: set[str] = set()
+        self._down = False
         #: What only the feed knows, and what is not resolved of it.
         self.lagging: set[str] = set()
 
@@ -101,7 +104,6 @@ class _Reconciliation:
         self.lagging = self._lag()
         if self._unknown or self._different or self.lagging:
             await self._forgive()
-            self.lagging = self._lag()
         completed = await self._complete()
         missed = self._missed()
         if missed.any:
@@ -109,7 +111,7 @@ class _Reconciliation:
         return missed, completed
 
     def _lag(self) -> set[str]:
-        return {ident for ident, digest in self._fed.items() if digest != _SAME and ident not in self._different}
+        return {ident for ident, digest in self._fed.items() if digest != _SAME and ident not in self._met}
 
     def _missed(self) -> Missed:
         examples = (*self._unsure, *self._unknown.values(), *self._different.values(), *self._added, *self._stale)
@@ -133,50 +135,60 @@ class _Reconciliation:
             self._unknown[seen.id] = example
         elif known not in (_SAME, seen.digest):
             self._different[seen.id] = example
+            self._met.add(seen.id)
         else:
             self._fed[seen.id] = _SAME
             # Drive may give an item twice, before a change and after it.
             self._different.pop(seen.id, None)
 
     async def _forgive(self) -> None:
-        """What changed since the full listing began is no wonder."""
+        """What changed since the full listing began is no wonder; what the listing lacks is asked for all the same."""
         async for page in self._drive.changes(self._source, self._full.token):
             if page.corpus_changed:
                 raise FeedLostError("The shared drive itself changed.", reason="driveChanged")
             for ident in (*(item.id for item in page.items), *page.removed):
                 self._unknown.pop(ident, None)
                 self._different.pop(ident, None)
-                self._fed.pop(ident, None)
+                self._forgiven.add(ident)
 
     async def _complete(self) -> Found:
-        """Ask for what the listing lacks, and add what is there."""
-        items = [item for item in [await self._ask(ident) for ident in sorted(self.lagging)] if item is not None]
-        belongs = await self._drive.belonging(self._source, items, self._folders)
-        parts, size = self._full.parts, 0
+        """Ask for what the listing lacks, and add what is there.
+
+        For all of it, however much that is: a listing that stays incomplete is never the base of the next one.
+        """
+        parts, size, lagging = self._full.parts, 0, sorted(self.lagging)
         async with PartWriter[Item](self._store, listing_prefix(self._work), PART_ROWS, first=parts) as writer:
-            for item in items:
-                if belongs[item.id]:
-                    await writer.write(item)
-                    self._added.append(f"{item.name} ({item.id})")
-                    size += item.size or 0
-                else:
-                    (self._unsure if belongs[item.id] is None else self._stale).append(f"{item.name} ({item.id})")
+            for start in range(0, len(lagging), _AT_ONCE):
+                asked = await asyncio.gather(*map(self._ask, lagging[start : start + _AT_ONCE]))
+                items = [item for item in asked if item is not None]
+                belongs = await self._drive.belonging(self._source, items, self._folders)
+                for item in items:
+                    if self._note(item, belongs[item.id]):
+                        await writer.write(item)
+                        size += item.size or 0
         return self._full._replace(
             items=self._full.items + writer.rows, bytes=self._full.bytes + size, parts=writer.parts
         )
 
+    def _note(self, item: Item, belongs: bool | None) -> bool:  # noqa: FBT001 - Drive's answer
+        """Count an item that is there; whether it is part of the listing."""
+        if belongs is None:
+            self._unsure.append(f"{item.name} ({item.id})")
+        elif item.id not in self._forgiven:
+            (self._added if belongs else self._stale).append(f"{item.name} ({item.id})")
+        return bool(belongs)
+
     async def _ask(self, ident: str) -> Item | None:
         """The item as it is now. What cannot be asked for is not gone: nobody knows."""
-        if self._looks >= _MOST_LOOKS:
-            self._unsure.append(ident)
-            return None
-        self._looks += 1
-        try:
-            return await self._drive.get_item(ident)
-        except ItemUnavailableError as error:
-            (self._stale if error.reason == "notFound" else self._unsure).append(ident)
-        except DriveBackupError as error:
-            log.warning("%s: what the listing lacks cannot be asked for. %s", self._source, error)
-            self._looks = _MOST_LOOKS
-            self._unsure.append(ident)
+        if not self._down:
+            try:
+                return await self._drive.get_item(ident)
+            except ItemUnavailableError:
+                if ident not in self._forgiven:
+                    self._stale.append(ident)
+                return None
+            except DriveBackupError as error:
+                log.warning("%s: what the listing lacks cannot be asked for. %s", self._source, error)
+                self._down = True
+        self._unsure.append(ident)
         return None

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from include.drive_backup.errors import FeedLostError, ServiceUnavailableError
+from include.drive_backup.errors import FeedLostError, ItemUnavailableError, ServiceUnavailableError
 from include.drive_backup.handover import Missed
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.report import readable
@@ -124,13 +124,59 @@ async def test_what_cannot_be_asked_for_makes_the_snapshot_partial(backup, monke
     assert (summary["status"], summary["listing_complete"]) == ("partial", False)
 
 
-async def test_more_than_can_be_asked_for_makes_the_snapshot_partial():
+async def test_however_much_lags_all_of_it_is_asked_for():
     backup = Backup(SecretiveDrive(*(file(f"{n}.txt", b"%d" % n, id=f"i{n}") for n in range(250))))
     await backup.run()
     backup.drive.lagging = frozenset(f"i{n}" for n in range(250))
     summary = await backup.run("2026-03-02", mode="full")
-    found = await missed(backup, summary)
-    assert (found.unlisted, found.unsure, summary["status"]) == (200, 50, "partial")
+    assert ((await missed(backup, summary)).unlisted, summary["status"]) == (250, "complete")
+
+
+async def test_however_much_is_gone_without_an_entry_the_next_snapshot_is_complete():
+    backup = Backup(SecretiveDrive(*(file(f"{n}.txt", b"%d" % n, id=f"i{n}") for n in range(250))))
+    await backup.run()
+    backup.drive.secret = frozenset(f"i{n}" for n in range(250))
+    for n in range(249):
+        backup.drive.delete(f"i{n}")
+    summary = await backup.run("2026-03-02", mode="full")
+    assert ((await missed(backup, summary)).stale, summary["status"]) == (249, "complete")
+    again = await backup.run("2026-03-03", mode="full")
+    assert await missed(backup, again) == Missed()
+
+
+async def test_what_this_account_may_not_have_any_more_does_not_stay_in_doubt(backup, monkeypatch):
+    async def refused(ident, *_):
+        raise ItemUnavailableError("no", reason="insufficientFilePermissions")
+
+    backup.drive.lagging = frozenset({"c"})
+    monkeypatch.setattr(backup.drive, "get_item", refused)
+    summary = await backup.run("2026-03-02", mode="full")
+    assert ((await missed(backup, summary)).stale, summary["status"]) == (1, "complete")
+
+
+async def test_what_lags_and_is_touched_meanwhile_is_there_and_no_difference(backup):
+    drive = backup.drive
+    drive.lagging = frozenset({"c"})
+    listing = drive.list_items
+
+    async def busy(source):
+        async for page in listing(source):
+            yield page
+        drive.write("c", b"meanwhile", "2026-03-01T12:00:00.000Z")
+
+    drive.list_items = busy
+    summary = await backup.run("2026-03-02", mode="full")
+    assert await missed(backup, summary) == Missed()
+    assert "c" in await backup.rows(summary)
+
+
+async def test_what_others_share_is_not_held_against_a_feed_that_does_not_count():
+    backup = Backup(SecretiveDrive(*TREE))
+    for day in ("2026-03-01", "2026-03-02"):
+        summary = await backup.run(day, source="shared/ann@example.com", mode="full")
+    found = Manifest.from_json(await backup.store.read(summary["manifest"])).listed
+    assert found is not None
+    assert found.missed is None
 
 
 async def test_what_lags_and_is_not_what_the_feed_says_is_still_there(backup):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
 
+from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.catalogue import read_left, read_rows
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Struct
 from include.drive_backup.ports import BlobStore
+
+log = logging.getLogger(__name__)
 
 _COLUMNS = ["item_id", "path", "outcome", "contents"]
 
@@ -32,12 +36,15 @@ class Change(Struct, frozen=True):
 async def states_between(store: BlobStore, before: Manifest, after: Manifest) -> dict[str, str]:
     """What became of items that left after one snapshot and until another, by id, as these snapshots say it.
 
-    :raises CorruptStoreError: a table is damaged.
+    A damaged table says nothing: what differs can be told without it.
     """
     repository, states = SnapshotRepository(store), dict[str, str]()
     for name in await repository.names(before.name.source):
         if before.name.instant < name.instant <= after.name.instant and (manifest := await repository.try_read(name)):
-            states.update({row["item_id"]: row["state"] async for row in read_left(store, manifest)})
+            try:
+                states.update({row["item_id"]: row["state"] async for row in read_left(store, manifest)})
+            except CorruptStoreError as error:
+                log.warning("%s", error)
     return states
 
 
