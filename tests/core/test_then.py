@@ -304,3 +304,16 @@ async def test_a_run_on_time_asks_nothing_more_and_stays_exact():
     assert world.drive.calls == ["root", "changes"]
     manifest = Manifest.from_json(await world.store.read(summary["manifest"]))
     assert (manifest.past, manifest.fidelity) == (None, {"exact": len(world.truth[3])})
+
+
+async def test_a_late_look_adds_no_guesses_to_what_was_seen_on_time():
+    """A feed without times leaves open whether it was thrown away before the instant; who was there knows."""
+    backup = Backup(FakeDrive(folder("A", file("a.txt", b"a", id="a"), id="A"), file("b.txt", b"b", id="b")))
+    await backup.run("2026-03-01")
+    backup.drive.change("A", trashed=True)
+    backup.clock.set(at("2026-03-02T00:10"))
+    on_time = await backup.run("2026-03-02")
+    assert set(await backup.rows(on_time)) == {"b"}
+    backup.clock.set(at("2026-03-02T12:00"))
+    late = await backup.run("2026-03-02")
+    assert (late["created"], late["manifest"]) == (False, on_time["manifest"])

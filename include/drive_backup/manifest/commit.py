@@ -135,8 +135,8 @@ async def _as_good(
     Compared is the newest generation of the same status: of the complete ones readers take that, and a partial one
     that says nothing new is not worth another. Worse is a complete one with fewer items as they were at the instant
     (or as many, and fewer others), or with the permissions, comments … of fewer: Drive forgets, so a late second look
-    at an old instant sees less, and must not hide what the first one saw. One whose catalogue is damaged makes nothing
-    needless.
+    at an old instant sees less, and must not hide what the first one saw; nor may it add guesses to what was seen on
+    time. One whose catalogue is damaged makes nothing needless.
     """
     if not tries:
         return None
@@ -147,7 +147,7 @@ async def _as_good(
         manifest = await repository.try_read(name)
         if manifest is not None and manifest.status == _status(plan, tally) and await is_whole(store, manifest):
             same = (manifest.digest, manifest.listing_complete) == (tally.digest, plan.listing.complete)
-            worse = manifest.status == "complete" and _sees_less(tally, manifest)
+            worse = manifest.status == "complete" and _sees_less(tally, manifest, late=plan.listing.late)
             if worse:
                 log.warning(
                     "%s holds more of what was there at its instant than this run saw: it stays what readers take.",
@@ -157,10 +157,13 @@ async def _as_good(
     return None
 
 
-def _sees_less(tally: Tally, manifest: Manifest) -> bool:
+def _sees_less(tally: Tally, manifest: Manifest, *, late: bool) -> bool:
     details = manifest.details.counts if manifest.details else {}
     fewer = any(tally.details.get(detail, 0) < count for detail, count in details.items())
     exact = manifest.fidelity.get("exact", 0)
+    # Who was there at the instant saw all of it: what a late look has beyond that is a guess.
+    if late and manifest.kind != "as-of" and tally.items > manifest.items and tally.exact <= exact:
+        return True
     return fewer or (tally.exact, tally.items) < (exact, manifest.items)
 
 
