@@ -19,6 +19,8 @@ from typing import IO, Any, NamedTuple
 import psutil  # type: ignore[import-untyped]
 
 _PR_SET_PDEATHSIG = 1
+#: Seconds that the copying of a child's last output may take.
+_LAST_WORDS = 10.0
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -41,10 +43,13 @@ class Service:
     :param log: where everything that it writes goes.
     """
 
-    def __init__(self, name: str, process: subprocess.Popen[str], info: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, name: str, process: subprocess.Popen[str], info: Mapping[str, str], log: Path, drain: threading.Thread
+    ) -> None:
         self.name = name
         self.info = info
         self.log = log
+        self._drain = drain
         self._process = process
 
     @property
@@ -68,6 +73,8 @@ class Service:
                 self._process.wait(grace)
             except subprocess.TimeoutExpired:
                 self.kill()
+        # What it wrote last is in the log now. Not for ever: who inherited its output may live on.
+        self._drain.join(_LAST_WORDS)
         _pid_file(self.log.parent, self.name).unlink(missing_ok=True)
 
     def kill(self) -> None:
@@ -99,14 +106,14 @@ def start(
     log = state / f"{name}.log"
     process = _spawn(command, log, env)
     try:
-        info = _await_ready(name, process, log, timeout)
+        info, drain = _await_ready(name, process, log, timeout)
     except BaseException:
         _kill_group(process)
         raise
     created = psutil.Process(process.pid).create_time()
     record = {"name": name, "pid": process.pid, "created": created, "url": info.get("url", "")}
     _pid_file(state, name).write_text(json.dumps(record))
-    return Service(name, process, info, log)
+    return Service(name, process, info, log, drain)
 
 
 def module(name: str, *arguments: str) -> list[str]:
@@ -154,7 +161,9 @@ def _spawn(command: Sequence[str], log: Path, env: Mapping[str, str] | None) -> 
         )
 
 
-def _await_ready(name: str, process: subprocess.Popen[str], log: Path, timeout: float) -> dict[str, str]:
+def _await_ready(
+    name: str, process: subprocess.Popen[str], log: Path, timeout: float
+) -> tuple[dict[str, str], threading.Thread]:
     ready: queue.Queue[dict[str, str] | None] = queue.Queue()
     start_of_output = log.stat().st_size
     drain = threading.Thread(target=_drain, args=(process, log, ready), name=f"drain-{name}", daemon=True)
@@ -166,7 +175,7 @@ def _await_ready(name: str, process: subprocess.Popen[str], log: Path, timeout: 
     if info is None:
         process.wait()
         raise ServiceError(_last_words(name, log, start_of_output))
-    return info
+    return info, drain
 
 
 def _drain(process: subprocess.Popen[str], log: Path, ready: queue.Queue[dict[str, str] | None]) -> None:
