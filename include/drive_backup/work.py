@@ -11,7 +11,7 @@ import hashlib
 import json
 import zlib
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from itertools import islice
 from typing import Generic, Self, TypeVar
@@ -31,8 +31,10 @@ _CONTENT_TYPE = "application/gzip"
 _PART_BYTES = 8 * 1024**2
 #: Bytes that are compressed together: row by row takes four times as long.
 _AT_ONCE = 64 * 1024
-#: Parts of results that are read before their turn; most have 200 rows.
-_PARTS_AHEAD = 8
+#: Packed bytes that are unpacked together.
+_UNPACKED = 64 * 1024
+#: Parts that are on their way at once. Those of results are more and smaller: most have 200 rows.
+_PARTS_AHEAD, _RESULTS_AHEAD = 4, 8
 
 
 def rows_prefix(plan: str) -> str:
@@ -152,7 +154,7 @@ async def put_once(store: BlobStore, name: str, data: bytes, *, content_type: st
 async def read_parts(
     store: BlobStore, prefix: str, row_type: type[Row], *, parts: int | None = None
 ) -> AsyncIterator[Row]:
-    """The rows that a :class:`PartWriter` wrote, in order, with the memory of a few rows.
+    """The rows that a :class:`PartWriter` wrote, in order, with the memory of a few packed parts.
 
     :param parts: how many parts the writer says that it wrote. With it a part that is gone is an error, and not a
         shorter result; without it, whatever is there is read.
@@ -163,16 +165,17 @@ async def read_parts(
         names = [info.name async for info in store.list(prefix) if info.name.endswith(_SUFFIX)]
     else:
         names = [part_name(prefix, number) for number in range(parts)]
-    for name in names:
-        async for row in _rows_of(name, store.stream(name), decoder):
-            yield row
+    async with aclosing(_ahead(store, names, _PARTS_AHEAD)) as ahead:
+        async for name, part in ahead:
+            for row in _rows_of(name, part, decoder):
+                yield row
 
 
-async def _rows_of(name: str, part: AsyncIterator[bytes], decoder: msgspec.json.Decoder[Row]) -> AsyncIterator[Row]:
+def _rows_of(name: str, part: bytes, decoder: msgspec.json.Decoder[Row]) -> Iterator[Row]:
     gzip, rest = zlib.decompressobj(wbits=_GZIP), b""
     try:
-        async for piece in part:
-            *lines, rest = (rest + gzip.decompress(piece)).split(b"\n")
+        for start in range(0, len(part), _UNPACKED):
+            *lines, rest = (rest + gzip.decompress(part[start : start + _UNPACKED])).split(b"\n")
             for line in lines:
                 yield decode_row(decoder, line)
     except (zlib.error, msgspec.DecodeError) as error:
@@ -232,36 +235,31 @@ async def stream_results(store: BlobStore, prefix: str) -> AsyncIterator[CopyRes
     decoder = msgspec.json.Decoder(CopyResult)
     found = [info async for info in store.list(prefix) if info.name.endswith(_SUFFIX)]
     names = [info.name for info in sorted(found, key=_age)]
-    async with aclosing(_ahead(store, names)) as parts:
+    async with aclosing(_ahead(store, names, _RESULTS_AHEAD)) as parts:
         async for name, part in parts:
-            async for result in _rows_of(name, part, decoder):
+            for result in _rows_of(name, part, decoder):
                 yield result
 
 
-async def _ahead(store: BlobStore, names: Sequence[str]) -> AsyncGenerator[tuple[str, AsyncIterator[bytes]], None]:
-    """Parts in their order; the next ones are on their way while one is worked on: a large run has thousands."""
-    queue, coming = iter(names), deque[tuple[str, asyncio.Task[list[bytes]]]]()
+async def _ahead(store: BlobStore, names: Sequence[str], ahead: int) -> AsyncGenerator[tuple[str, bytes], None]:
+    """Parts in their order; some are read at once: each costs the time of a request, and a large run has thousands."""
+    queue, coming = iter(names), deque[tuple[str, asyncio.Task[bytes]]]()
     try:
         while True:
-            for name in islice(queue, _PARTS_AHEAD - len(coming)):
+            for name in islice(queue, ahead - len(coming)):
                 coming.append((name, asyncio.create_task(_whole(store, name))))
             if not coming:
                 return
             name, part = coming.popleft()
-            yield name, _pieces(await part)
+            yield name, await part
     finally:
         for _, part in coming:
             part.cancel()
         await asyncio.gather(*(part for _, part in coming), return_exceptions=True)
 
 
-async def _whole(store: BlobStore, name: str) -> list[bytes]:
-    return [piece async for piece in store.stream(name)]
-
-
-async def _pieces(pieces: list[bytes]) -> AsyncIterator[bytes]:
-    for piece in pieces:
-        yield piece
+async def _whole(store: BlobStore, name: str) -> bytes:
+    return b"".join([piece async for piece in store.stream(name)])
 
 
 def encode_row(row: msgspec.Struct | msgspec.Raw) -> bytes:

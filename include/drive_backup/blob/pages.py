@@ -6,7 +6,9 @@ Source: Azure Storage REST reference, "List Blobs".
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -38,11 +40,24 @@ def read_page(body: bytes) -> tuple[list[BlobInfo], str]:
     :raises ServiceResponseError: it is no whole page.
     """
     try:
-        root = ET.fromstring(body)  # noqa: S314  # from our own account; expat bounds what entities may become
-        blobs, marker = _child(root, "Blobs"), _child(root, "NextMarker")
-        return [_blob(element) for element in blobs.iterfind("Blob")], marker.text or ""
+        with _no_collection():
+            root = ET.fromstring(body)  # noqa: S314  # from our own account; expat bounds what entities may become
+            blobs, marker = _child(root, "Blobs"), _child(root, "NextMarker")
+            return [_blob(element) for element in blobs if element.tag == "Blob"], marker.text or ""
     except (ET.ParseError, ValueError, KeyError) as error:
         raise ServiceResponseError(f"The page of the listing cannot be read: {error}", error=error) from error
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """A page's 150,000 elements have no cycles; looking for some among them takes a third of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _child(element: ET.Element, tag: str) -> ET.Element:
@@ -53,20 +68,22 @@ def _child(element: ET.Element, tag: str) -> ET.Element:
 
 
 def _blob(element: ET.Element) -> BlobInfo:
-    name, facts = _child(element, "Name"), {each.tag: each.text or "" for each in element.iterfind("Properties/*")}
-    text = name.text or ""
+    parts = {each.tag: each for each in element}
+    name, facts = parts["Name"], {each.tag: each.text for each in parts["Properties"]}
+    text, modified, moved = name.text or "", facts.get("Last-Modified"), facts.get("AccessTierChangeTime")
+    metadata = {each.tag: each.text or "" for each in parts["Metadata"]} if "Metadata" in parts else {}
     return BlobInfo(
         # Encoded when it has characters that XML cannot hold.
         name=unquote(text) if name.get("Encoded") == "true" else text,
-        size=int(facts["Content-Length"]),
-        md5=base64.b64decode(facts.get("Content-MD5", "")).hex() or None,
+        size=int(facts["Content-Length"] or ""),
+        md5=base64.b64decode(facts.get("Content-MD5") or "").hex() or None,
         content_type=facts.get("Content-Type") or None,
-        metadata=decode_metadata({each.tag: each.text or "" for each in element.iterfind("Metadata/*")}),
-        modified=_time(facts["Last-Modified"]) if facts.get("Last-Modified") else None,
-        etag=facts.get("Etag", "").strip('"') or None,
-        tier=facts.get("AccessTier", "").lower() or None,
-        tier_changed=_time(facts["AccessTierChangeTime"]) if facts.get("AccessTierChangeTime") else None,
-        rehydrating=facts.get("ArchiveStatus", "").startswith("rehydrate-pending"),
+        metadata=decode_metadata(metadata),
+        modified=_time(modified) if modified else None,
+        etag=(facts.get("Etag") or "").strip('"') or None,
+        tier=(facts.get("AccessTier") or "").lower() or None,
+        tier_changed=_time(moved) if moved else None,
+        rehydrating=(facts.get("ArchiveStatus") or "").startswith("rehydrate-pending"),
     )
 
 

@@ -63,12 +63,10 @@ def encode_metadata(metadata: dict[str, str]) -> dict[str, str]:
 
 def decode_metadata(metadata: dict[str, str] | None) -> dict[str, str]:
     """The inverse of :func:`encode_metadata`. Foreign values that are no valid encoding come out as they can."""
-    return {key.lower(): _decode(value) for key, value in (metadata or {}).items()}
+    return {key.lower(): _decode(value) if "%" in value else value for key, value in (metadata or {}).items()}
 
 
 def _decode(value: str) -> str:
-    if "%" not in value:
-        return value
     try:
         return unquote_to_bytes(value).decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:

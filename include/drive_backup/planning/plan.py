@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -285,8 +286,15 @@ class _Planner:
         """The listing's items without their bulk, and the position in the listing at which the newest of each is."""
         nodes: dict[str, Node] = {}
         places: dict[str, int] = {}
+        alike: dict[object, Any] = {}
         position = 0
-        async for node in read_parts(self._store, listing_prefix(self._listing.work), Node, parts=self._listing.parts):
+        async for read in read_parts(self._store, listing_prefix(self._listing.work), Node, parts=self._listing.parts):
+            # What many have in common is held once.
+            mime_type, parents = (
+                alike.setdefault(read.mime_type, read.mime_type),
+                alike.setdefault(read.parents, read.parents),
+            )
+            node = replace(read, mime_type=mime_type, parents=parents)
             if node.id not in nodes or int(node.version or 0) >= int(nodes[node.id].version or 0):
                 nodes[node.id], places[node.id] = node, position
             position += 1

@@ -18,7 +18,7 @@ from include.drive_backup.model import Item, Source, StoredContent
 from include.drive_backup.ports import BlobInfo, BlobStore
 
 
-class StoredVersion(msgspec.Struct, frozen=True, gc=False):
+class StoredVersion(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One content version in Blob: whose it is, when Drive says that it was modified, when it was written.
 
     One that was read late was no longer the head then: when it was written proves nothing.
@@ -32,7 +32,7 @@ class StoredVersion(msgspec.Struct, frozen=True, gc=False):
 
 
 class StoredIndex:
-    """Finds content by what Drive says of an item.
+    """Finds content by what Drive says of an item. A version is packed until it is asked for: there may be a million.
 
     :param damaged: what verification found to hold the wrong bytes.
     """
@@ -40,9 +40,12 @@ class StoredIndex:
     def __init__(self, damaged: Damaged | None = None) -> None:
         self._damaged = damaged or Damaged()
         self._spoilt = set(self._damaged.content_ids)
-        self._by_content: dict[str, StoredVersion] = {}
-        self._by_bytes: dict[tuple[str, int], StoredVersion] = {}
-        self._by_file: dict[tuple[str, str], list[StoredVersion]] = {}
+        self._packed: list[bytes] = []
+        # Places in that list. Of a file: the last one, and from each one the one before it.
+        self._by_content: dict[str, int] = {}
+        self._by_bytes: dict[str, int] = {}
+        self._by_file: dict[str, int] = {}
+        self._before: dict[int, int] = {}
 
     def __len__(self) -> int:
         return len(self._by_content)
@@ -52,12 +55,16 @@ class StoredIndex:
 
         Only SHA-256 and size make another file's content the same; files of equal MD5 and size can be made at will.
         """
-        own = self._by_content.get(self._id_of(item, content_format))
+        own = self._named(self._id_of(item, content_format))
         if own is not None:
             return own
         if content_format != "original" or item.sha256 is None or item.size is None:
             return None
-        return self._by_bytes.get((item.sha256, item.size))
+        place = self._by_bytes.get(_half(item.sha256))
+        same = None if place is None else _unpack(self._packed[place])
+        if same is None or (same.content.sha256, same.content.size) != (item.sha256, item.size):
+            return None
+        return same
 
     def free_id(self, item: Item, content_format: str) -> str:
         """The content id for a copy of what :meth:`find` does not find: not that of a damaged blob."""
@@ -67,7 +74,7 @@ class StoredIndex:
         """The first content id of an item's head that is its own, or that nothing damaged has."""
         for copy in itertools.count():
             ident = content_id(item, content_format, copy)
-            own = self._by_content.get(ident)
+            own = self._named(ident)
             sound = ident not in self._spoilt if own is None else _is_head(own, item, content_format)
             if sound:
                 return ident
@@ -81,7 +88,7 @@ class StoredIndex:
         """
         proven = [
             version
-            for version in self._by_file.get((file_id, content_format), ())
+            for version in self._of(file_id, content_format)
             if version.modified is not None
             and version.written is not None
             and not version.read_late
@@ -97,12 +104,12 @@ class StoredIndex:
     def holds(self, content: StoredContent) -> bool:
         """Whether a content is stored as a snapshot says, under the name that it says."""
         name = parse_content(content.blob)
-        found = None if name is None else self._by_content.get(name.content_id)
+        found = None if name is None else self._named(name.content_id)
         return found is not None and found.content == content
 
     def versions(self, file_id: str, content_format: str) -> tuple[StoredContent, ...]:
         """All that is stored of a file in one format."""
-        return tuple(version.content for version in self._by_file.get((file_id, content_format), ()))
+        return tuple(version.content for version in self._of(file_id, content_format))
 
     def add(self, info: BlobInfo) -> None:
         """Take a blob into the index, if it is a content blob and is what its metadata says."""
@@ -112,19 +119,41 @@ class StoredIndex:
         if found is None or self._damaged.holds(info.name):
             self._spoilt.add(name.content_id)
             return
-        content = found.content
         version = StoredVersion(
             file_id=found.file_id,
             modified=name.modified,
             written=info.modified,
-            content=content,
+            content=found.content,
             read_late=found.read_late,
         )
+        try:
+            packed = _pack(version)
+        except UnicodeEncodeError:  # a lone surrogate: nothing that we write has one here
+            self._spoilt.add(name.content_id)
+            return
+        place = len(self._packed)
+        self._packed.append(packed)
         # Lexical order: of two blobs with one content (the file was renamed while two runs copied it) the first stays.
-        self._by_content.setdefault(found.content_id, version)
-        self._by_file.setdefault((found.file_id, content.format), []).append(version)
-        if content.format == "original":
-            self._by_bytes.setdefault((content.sha256, content.size), version)
+        self._by_content.setdefault(found.content_id, place)
+        if (before := self._by_file.get(found.file_id)) is not None:
+            self._before[place] = before
+        self._by_file[found.file_id] = place
+        if found.content.format == "original":
+            self._by_bytes.setdefault(_half(found.content.sha256), place)
+
+    def _named(self, ident: str) -> StoredVersion | None:
+        place = self._by_content.get(ident)
+        return None if place is None else _unpack(self._packed[place])
+
+    def _of(self, file_id: str, content_format: str) -> list[StoredVersion]:
+        """All versions of a file in one format, in lexical order."""
+        found, place = [], self._by_file.get(file_id)
+        while place is not None:
+            version = _unpack(self._packed[place])
+            if version.content.format == content_format:
+                found.append(version)
+            place = self._before.get(place)
+        return found[::-1]
 
 
 async def load_stored(store: BlobStore, source: Source) -> StoredIndex:
@@ -150,3 +179,12 @@ def _is_head(version: StoredVersion, item: Item, content_format: str) -> bool:
             )
         )
     )
+
+
+def _half(sha256: str) -> str:
+    # Enough to find it; who finds it compares the whole.
+    return sha256[:32]
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(StoredVersion).decode

@@ -213,7 +213,6 @@ def _node(item: Item) -> Node:
         mime_type=item.mime_type,
         parents=item.parents,
         created=item.created,
-        modified=item.modified,
         version=item.version,
         trashed=item.trashed,
     )

@@ -26,9 +26,9 @@ class Node(msgspec.Struct, frozen=True, gc=False):
     mime_type: str
     parents: tuple[str, ...] = ()
     created: datetime | None = None
-    modified: datetime | None = None
     version: str | None = None
     trashed: bool = False
+    can_list_children: bool | None = None
 
     @property
     def is_folder(self) -> bool:
