@@ -16,7 +16,7 @@ import msgspec
 
 from include.drive_backup.errors import DriveBackupError, FeedLostError, ItemUnavailableError
 from include.drive_backup.handover import Origin
-from include.drive_backup.left.told import Evidence, Told, deleted, moved, owner_of, told_prefix
+from include.drive_backup.left.told import Evidence, Told, deleted, deleted_by, kept_by, moved, owner_of, told_prefix
 from include.drive_backup.model import FOLDER, SHORTCUT, Item, Source, Struct
 from include.drive_backup.ports import BlobStore, Drive
 from include.drive_backup.work import PartWriter, decode_row, encode_row, read_parts
@@ -112,6 +112,7 @@ class _Increment:
         self._evidence = Evidence()
         self._me = ""
         self._confirmations = 0
+        self._mute: set[str] = set()
 
     async def write(self, work: str) -> Found:
         """See :func:`list_changes`."""
@@ -217,8 +218,13 @@ class _Increment:
                         queue.append(item.id)
 
     def _is_news(self, item: Item) -> bool:
-        state = (item.trashed, item.can_list_children is not False)
-        return item.kind == "folder" and self._folders.get(item.id) != state
+        state, before = (item.trashed, item.can_list_children is not False), self._folders.get(item.id)
+        if item.kind == "folder" and before is not None and before[1] and not state[1]:
+            raise FeedLostError(
+                f"The folder {item.id} does not show any more what it holds, and the feed need not name all of that.",
+                reason="folderClosed",
+            )
+        return item.kind == "folder" and before != state
 
     def _look(self) -> None:
         self._looks += 1
@@ -256,11 +262,13 @@ class _Increment:
         if now is not None:
             if known.id in gone:
                 self._evidence.note(moved(now))
-        elif known.id not in self._evidence.told and self._me:
+        elif known.id not in self._evidence.told and self._me and self._confirmations < _MOST_LOOKS:
             # An owner loses sight of a file by deleting it, or by handing it over. Of other people's files it is open.
             owner = owner_of(decode_row(msgspec.json.Decoder(Item), bytes(line)))
-            if owner == self._me and self._confirmations < _MOST_LOOKS:
+            if owner == self._me:
                 await self._confirm(known.id)
+            elif owner is not None and owner not in self._mute:
+                await self._ask_owner(owner, known.id)
 
     async def _confirm(self, ident: str) -> None:
         """Ask for an item that its owner's feed says is removed: the feed says so of what only moved, too.
@@ -282,6 +290,18 @@ class _Increment:
                     f"The change feed says that {ident} is gone, and it is there.", reason="feedUnclear"
                 )
             self._evidence.note(moved(item))
+
+    async def _ask_owner(self, owner: str, ident: str) -> None:
+        """Ask whoever owned an item that was removed from this account's feed: it was deleted, or is not shared now."""
+        self._confirmations += 1
+        try:
+            self._evidence.note(kept_by(owner, await self._drive.get_item_as(owner, ident)))
+        except ItemUnavailableError as error:
+            if error.reason == "notFound":
+                self._evidence.note(deleted_by(owner, ident))
+        except DriveBackupError as error:
+            log.info("%s cannot be asked what became of %s: %s", owner, ident, error)
+            self._mute.add(owner)
 
     async def _write_outside(self, work: str, belongs: dict[str, bool]) -> int:
         folders = {item.id for item in self._items.values() if item.kind == "folder"}

@@ -152,6 +152,13 @@ class Drive(Protocol):
         :raises ItemUnavailableError: reason ``notFound`` when it is gone or out of reach.
         """
 
+    async def get_item_as(self, owner: str, item_id: str) -> Item:
+        """One item as its owner sees it, where the credential may act for others.
+
+        :raises ItemUnavailableError: reason ``notFound`` when the owner does not find it.
+        :raises DriveBackupError: the credential cannot act for this owner.
+        """
+
     async def details(self, item: Item, detail: Detail) -> list[dict[str, Any]]:
         """What Drive keeps beside an item, all pages of it.
 

@@ -17,6 +17,7 @@ import msgspec
 from include.drive_backup.errors import DriveBackupError, FeedLostError, ItemUnavailableError
 from include.drive_backup.handover import Missed, Origin
 from include.drive_backup.increment import PART_ROWS, Found, list_changes, listing_prefix
+from include.drive_backup.left.told import Told, told_prefix
 from include.drive_backup.model import FOLDER, Item, Source
 from include.drive_backup.ports import BlobStore, Drive
 from include.drive_backup.work import PartWriter, read_parts
@@ -97,6 +98,7 @@ class _Reconciliation:
         by_feed = f"{self._work}/by-feed"
         self._folders[root_id] = True
         found = await list_changes(self._drive, self._store, self._source, root_id, base, by_feed)
+        await self._keep_told(by_feed, found)
         async for seen in self._read(by_feed, found):
             self._fed[seen.id] = seen.digest
         async for seen in self._read(self._work, self._full):
@@ -109,6 +111,13 @@ class _Reconciliation:
         if missed.any:
             log.warning("%s: the change feed and the full listing differ: %s", self._source, missed.in_words)
         return missed, completed
+
+    async def _keep_told(self, by_feed: str, found: Found) -> None:
+        """What the feed tells of items that left holds for the full listing, too, which cannot tell."""
+        async with PartWriter[Told](self._store, told_prefix(self._work), PART_ROWS) as writer:
+            async for told in read_parts(self._store, told_prefix(by_feed), Told, parts=found.told):
+                await writer.write(told)
+        self._full = self._full._replace(told=writer.parts)
 
     def _lag(self) -> set[str]:
         return {ident for ident, digest in self._fed.items() if digest != _SAME and ident not in self._met}

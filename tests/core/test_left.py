@@ -45,15 +45,15 @@ async def second(mode: str = "incremental", **settings: Any) -> tuple[Backup, di
 async def test_each_item_that_left_says_what_became_of_it(mode: str):
     backup, summary = await second(mode, exclude=("e.txt",))
     rows = await left(backup, summary)
-    of_owner = "deleted" if mode == "incremental" else "gone"
     assert {ident: row["state"] for ident, row in rows.items()} == {
         "A": "trashed",
         "a": "trashed",
-        "c": of_owner,
-        "d": "gone",
+        "c": "deleted",
+        "d": "deleted",
         "e": "left_out",
     }
     assert (rows["A"]["trashed_with"], rows["a"]["trashed_with"]) == (None, "A")
+    assert (rows["c"]["reason"], rows["d"]["reason"]) == ("feedRemoved", "ownerNotFound")
     assert (rows["c"]["path"], rows["c"]["size"], rows["c"]["last_snapshot"]) == ("c.txt", 3, "20260301T000000.000Z")
     assert rows["e"]["reason"] == "filtered"
     assert sum(summary["left"]["counts"].values()) == 5
@@ -121,3 +121,49 @@ async def test_what_cannot_be_asked_is_not_called_deleted(monkeypatch):
 
     monkeypatch.setattr(backup.drive, "get_item", down)
     assert (await left(backup, await backup.run("2026-03-02")))["c"]["state"] == "gone"
+
+
+@pytest.mark.parametrize("mode", ["incremental", "full"])
+async def test_what_its_owner_takes_away_is_told_from_what_is_deleted(mode: str):
+    files = {name: file(f"{name}.txt", name.encode(), id=name, owners=BOB) for name in ("kept", "binned", "moved")}
+    backup = Backup(FakeDrive(*files.values()))
+    await backup.run()
+    backup.drive.unshare("kept")
+    backup.drive.unshare("binned", trashed=True)
+    backup.drive.unshare("moved", driveId="D", owners=[])
+    rows = await left(backup, await backup.run("2026-03-02", mode=mode))
+    found = {ident: (row["state"], row["reason"], row["moved_to"]) for ident, row in rows.items()}
+    assert found == {
+        "kept": ("access_lost", "notShared", None),
+        "binned": ("trashed", "ownersTrash", None),
+        "moved": ("moved", "otherDrive", "drive/D"),
+    }
+    assert "bob@example.com" in rows["kept"]["message"]
+
+
+async def test_an_owner_of_another_company_is_asked_once_and_nothing_is_claimed():
+    backup = Backup(FakeDrive(*(file(f"{n}.txt", b"x", id=f"f{n}", owners=BOB) for n in range(3))))
+    backup.drive.strangers.add("bob@example.com")
+    await backup.run()
+    for number in range(3):
+        backup.drive.unshare(f"f{number}")
+    rows = await left(backup, await backup.run("2026-03-02"))
+    assert {row["state"] for row in rows.values()} == {"gone"}
+    assert sum(" as bob" in call for call in backup.drive.calls) == 1
+
+
+@pytest.mark.parametrize("mode", ["incremental", "full"])
+async def test_a_folder_that_closes_hides_what_it_holds(mode: str):
+    inner = folder("inner", file("deep.txt", b"d", id="deep"), id="inner")
+    backup = Backup(FakeDrive(folder("closed", inner, file("x.txt", b"x", id="x"), id="F"), file("y", b"y", id="y")))
+    await backup.run()
+    backup.drive.change("F", capabilities={"canListChildren": False})
+    for ident in ("inner", "deep", "x"):
+        del backup.drive.items[ident]
+    summary = await backup.run("2026-03-02", mode=mode)
+    rows = await left(backup, summary)
+    assert {ident: (row["state"], row["reason"]) for ident, row in rows.items()} == dict.fromkeys(
+        ("inner", "deep", "x"), ("access_lost", "cannotListChildren")
+    )
+    assert rows["deep"]["trashed_with"] is None
+    assert "3 no longer visible to this account" in readable([], [summary])

@@ -11,6 +11,7 @@ from typing import Any
 
 from include.drive_backup.errors import (
     BrokenBodyError,
+    CredentialsError,
     FeedLostError,
     ItemChangedError,
     ItemUnavailableError,
@@ -56,6 +57,9 @@ class FakeDrive:
         #: when people do what they do; the change feed tells it, unless it is None
         self.now: datetime | None = None
         self.times: dict[str, datetime] = {}
+        #: what its owner does not share any more; and owners that the credential may not act for
+        self.unshared: dict[str, dict[str, Any]] = {}
+        self.strangers: set[str] = set()
         #: whether Drive marks what is in a thrown-away folder as trashed; it makes no entries for it either way
         self.marks_children = False
         self.bodies: dict[str, list[Body]] = defaultdict(list)
@@ -115,6 +119,11 @@ class FakeDrive:
         del self.items[ident]
         self._note(ident)
         self.contents.pop(ident, None)
+
+    def unshare(self, ident: str, **fields: Any) -> None:
+        """Its owner takes it away, and may change it then."""
+        self.unshared[ident] = self.items.pop(ident) | fields
+        self._note(ident)
 
     # ports.Drive
 
@@ -184,6 +193,13 @@ class FakeDrive:
         self.calls.append(f"get {item_id}")
         self._use += ApiUse(calls=1, units=5)
         return Item.from_resource(self._known(item_id))
+
+    async def get_item_as(self, owner: str, item_id: str) -> Item:
+        self.calls.append(f"get {item_id} as {owner}")
+        self._use += ApiUse(calls=1, units=5)
+        if owner in self.strangers:
+            raise CredentialsError("Not of this domain.", reason="noDelegation")
+        return Item.from_resource(self.unshared.get(item_id) or self._known(item_id))
 
     async def details(self, item: Item, detail: str) -> list[dict[str, Any]]:
         await asyncio.sleep(0)

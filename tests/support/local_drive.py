@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from include.drive_backup.drive.client import DriveSettings
 from include.drive_backup.drive.source import GoogleDrive
+from include.drive_backup.errors import CredentialsError
 from include.drive_backup.pacing import QuotaLimiter
 from include.local_cloud.drive import ANN, DriveServer, DriveState, edits
 from include.local_cloud.drive.content import BytesContent, NativeContent
@@ -18,18 +19,27 @@ START_MS = 1_767_225_600_000  # 2026-01-01
 
 
 class OneToken:
-    """A token that is never renewed."""
+    """A token that is never renewed.
+
+    :param of: makes the tokens of other users.
+    """
 
     headers: dict[str, str] = {}
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, of: Callable[[str], OneToken] | None = None) -> None:
         self._token = token
+        self._of = of
 
     async def token(self) -> str:
         return self._token
 
     async def renew(self, rejected: str) -> str:
         return rejected
+
+    def acting_as(self, user: str) -> OneToken:
+        if self._of is None:
+            raise CredentialsError("This token acts for nobody else.", reason="noDelegation")
+        return self._of(user)
 
 
 class LocalDrive:
@@ -77,9 +87,13 @@ async def backup_of(local: LocalDrive, user: str = ANN, **settings: Any) -> Asyn
     :param settings: of :class:`DriveSettings`.
     """
     backup = Backup(None)  # type: ignore[arg-type]
+
+    def reader(user: str) -> OneToken:
+        return OneToken(local.server.token(user, "drive.readonly"), reader)
+
     async with local.server:
         drive = GoogleDrive(
-            OneToken(local.server.token(user, "drive.readonly")),
+            reader(user),
             limiter=QuotaLimiter(backup.clock),
             clock=backup.clock,
             api_endpoint=local.server.url,

@@ -53,6 +53,9 @@ class LocalTokens:
             self._token, self.renewals = self._new(), self.renewals + 1
         return self._token
 
+    def acting_as(self, user: str) -> LocalTokens:
+        return LocalTokens(self._local, user)
+
 
 @asynccontextmanager
 async def open_store(

@@ -50,6 +50,9 @@ class FakeTokens:
             self.renewals += 1
         return await self.token()
 
+    def acting_as(self, user: str) -> FakeTokens:
+        return FakeTokens()
+
 
 class ScriptedServer:
     """Routes by method and path; several answers are given in turn, the last one from then on."""

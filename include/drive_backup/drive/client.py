@@ -95,7 +95,7 @@ class DriveClient:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.settings = settings or DriveSettings()
-        self._tokens = tokens
+        self.tokens = tokens
         self._limiter = limiter
         self._clock = clock
         self._chance = chance
@@ -149,6 +149,7 @@ class DriveClient:
         what: str,
         resource_keys: str | None = None,
         method: str = "GET",
+        tokens: Tokens | None = None,
     ) -> dict[str, Any]:
         """One API call that answers JSON.
 
@@ -156,12 +157,14 @@ class DriveClient:
         :param units: quota units that the call costs.
         :param what: what is asked for, for error sentences.
         :param resource_keys: value of ``X-Goog-Drive-Resource-Keys``.
+        :param tokens: those of another user, to ask as; their calls count as this client's.
         :raises UnexpectedAnswerError: and the errors of :func:`~include.drive_backup.drive.errors.error_from`.
         """
         headers = _headers("gzip", resource_keys)
 
         async def fetch() -> dict[str, Any]:
-            return await _read_json(await self._send(method, self._url(path, params), headers, units, what), what)
+            url = self._url(path, params)
+            return await _read_json(await self._send(method, url, headers, units, what, tokens=tokens), what)
 
         return await self._retry(fetch, self.settings.attempts)
 
@@ -256,15 +259,16 @@ class DriveClient:
         what: str,
         wanted: Collection[int] = (200,),
         data: bytes | None = None,
+        tokens: Tokens | None = None,
     ) -> aiohttp.ClientResponse:
         """One attempt: paced, authorised, redirected; an open answer of a wanted status.
 
         Any other success (204, 206) is not what was asked for: it would be a part taken for the whole.
         """
         await self._limiter.acquire(units)
-        renewals = 0
+        tokens, renewals = tokens or self.tokens, 0
         while True:
-            token = await self._tokens.token()
+            token = await tokens.token()
             self._calls += 1
             self._units += units
             try:
@@ -276,7 +280,7 @@ class DriveClient:
                 raise _unreachable(broken, what) from broken
             if response.status == 401 and renewals < _MAX_RENEWALS:
                 renewals += 1
-                await self._tokens.renew(token)
+                await tokens.renew(token)
                 continue
             if isinstance(error, RateLimitError | ServiceUnavailableError):
                 self.strain += 1
@@ -293,7 +297,7 @@ class DriveClient:
         for _ in range(_MAX_REDIRECTS):
             allowed = headers
             if may_have_token(url, self._base):
-                allowed = {**headers, **self._tokens.headers, "Authorization": f"Bearer {token}"}
+                allowed = {**headers, **self.tokens.headers, "Authorization": f"Bearer {token}"}
             response = await self._session.request(
                 method, url, headers=allowed, data=data, allow_redirects=False, proxy=proxy_for(url)
             )

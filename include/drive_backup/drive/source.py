@@ -63,6 +63,7 @@ class GoogleDrive:
         )
         self._email: str | None = None
         self._roots: dict[Source, Item] = {}
+        self._others: dict[str, Tokens] = {}
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -156,11 +157,21 @@ class GoogleDrive:
 
     async def get_item(self, item_id: str, resource_key: str | None = None) -> Item:
         """See :meth:`include.drive_backup.ports.Drive.get_item`."""
+        return await self._get(item_id, f"{item_id}/{resource_key}" if resource_key else None)
+
+    async def get_item_as(self, owner: str, item_id: str) -> Item:
+        """See :meth:`include.drive_backup.ports.Drive.get_item_as`."""
+        if owner not in self._others:
+            self._others[owner] = self._client.tokens.acting_as(owner)
+        return await self._get(item_id, tokens=self._others[owner])
+
+    async def _get(self, item_id: str, resource_keys: str | None = None, tokens: Tokens | None = None) -> Item:
         resource = await self._client.get_json(
             f"files/{quote(item_id, safe='')}",
             {"fields": FILE_FIELDS, "supportsAllDrives": "true"},
             what=f"the item {item_id}",
-            resource_keys=f"{item_id}/{resource_key}" if resource_key else None,
+            resource_keys=resource_keys,
+            tokens=tokens,
         )
         return _item(resource)
 

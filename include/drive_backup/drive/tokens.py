@@ -12,7 +12,7 @@ from google.auth.credentials import Credentials
 from google.auth.exceptions import GoogleAuthError
 
 from include.drive_backup.drive.token_errors import error_from_google_auth
-from include.drive_backup.errors import ServiceUnavailableError
+from include.drive_backup.errors import CredentialsError, ServiceUnavailableError
 from include.drive_backup.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,12 @@ class Tokens(Protocol):
 
     async def renew(self, rejected: str) -> str:
         """A token other than the one that Drive just rejected."""
+
+    def acting_as(self, user: str) -> Tokens:
+        """The same credential acting for another user of its domain.
+
+        :raises CredentialsError: it acts for nobody but itself.
+        """
 
 
 class GoogleTokens:
@@ -77,6 +83,13 @@ class GoogleTokens:
             if self._credentials.token == rejected:
                 await self._refresh()
         return str(self._credentials.token)
+
+    def acting_as(self, user: str) -> GoogleTokens:
+        """See :meth:`Tokens.acting_as`: by domain-wide delegation. Whether it may shows with the first token."""
+        with_subject = getattr(self._credentials, "with_subject", None)
+        if with_subject is None:
+            raise CredentialsError("This credential cannot act for other users.", reason="noDelegation")
+        return GoogleTokens(with_subject(user), self._clock, transport=self._transport)
 
     def _left(self) -> timedelta:
         """How long the present token is still good."""

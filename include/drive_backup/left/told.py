@@ -12,12 +12,13 @@ from include.drive_backup.model import Item, Struct
 
 #: What became of an item that the snapshot before had.
 #: ``trashed``      it, or a folder above it, is in Drive's trash
-#: ``deleted``      the change feed of its owner's own Drive says that it was removed, and its owner does not find it
+#: ``deleted``      it was removed, and its owner, asked for it, does not find it
+#: ``access_lost``  it is there, or was when it was last seen, and Drive does not show it to this account any more
 #: ``moved``        it is there, and no longer part of the source
 #: ``gone``         Drive does not list it, and does not tell why
 #: ``not_listed``   Drive's listing was incomplete and did not have it: nothing follows from that
 #: ``left_out``     it is there, and the job does not select it
-State = Literal["trashed", "deleted", "moved", "gone", "not_listed", "left_out"]
+State = Literal["trashed", "deleted", "access_lost", "moved", "gone", "not_listed", "left_out"]
 
 
 class Told(Struct, frozen=True):
@@ -83,6 +84,35 @@ def deleted(ident: str) -> Told:
         "Drive does not tell apart, handed over to somebody who does not share it back)."
     )
     return Told(id=ident, state="deleted", reason="feedRemoved", message=message)
+
+
+def deleted_by(owner: str, ident: str) -> Told:
+    """Somebody else's item that its owner does not find any more."""
+    message = (
+        f"Its owner {owner} does not find it any more: deleted for good (or, which Drive does not tell apart, handed "
+        "over to somebody who does not share it back)."
+    )
+    return Told(id=ident, state="deleted", reason="ownerNotFound", message=message)
+
+
+def kept_by(owner: str, item: Item) -> Told:
+    """Somebody else's item that this account does not see any more, as its owner sees it."""
+    if item.drive_id is not None:
+        return moved(item)
+    if item.trashed:
+        message = f"It is in the trash of its owner {owner}."
+        return Told(id=item.id, state="trashed", reason="ownersTrash", message=message)
+    message = f"It is there: its owner {owner} does not share it with this account any more."
+    return Told(id=item.id, state="access_lost", reason="notShared", message=message)
+
+
+def hidden_in(folder: str, ident: str) -> Told:
+    """An item of a folder that does not show any more what it holds."""
+    message = (
+        f"The folder {folder}, in which it was, does not show to this account any more what it holds (limited access). "
+        "Give the account access to the folder."
+    )
+    return Told(id=ident, state="access_lost", reason="cannotListChildren", message=message)
 
 
 def owner_of(item: Item) -> str | None:

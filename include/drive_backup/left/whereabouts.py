@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ import msgspec
 from include.drive_backup.blob.names import parse_snapshot
 from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.handover import LeftRef, Listing, SourceTask
-from include.drive_backup.left.told import State, Told, told_prefix
+from include.drive_backup.left.told import State, Told, hidden_in, told_prefix
 from include.drive_backup.manifest.catalogue import read_rows_but
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
@@ -66,9 +66,11 @@ async def write_left(
     prefix = told_prefix(listing.work)
     told = {each.id: each async for each in read_parts(store, prefix, Told, parts=listing.told)}
     try:
+        rows = read_rows_but(store, before, ["item_id", "parents"], whereabouts.wanted)
+        parents = {values["item_id"]: values["parents"] async for values in rows}
         async with PartWriter[LeftRow](store, left_prefix(plan)) as writer:
             async for values in read_rows_but(store, before, KEPT, whereabouts.wanted):
-                await writer.write(_row(values, whereabouts.of(values["item_id"], told)))
+                await writer.write(_row(values, whereabouts.of(values["item_id"], told, parents)))
     except CorruptStoreError as error:
         log.warning("%s: what became of items that left cannot be told. %s", listing.task.source, error)
         return None
@@ -104,28 +106,43 @@ class Whereabouts:
         self._filtered = filtered
         self._complete = complete
 
-    def of(self, ident: str, told: Mapping[str, Told]) -> Told:
+    def of(self, ident: str, told: Mapping[str, Told], parents: Mapping[str, Sequence[str]]) -> Told:
         """Where it is.
 
         :param told: what was told of items beside the listing, by id.
+        :param parents: of items that left: the folders that they were in.
         """
         node = self._nodes.get(ident)
         if node is None:
-            return self._not_listed(ident, told.get(ident))
+            return self._not_listed(ident, told.get(ident), parents)
         found = self._listed(node)
         time = told.get(found.folder or ident)
         return msgspec.structs.replace(found, changed=time.changed if time else None)
 
-    def _not_listed(self, ident: str, told: Told | None) -> Told:
+    def _not_listed(self, ident: str, told: Told | None, parents: Mapping[str, Sequence[str]]) -> Told:
         if not self._complete and (told is None or told.state in (None, "deleted", "gone")):
             message = "Drive's listing was incomplete and did not have it; it may still be there."
             return Told(id=ident, state="not_listed", reason="incompleteSearch", message=message)
         if told is not None and told.state is not None:
             return told
+        changed = told.changed if told else None
+        if (folder := self._hiding(ident, parents)) is not None:
+            return msgspec.structs.replace(hidden_in(folder, ident), changed=changed)
         message = "Drive does not list it any more: it was deleted, or it is out of this account's sight."
-        return Told(
-            id=ident, state="gone", reason="notLookedAt", message=message, changed=told.changed if told else None
-        )
+        return Told(id=ident, state="gone", reason="notLookedAt", message=message, changed=changed)
+
+    def _hiding(self, ident: str, parents: Mapping[str, Sequence[str]]) -> str | None:
+        """The listed folder above it that does not show what it holds; None when there is none."""
+        seen, above = {ident}, list(parents.get(ident) or ())
+        while above:
+            folder = above.pop(0)
+            node = self._nodes.get(folder)
+            if node is not None and node.is_folder and node.can_list_children is False:
+                return folder
+            if node is None and folder not in seen:
+                seen.add(folder)
+                above.extend(parents.get(folder) or ())
+        return None
 
     def _listed(self, node: Node) -> Told:
         if node.id in self._tree:

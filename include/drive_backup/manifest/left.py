@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 STATES = {
     "trashed": "trashed",
     "deleted": "deleted",
+    "access_lost": "no longer visible to this account",
     "moved": "moved away",
     "gone": "deleted or no longer visible",
     "left_out": "no longer selected",
