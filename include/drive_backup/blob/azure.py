@@ -253,8 +253,10 @@ class AzureBlobStore:
                 if marker:
                     coming = ask(marker)
                     await asyncio.sleep(0)  # so that it is sent
-                for info in found:
-                    yield info
+                # Each is let go before the next: a page takes 20 MB, and the next one comes beside it.
+                found.reverse()
+                while found:
+                    yield found.pop()
                 if not marker:
                     return
         finally:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import string
+from functools import lru_cache
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 #: One Put Blob; larger content goes in blocks. The service allows more; memory does not.
@@ -63,7 +64,11 @@ def encode_metadata(metadata: dict[str, str]) -> dict[str, str]:
 
 def decode_metadata(metadata: dict[str, str] | None) -> dict[str, str]:
     """The inverse of :func:`encode_metadata`. Foreign values that are no valid encoding come out as they can."""
-    return {key.lower(): _decode(value) if "%" in value else value for key, value in (metadata or {}).items()}
+    return {_lower(key): _decode(value) if "%" in value else value for key, value in (metadata or {}).items()}
+
+
+#: The same few keys come with each of a million blobs: one string for all of them.
+_lower = lru_cache(str.lower)
 
 
 def _decode(value: str) -> str:

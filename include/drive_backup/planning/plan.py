@@ -146,10 +146,10 @@ class _Planner:
 
     async def decide_all(self, base: str | None) -> None:
         """Write a row for each wanted item, and collect the orders; write down what is in ``base`` alone."""
-        nodes, places = await self._newest()
-        past = await self._look_back(nodes, places)
+        nodes, newest = await self._newest()
+        past = await self._look_back(nodes, newest)
         tree = self._tree(nodes, trash=self._listing.task.trashed)
-        filtered = left_out(tree, self._listing.task, await self._refused(places, past))
+        filtered = left_out(tree, self._listing.task, await self._refused(newest, past))
         wanted = self._wanted(tree, nodes, filtered)
         whereabouts = Whereabouts(tree, nodes, wanted, filtered, complete=self._listing.complete)
         self._left = await write_left(self._store, base, self._plan, self._listing, whereabouts)
@@ -158,7 +158,7 @@ class _Planner:
             PartWriter[PlanRow](self._store, rows_prefix(self._plan), PART_ROWS) as rows,
             PartWriter[CopyOrder](self._store, self._orders_prefix, PART_ROWS) as orders,
         ):
-            async for ident, item in self._each(places, wanted, past):
+            async for ident, item in self._each(newest, wanted, past):
                 place = Place(folders=tree.folders(ident), segment=tree.segment(ident))
                 decision = self._decide(ident, item, place, stored, past)
                 later = past.why_place_later(ident, tree) if past else None
@@ -177,22 +177,24 @@ class _Planner:
             nodes, self._listing.root_id, subtree=kind == "folder", rootless=kind == "shared", trash=trash
         )
 
-    async def _look_back(self, nodes: dict[str, Node], places: Mapping[str, int]) -> Hindsight | None:
+    async def _look_back(self, nodes: dict[str, Node], newest: Mapping[str, int]) -> Hindsight | None:
         """Of a late listing: put in place of the nodes of now those of the instant, as far as that can be told."""
         if self._listing.witnesses is None:
             return None
         within = set(self._tree(nodes, trash=False))
-        trashed = self._items(places, {ident for ident, node in nodes.items() if node.trashed})
+        trashed = self._items(newest, {ident for ident, node in nodes.items() if node.trashed})
         found, self._past = await load_hindsight(self._store, self._listing, nodes, trashed, within)
         return found
 
     async def _each(
-        self, places: Mapping[str, int], wanted: AbstractSet[str], past: Hindsight | None
+        self, newest: Mapping[str, int], wanted: AbstractSet[str], past: Hindsight | None
     ) -> AsyncIterator[tuple[str, Item | None]]:
         """The wanted items, as Drive lists them now if it does."""
-        async for item in self._items(places, wanted):
+        told = past.rows.keys() & wanted if past else set[str]()
+        async for item in self._items(newest, wanted):
+            told.discard(item.id)
             yield item.id, item
-        for ident in sorted((past.rows.keys() & wanted) - places.keys()) if past else ():
+        for ident in sorted(told):
             yield ident, None
 
     def _decide(
@@ -283,38 +285,45 @@ class _Planner:
         return [writer.parts for writer in writers]
 
     async def _newest(self) -> tuple[dict[str, Node], dict[str, int]]:
-        """The listing's items without their bulk, and the position in the listing at which the newest of each is."""
+        """The listing's items without their bulk; and of those that it has several times, which time is the newest."""
         nodes: dict[str, Node] = {}
-        places: dict[str, int] = {}
+        times: Counter[str] = Counter()
+        newest: dict[str, int] = {}
         alike: dict[object, Any] = {}
-        position = 0
         async for read in read_parts(self._store, listing_prefix(self._listing.work), Node, parts=self._listing.parts):
             # What many have in common is held once.
-            mime_type, parents = (
-                alike.setdefault(read.mime_type, read.mime_type),
-                alike.setdefault(read.parents, read.parents),
-            )
-            node = replace(read, mime_type=mime_type, parents=parents)
-            if node.id not in nodes or int(node.version or 0) >= int(nodes[node.id].version or 0):
-                nodes[node.id], places[node.id] = node, position
-            position += 1
-        return nodes, places
+            mime_type = alike.setdefault(read.mime_type, read.mime_type)
+            node = replace(read, mime_type=mime_type, parents=alike.setdefault(read.parents, read.parents))
+            known = nodes.setdefault(node.id, node)
+            if known is not node:
+                times[node.id] += 1
+                if int(node.version or 0) >= int(known.version or 0):
+                    nodes[node.id], newest[node.id] = node, times[node.id]
+                newest.setdefault(node.id, 0)
+        return nodes, newest
 
-    async def _refused(self, places: Mapping[str, int], past: Hindsight | None) -> dict[str, str]:
+    async def _refused(self, newest: Mapping[str, int], past: Hindsight | None) -> dict[str, str]:
         """What the filters say of single items. It takes a pass of its own, so that the tree's nodes stay small."""
         if not self._filter:
             return {}
-        judged = {item.id: self._filter.refuses(item) async for item in self._items(places, places.keys())}
+        judged = {item.id: self._filter.refuses(item) async for item in self._items(newest)}
         if past:
             judged |= {ident: self._filter.refuses(then.witness.item) for ident, then in past.rows.items()}
         return {ident: reason for ident, reason in judged.items() if reason is not None}
 
-    async def _items(self, places: Mapping[str, int], wanted: AbstractSet[str]) -> AsyncIterator[Item]:
-        position = 0
+    async def _items(self, newest: Mapping[str, int], wanted: AbstractSet[str] | None = None) -> AsyncIterator[Item]:
+        """The listing's items, each once.
+
+        :param wanted: only these; None for all.
+        """
+        times: Counter[str] = Counter()
         async for item in read_parts(self._store, listing_prefix(self._listing.work), Item, parts=self._listing.parts):
-            if item.id in wanted and places[item.id] == position:
+            if item.id in newest:
+                times[item.id] += 1
+                if times[item.id] - 1 != newest[item.id]:
+                    continue
+            if wanted is None or item.id in wanted:
                 yield item
-            position += 1
 
     def _wanted(self, tree: Tree, nodes: Mapping[str, Node], filtered: Mapping[str, str]) -> set[str]:
         """What the filters let through and what existed at the instant, with the folders above it; counts the rest."""

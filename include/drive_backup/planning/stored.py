@@ -10,6 +10,7 @@ import itertools
 from datetime import datetime, timedelta
 
 import msgspec
+from msgspec.structs import astuple
 
 from include.drive_backup.blob.metadata import stored_file
 from include.drive_backup.blob.names import content_id, content_prefix, parse_content
@@ -18,7 +19,7 @@ from include.drive_backup.model import Item, Source, StoredContent
 from include.drive_backup.ports import BlobInfo, BlobStore
 
 
-class StoredVersion(msgspec.Struct, frozen=True, gc=False, array_like=True):
+class StoredVersion(msgspec.Struct, frozen=True, gc=False):
     """One content version in Blob: whose it is, when Drive says that it was modified, when it was written.
 
     One that was read late was no longer the head then: when it was written proves nothing.
@@ -41,10 +42,11 @@ class StoredIndex:
         self._damaged = damaged or Damaged()
         self._spoilt = set(self._damaged.content_ids)
         self._packed: list[bytes] = []
-        # Places in that list. Of a file: the last one, and from each one the one before it.
-        self._by_content: dict[str, int] = {}
-        self._by_bytes: dict[str, int] = {}
-        self._by_file: dict[str, int] = {}
+        # Places in that list, by hashes, which take half as much memory as what they are of: who finds something
+        # compares. Of a file: the last one, and from each one the one before it.
+        self._by_content: dict[int, int] = {}
+        self._by_bytes: dict[int, int] = {}
+        self._by_file: dict[int, int] = {}
         self._before: dict[int, int] = {}
 
     def __len__(self) -> int:
@@ -60,7 +62,7 @@ class StoredIndex:
             return own
         if content_format != "original" or item.sha256 is None or item.size is None:
             return None
-        place = self._by_bytes.get(_half(item.sha256))
+        place = self._by_bytes.get(hash(item.sha256))
         same = None if place is None else _unpack(self._packed[place])
         if same is None or (same.content.sha256, same.content.size) != (item.sha256, item.size):
             return None
@@ -134,23 +136,24 @@ class StoredIndex:
         place = len(self._packed)
         self._packed.append(packed)
         # Lexical order: of two blobs with one content (the file was renamed while two runs copied it) the first stays.
-        self._by_content.setdefault(found.content_id, place)
-        if (before := self._by_file.get(found.file_id)) is not None:
+        self._by_content.setdefault(int(found.content_id, 16), place)
+        if (before := self._by_file.get(hash(found.file_id))) is not None:
             self._before[place] = before
-        self._by_file[found.file_id] = place
+        self._by_file[hash(found.file_id)] = place
         if found.content.format == "original":
-            self._by_bytes.setdefault(_half(found.content.sha256), place)
+            self._by_bytes.setdefault(hash(found.content.sha256), place)
 
     def _named(self, ident: str) -> StoredVersion | None:
-        place = self._by_content.get(ident)
+        """The version of a content id, which is 64 bits in hex."""
+        place = self._by_content.get(int(ident, 16))
         return None if place is None else _unpack(self._packed[place])
 
     def _of(self, file_id: str, content_format: str) -> list[StoredVersion]:
         """All versions of a file in one format, in lexical order."""
-        found, place = [], self._by_file.get(file_id)
+        found, place = [], self._by_file.get(hash(file_id))
         while place is not None:
             version = _unpack(self._packed[place])
-            if version.content.format == content_format:
+            if (version.file_id, version.content.format) == (file_id, content_format):
                 found.append(version)
             place = self._before.get(place)
         return found[::-1]
@@ -181,10 +184,38 @@ def _is_head(version: StoredVersion, item: Item, content_format: str) -> bool:
     )
 
 
-def _half(sha256: str) -> str:
-    # Enough to find it; who finds it compares the whole.
-    return sha256[:32]
+class _Packed(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A stored version without the names of its fields."""
+
+    file_id: str
+    modified: datetime | None
+    written: datetime | None
+    read_late: bool
+    blob: str
+    format: str
+    mime_type: str
+    size: int
+    md5: str
+    sha256: str
 
 
-_pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(StoredVersion).decode
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Packed).decode
+
+
+def _pack(version: StoredVersion) -> bytes:
+    return _encode(
+        _Packed(version.file_id, version.modified, version.written, version.read_late, *astuple(version.content))
+    )
+
+
+def _unpack(packed: bytes) -> StoredVersion:
+    found = _decode(packed)
+    content = StoredContent(**{name: getattr(found, name) for name in StoredContent.__struct_fields__})
+    return StoredVersion(
+        file_id=found.file_id,
+        modified=found.modified,
+        written=found.written,
+        content=content,
+        read_late=found.read_late,
+    )
