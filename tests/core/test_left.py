@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from include.drive_backup.errors import ServiceUnavailableError
 from include.drive_backup.manifest.catalogue import read_left
@@ -23,6 +26,14 @@ TREE = (
     file("d.txt", b"d", id="d", owners=BOB),
     file("e.txt", b"e", id="e"),
 )
+
+
+#: For what truly became of an item, what may be said of it.
+TRUE_WORDS = {
+    "trashed": {"trashed"},
+    "deleted": {"deleted", "gone"},
+    "unshared": {"access_lost", "gone"},
+}
 
 
 async def left(backup: Backup, summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -167,3 +178,60 @@ async def test_a_folder_that_closes_hides_what_it_holds(mode: str):
     )
     assert rows["deep"]["trashed_with"] is None
     assert "3 no longer visible to this account" in readable([], [summary])
+
+
+def there(drive: FakeDrive, ident: str) -> bool:
+    """Whether an item is there and in no trash."""
+    item = drive.items.get(ident)
+    above = [parent for parent in (item or {}).get("parents", ()) if parent != ROOT]
+    return item is not None and not item.get("trashed") and all(there(drive, parent) for parent in above)
+
+
+def act(drive: FakeDrive, what: str, number: int) -> None:
+    """Let people do something to an item; the same event on a folder concerns what is in it."""
+    live = sorted(ident for ident in drive.items if there(drive, ident))
+    ident = live[number % len(live)] if live else None
+    if ident is None or what == "add":
+        drive.add(file("new", b"new", id=f"new{len(drive.feed)}", owners=[ANN, BOB][number % 2]))
+    elif what == "trash":
+        drive.change(ident, trashed=True)
+    elif what == "rename":
+        drive.change(ident, name=f"renamed {number}")
+    else:
+        inside = [each for each, item in drive.items.items() if ident in item.get("parents", ())]
+        for each in (*inside, ident):
+            theirs = drive.items[each].get("owners") == BOB
+            drive.unshare(each) if what == "unshare" and theirs else drive.delete(each)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    nights=st.lists(
+        st.lists(
+            st.tuples(st.sampled_from(["add", "trash", "rename", "unshare", "delete"]), st.integers(0, 99)), max_size=4
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    modes=st.lists(st.sampled_from(["incremental", "full"]), min_size=4, max_size=4),
+    closed=st.booleans(),
+)
+def test_whatever_happens_each_item_that_left_is_told_once_and_truly(nights, modes, closed):
+    async def run() -> None:
+        inner = [file(f"{n}", bytes([n]), id=f"i{n}", owners=[ANN, BOB][n % 2]) for n in range(4)]
+        outer = [file(f"{n}", bytes([n]), id=f"o{n}", owners=[ANN, BOB][n % 2]) for n in range(4)]
+        backup = Backup(FakeDrive(folder("F", *inner, id="F", owners=BOB), *outer))
+        backup.drive.strangers |= {"bob@example.com"} if closed else set()
+        before = await backup.rows(await backup.run())
+        for day, (events, mode) in enumerate(zip(nights, modes, strict=False), 2):
+            for what, number in events:
+                act(backup.drive, what, number)
+            summary = await backup.run(f"2026-03-{day:02}", mode=mode)
+            now, told = await backup.rows(summary), await left(backup, summary)
+            assert told.keys() == before.keys() - now.keys()
+            for ident, row in told.items():
+                truth = "unshared" if ident in backup.drive.unshared else "deleted"
+                assert row["state"] in TRUE_WORDS["trashed" if ident in backup.drive.items else truth], (ident, row)
+            before = now
+
+    asyncio.run(run())
