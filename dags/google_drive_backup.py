@@ -18,8 +18,9 @@ copies it in batches, commits one immutable snapshot per source, and reports. So
 
 **It is safe** to clear any task and to run any instant again: nothing that is stored is overwritten or stored twice.
 
-**Backfill**: `airflow backfill create --dag-id google_drive_backup --from-date 2026-11-01 --to-date 2026-11-03`.
-Every run backs up the Drive as of the end of its own data interval, as far as Drive still can tell.
+**Backfill**: `airflow backfill create --dag-id google_drive_backup --from-date 2026-11-01 --to-date 2026-11-03
+--max-active-runs 1`. Every run backs up the Drive as of the end of its own data interval, as far as Drive still can tell.
+One run at a time: of one source only one can write, and the others would occupy workers while they wait.
 """
 
 from __future__ import annotations

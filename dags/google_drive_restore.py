@@ -46,6 +46,8 @@ _config = _loaded.config
 _limits = _config.limits
 _notify = DriveBackupNotifier.factory(_config)
 _quota = _config.quota("restore", Job())
+#: Hours that a run may wait for the archive tier, beside the time that all runs may take: Azure takes up to 15.
+_REHYDRATION = 24
 
 with DAG(
     dag_id="google_drive_restore",
@@ -54,7 +56,7 @@ with DAG(
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=timedelta(hours=_limits.run_timeout_hours),
+    dagrun_timeout=timedelta(hours=_limits.run_timeout_hours + _REHYDRATION),
     tags=[TAG, "restore"],
     params=restore_params(),
     doc_md=__doc__,

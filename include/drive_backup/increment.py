@@ -219,7 +219,8 @@ class _Increment:
 
     def _is_news(self, item: Item) -> bool:
         state, before = (item.trashed, item.can_list_children is not False), self._folders.get(item.id)
-        if item.kind == "folder" and before is not None and before[1] and not state[1]:
+        closed = before is not None and before[1] and not state[1] and not item.trashed
+        if item.kind == "folder" and closed:
             raise FeedLostError(
                 f"The folder {item.id} does not show any more what it holds, and the feed need not name all of that.",
                 reason="folderClosed",
