@@ -35,6 +35,8 @@ class World:
         self.backup = self.backup_into(self.store)
         self.times = times
         self.truth = {}
+        #: of each item, its contents and since when it had each
+        self.contents = {ident: [(FIRST, content)] for ident, content in self.drive.contents.items()}
         self._number = itertools.count(1)
 
     def backup_into(self, store):
@@ -57,12 +59,14 @@ class World:
                 file(f"n{number}", b"new %d" % number, id=f"x{number}", createdTime=made, modifiedTime=made),
                 parent=place,
             )
+            self.contents[f"x{number}"] = [(moment, b"new %d" % number)]
         elif ident:
-            getattr(self, action)(ident, number, place, moment.isoformat())
+            getattr(self, action)(ident, number, place, moment)
 
     def write(self, ident, number, _, modified):
         if ident in self.drive.contents:
-            self.drive.write(ident, b"%s %d" % (ident.encode(), number), modified)
+            self.drive.write(ident, b"%s %d" % (ident.encode(), number), modified.isoformat())
+            self.contents[ident].append((modified, self.drive.contents[ident]))
             self.drive.past[ident][-1][0]["keepForever"] = number % 2 == 0
 
     def rename(self, ident, number, *_):
@@ -149,11 +153,21 @@ class World:
                 assert truth.get(ident) == (path, content), (day, ident)
             elif fidelity == "place-later" and ident in truth:
                 assert truth[ident][1] == content, (day, ident)
+            elif content is not None:
+                assert self.is_of(ident, content, fidelity, day), (day, ident, fidelity)
         missing = truth.keys() - rows.keys()
+        assert not missing & self.look().keys(), (day, missing)
         past = summary["past"] or {}
         assert len(missing) <= sum(past.get("untold", {}).values()) or past.get("before") is None, (day, missing)
         told = Counter({word: summary["fidelity"][word] for word in LATER if word in summary["fidelity"]})
         assert sum((Counter({each["fidelity"]: each["count"]}) for each in past.get("told", ())), Counter()) == told
+
+    def is_of(self, ident, content, fidelity, day):
+        """Whether a content is from the time that its row says."""
+        instant = FIRST + timedelta(days=day)
+        since = next(moment for moment, each in self.contents[ident] if each == content)
+        head = content == self.contents[ident][-1][1]
+        return {"head-later": head, "revision": since <= instant, "earlier": since <= instant}.get(fidelity, True)
 
 
 ACTIONS = st.tuples(
