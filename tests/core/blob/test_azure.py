@@ -243,6 +243,8 @@ async def test_a_listing_goes_on_where_a_page_failed():
         b"",
         b"<?xml version='1.0'?><EnumerationResults><Blobs/>",
         b"<EnumerationResults><Blobs/></EnumerationResults>",
+        b"<EnumerationResults><NextMarker/></EnumerationResults>",
+        b"<EnumerationResults><Blobs><Blob/></Blobs></EnumerationResults>",
         b"<EnumerationResults><Blobs><Blob><Name>a</Name></Blob></Blobs><NextMarker/></EnumerationResults>",
     ],
 )
@@ -260,6 +262,19 @@ async def test_a_listed_name_that_xml_cannot_hold_is_decoded():
     )
     async with scripted_store(FakeClock(), answer(200, body=body)) as (store, _):
         assert [info.name async for info in store.list("")] == ["a\ufffeb"]
+
+
+async def test_metadata_may_have_the_names_of_a_pages_parts():
+    names = ("Blob", "Blobs", "NextMarker", "Name", "Properties")
+    metadata = "".join(f"<{name}>{name}!</{name}>" for name in names)
+    body = (
+        "<EnumerationResults><Blobs><Blob><Name>a</Name><Properties><Content-Length>5</Content-Length></Properties>"
+        f"<Metadata>{metadata}</Metadata></Blob></Blobs><NextMarker/></EnumerationResults>"
+    ).encode()
+    async with scripted_store(FakeClock(), answer(200, body=body)) as (store, _):
+        (info,) = [info async for info in store.list("", metadata=True)]
+    assert (info.name, info.size) == ("a", 5)
+    assert info.metadata == {name.lower(): f"{name}!" for name in names}
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/account", "https://no-such-account.invalid"])
