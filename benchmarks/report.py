@@ -14,6 +14,8 @@ OURS, SYNC = "ours", "rclone sync"
 _WAYS = {"unchanged": "nothing changed", "renamed": "1 % renamed"}
 #: rclone's own memory at these settings is no goal; ours is bounded by `limits.memory_mb`, whose default this is.
 MEMORY_MB = 256
+#: Units a second that Drive gives one user, and the price of a download: https://developers.google.com/workspace/drive/api/guides/limits
+QUOTA, DOWNLOAD = 325_000 / 60, 200
 
 Run = dict[str, Any]
 Results = dict[str, Any]
@@ -38,6 +40,22 @@ counted and must hold every file and every byte.
 - **rclone largest**, for large files: `{largest}`.
 - **rclone default**: no options. Its pacer allows ten calls a second after a burst of 100, so it gets a Drive of 600
   files; the burst flatters it.
+"""
+
+_WHY = f"""
+## Why goals are missed
+
+- **Small files, no latency; mixed sizes.** Our engine is one Python process, so one core; rclone takes all of them. A small
+  file costs us about three times rclone's CPU: two requests by aiohttp, a hash of all bytes twice, a record that a retry goes on
+  from, a catalogue row ([ADR 0019](adr/0019-the-hot-path-stays-on-aiohttp.md) has what was tried). Drive gives one user
+  {QUOTA / DOWNLOAD:.0f} downloads a second; one core does many times that, and each mapped task is a process of its own.
+- **Large files.** One core of ours against all for rclone, and each byte is hashed three times: SHA-256 and MD5 of the file, MD5
+  of the block on its way. That is two fifths of the CPU.
+- **Increments, time.** With its quota opened wide, Drive answers rclone's calls as fast as they come; its real quota alone
+  makes them take what the table says. Ours spends its time on the catalogue: each night it lists what the container
+  holds, twice, and holds every reference against it, so that no snapshot promises what is not there; rclone believes names, sizes
+  and times.
+- **Azurite** is slower than both and shares their cores.
 """
 
 
@@ -71,6 +89,7 @@ def _page(found: Results) -> Iterator[str]:
     yield from _numbers(results)
     yield from _steps(results)
     yield from _increments(found["results"])
+    yield _WHY
     yield from _airflow(found["results"])
     missing = [key for key in found["planned"] if key not in found["results"]]
     if missing:
@@ -110,10 +129,11 @@ def _increment_checks(results: Results) -> Iterator[tuple[str, str, bool]]:
     found = results.get("increments")
     for way, text in _WAYS.items() if found else ():
         ours, rival = (found[way][who] for who in (OURS, SYNC))
-        units, wall = rival["units"] / ours["units"], rival["wall"] / ours["wall"]
-        met = units >= 50 and wall >= 10 and ours["rss_mb"] <= 512
-        goal = f"{found['items']:,} items, {text}: units ≤ 1/50, time ≤ 1/10 of rclone sync, ≤ 512 MB"
-        yield goal, f"units 1/{units:,.0f}, time {1 / wall:.2f} times, {ours['rss_mb']} MB", met
+        units, wall = rival["units"] / ours["units"], ours["wall"] / rival["wall"]
+        what = f"{found['items']:,} items, {text}"
+        yield f"{what}: units ≤ 1/50 of rclone sync's", f"1/{units:,.0f}", units >= 50
+        yield f"{what}: memory ≤ 512 MB", f"{ours['rss_mb']} MB", ours["rss_mb"] <= 512
+        yield f"{what}: time ≤ 1/10 of rclone sync's", f"{wall:.2f} times", wall <= 0.1
 
 
 def _ratios(results: Results) -> Iterator[str]:
@@ -171,11 +191,15 @@ def _increments(results: Results) -> Iterator[str]:
         "plan, a new catalogue and manifest. The first copy was laid down, not made, on both sides: see "
         "`benchmarks/increments.py`.\n"
     )
-    yield "| what changed | who | seconds | seconds of CPU | peak MB | API calls | API units | downloads |\n|---|---|---|---|---|---|---|---|"
+    yield (
+        "| what changed | who | seconds | at Drive's quota, at least | seconds of CPU | peak MB | API calls | API units | "
+        "downloads |\n|---|---|---|---|---|---|---|---|---|"
+    )
     for way, text in _WAYS.items():
         for who, run in found[way].items():
             yield (
-                f"| {text} | {who} | {run['wall']} | {run['cpu']} | {run['rss_mb']} | {run['calls']:,} | "
+                f"| {text} | {who} | {run['wall']} | {max(run['wall'], run['units'] / QUOTA):.0f} | {run['cpu']} | "
+                f"{run['rss_mb']} | {run['calls']:,} | "
                 f"{run['units']:,} | {run['downloads']:,} |"
             )
 
