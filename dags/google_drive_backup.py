@@ -31,6 +31,7 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
+from drive_backup_airflow.defaults import default_args
 from drive_backup_airflow.notifier import DriveBackupNotifier
 from drive_backup_airflow.operators.commit_snapshot import SNAPSHOTS, CommitSnapshotOperator
 from drive_backup_airflow.operators.config_problem import ConfigProblemOperator
@@ -40,31 +41,7 @@ from drive_backup_airflow.operators.plan_batches import PLANS, PlanBatchesOperat
 from drive_backup_airflow.operators.report import ReportOperator
 from drive_backup_airflow.operators.resolve_sources import ResolveSourcesOperator
 from drive_backup_airflow.params import backup_params
-from drive_backup_airflow.retry import RETRY_POLICY
 from include.drive_backup.settings import POOL, TAG, Config, Job, config_path, dag_id_of, load
-
-
-def default_args(name: str, config: Config, job: Job) -> dict[str, Any]:
-    """What all tasks of a job share."""
-    limits = config.limits
-    notify = DriveBackupNotifier.factory(config)
-    return {
-        "owner": job.owner,
-        "gcp_conn_id": config.connections.drive,
-        "blob_conn_id": config.connections.blob,
-        "event_hubs_conn_id": config.connections.events,
-        "container": config.storage.container,
-        "quota": config.quota(name, job),
-        "attempts": limits.attempts,
-        "retries": limits.task_retries,
-        "retry_delay": timedelta(seconds=limits.retry_delay_seconds),
-        "retry_exponential_backoff": 2,
-        "max_retry_delay": timedelta(minutes=30),
-        "retry_policy": RETRY_POLICY,
-        "execution_timeout": timedelta(hours=1),
-        "on_retry_callback": notify("task.retried"),
-        "on_failure_callback": notify("task.failed"),
-    }
 
 
 def dag_args(name: str, config: Config, job: Job) -> dict[str, Any]:
@@ -77,7 +54,13 @@ def dag_args(name: str, config: Config, job: Job) -> dict[str, Any]:
         "max_active_runs": 1,
         "dagrun_timeout": timedelta(hours=config.limits.run_timeout_hours),
         "tags": [TAG, "backup", *job.tags],
-        "default_args": default_args(name, config, job),
+        "default_args": default_args(
+            config,
+            owner=job.owner,
+            quota=config.quota(name, job),
+            attempts=config.limits.attempts,
+            execution_timeout=timedelta(hours=1),
+        ),
         "on_success_callback": notify("run.succeeded"),
         "on_failure_callback": notify("run.failed"),
     }

@@ -27,6 +27,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
 
+from drive_backup_airflow.defaults import default_args
 from drive_backup_airflow.notifier import DriveBackupNotifier
 from drive_backup_airflow.operators.config_problem import ConfigProblemOperator
 from drive_backup_airflow.operators.rehydrate import RehydrateContentOperator
@@ -38,7 +39,6 @@ from drive_backup_airflow.operators.restore import (
     RestoreShortcutsOperator,
 )
 from drive_backup_airflow.restore_params import restore_params
-from drive_backup_airflow.retry import RETRY_POLICY
 from include.drive_backup.settings import POOL, TAG, Job, config_path, load
 
 _loaded = load(config_path())
@@ -62,23 +62,7 @@ with DAG(
     doc_md=__doc__,
     on_success_callback=_notify("run.succeeded"),
     on_failure_callback=_notify("run.failed"),
-    default_args={
-        "owner": "drive-backup",
-        "gcp_conn_id": _config.connections.drive,
-        "blob_conn_id": _config.connections.blob,
-        "event_hubs_conn_id": _config.connections.events,
-        "container": _config.storage.container,
-        "quota": _quota,
-        "attempts": _limits.attempts,
-        "retries": _limits.task_retries,
-        "retry_delay": timedelta(seconds=_limits.retry_delay_seconds),
-        "retry_exponential_backoff": 2,
-        "max_retry_delay": timedelta(minutes=30),
-        "retry_policy": RETRY_POLICY,
-        "execution_timeout": timedelta(minutes=_limits.batch_timeout_minutes),
-        "on_retry_callback": _notify("task.retried"),
-        "on_failure_callback": _notify("task.failed"),
-    },
+    default_args=default_args(_config, quota=_quota, attempts=_limits.attempts),
 ) as google_drive_restore:
     if problem := next(iter(_loaded.problems.values()), None) if not _loaded.jobs else None:
         ConfigProblemOperator(task_id="config_problem", problem=problem, retries=0)

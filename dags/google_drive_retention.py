@@ -27,44 +27,22 @@ Storage protects (immutability, legal holds) or will not move stays and is repor
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param
 
+from drive_backup_airflow.defaults import default_args
 from drive_backup_airflow.notifier import DriveBackupNotifier
 from drive_backup_airflow.operators.apply_retention import ApplyRetentionOperator
 from drive_backup_airflow.operators.approve_retention import PLAN_TASK, ApproveRetentionOperator
 from drive_backup_airflow.operators.plan_retention import PlanRetentionOperator
 from drive_backup_airflow.operators.report_retention import ReportRetentionOperator
-from drive_backup_airflow.retry import RETRY_POLICY
 from include.drive_backup.retention.settings import RetentionSettings
 from include.drive_backup.settings import DEFAULT_JOB, RETENTION_DAG_ID, TAG, Config, config_path, load
-
-
-def default_args(config: Config) -> dict[str, Any]:
-    """What the tasks share."""
-    notify = DriveBackupNotifier.factory(config)
-    return {
-        "owner": "drive-backup",
-        "retries": config.limits.task_retries,
-        "retry_delay": timedelta(seconds=config.limits.retry_delay_seconds),
-        "retry_exponential_backoff": 2,
-        "max_retry_delay": timedelta(minutes=30),
-        "retry_policy": RETRY_POLICY,
-        "execution_timeout": timedelta(minutes=config.limits.batch_timeout_minutes),
-        "on_retry_callback": notify("task.retried"),
-        "on_failure_callback": notify("task.failed"),
-    }
 
 
 def retention_dag(dag_id: str, config: Config) -> DAG:
     """The DAG of one container."""
     settings, notify = config.retention, DriveBackupNotifier.factory(config)
-    where: dict[str, Any] = {
-        "blob_conn_id": config.connections.blob,
-        "event_hubs_conn_id": config.connections.events,
-        "container": config.storage.container,
-    }
     retention = settings.model_dump(mode="json")
     with DAG(
         dag_id,
@@ -95,7 +73,7 @@ def retention_dag(dag_id: str, config: Config) -> DAG:
             ),
         },
     ) as dag:
-        plan = PlanRetentionOperator(task_id=PLAN_TASK, retention=retention, **where)
+        plan = PlanRetentionOperator(task_id=PLAN_TASK, retention=retention)
         approve = ApproveRetentionOperator(
             task_id="approve",
             subject="Delete more than usual?",
@@ -107,14 +85,12 @@ def retention_dag(dag_id: str, config: Config) -> DAG:
             retention=retention,
             answer=approve.output,
             map_index_template="{{ task.group['label'] }}",
-            **where,
         ).expand(group=plan.output)
         report = ReportRetentionOperator(
             task_id="report",
             done=applied.output,
             leftover_days=settings.leftover_days,
             trigger_rule="all_done",
-            **where,
         )
         plan >> approve >> applied >> report
     return dag

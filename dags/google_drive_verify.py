@@ -32,6 +32,7 @@ from typing import Any
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
 
+from drive_backup_airflow.defaults import default_args
 from drive_backup_airflow.notifier import DriveBackupNotifier
 from drive_backup_airflow.operators.check_listing import CheckListingOperator
 from drive_backup_airflow.operators.choose_snapshots import ChooseSnapshotsOperator
@@ -40,29 +41,8 @@ from drive_backup_airflow.operators.drill_restore import DrillRestoreOperator
 from drive_backup_airflow.operators.read_contents import ReadContentsOperator
 from drive_backup_airflow.operators.report_damage import ReportDamageOperator
 from drive_backup_airflow.operators.share_reading import ShareReadingOperator
-from drive_backup_airflow.retry import RETRY_POLICY
 from include.drive_backup.settings import TAG, VERIFICATION_DAG_ID, Config, config_path, load
 from include.drive_backup.verification.settings import VerificationSettings
-
-
-def default_args(config: Config) -> dict[str, Any]:
-    """What the tasks share."""
-    notify = DriveBackupNotifier.factory(config)
-    return {
-        "owner": "drive-backup",
-        "gcp_conn_id": config.connections.drive,
-        "blob_conn_id": config.connections.blob,
-        "event_hubs_conn_id": config.connections.events,
-        "container": config.storage.container,
-        "retries": config.limits.task_retries,
-        "retry_delay": timedelta(seconds=config.limits.retry_delay_seconds),
-        "retry_exponential_backoff": 2,
-        "max_retry_delay": timedelta(minutes=30),
-        "retry_policy": RETRY_POLICY,
-        "execution_timeout": timedelta(minutes=config.limits.batch_timeout_minutes),
-        "on_retry_callback": notify("task.retried"),
-        "on_failure_callback": notify("task.failed"),
-    }
 
 
 def verification_params(settings: VerificationSettings) -> dict[str, Param]:
