@@ -17,6 +17,7 @@ from itertools import islice
 from typing import Generic, Self, TypeVar
 
 import msgspec
+from isal import isal_zlib
 
 from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.model import CopyResult
@@ -123,7 +124,7 @@ class PartWriter(Generic[Row]):
         return self.parts
 
     def _start_part(self) -> None:
-        self._gzip = zlib.compressobj(level=1, wbits=_GZIP)
+        self._gzip = isal_zlib.compressobj(level=1, wbits=_GZIP)
         self._lines = bytearray()
         self._pieces: list[bytes] = []
         self._size = 0
