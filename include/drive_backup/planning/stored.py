@@ -7,15 +7,16 @@ one keeps its name, so the copy gets another: see :meth:`StoredIndex.free_id`.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 import msgspec
-from msgspec.structs import astuple
 
 from include.drive_backup.blob.metadata import stored_file
 from include.drive_backup.blob.names import content_id, content_prefix, parse_content
 from include.drive_backup.damage import Damaged, load_damaged
 from include.drive_backup.model import Item, Source, StoredContent
+from include.drive_backup.planning.places import Places
 from include.drive_backup.ports import BlobInfo, BlobStore
 
 
@@ -42,15 +43,13 @@ class StoredIndex:
         self._damaged = damaged or Damaged()
         self._spoilt = set(self._damaged.content_ids)
         self._packed: list[bytes] = []
-        # Places in that list, by hashes, which take half as much memory as what they are of: who finds something
-        # compares. Of a file: the last one, and from each one the one before it.
-        self._by_content: dict[int, int] = {}
-        self._by_bytes: dict[int, int] = {}
-        self._by_file: dict[int, int] = {}
-        self._before: dict[int, int] = {}
+        # Places in that list. Different things may have the same hash: who finds something compares.
+        self._by_content = Places()
+        self._by_bytes = Places()
+        self._by_file = Places()
 
     def __len__(self) -> int:
-        return len(self._by_content)
+        return len(self._packed)
 
     def find(self, item: Item, content_format: str) -> StoredVersion | None:
         """The stored head of an item: its own, else the same bytes stored for another file.
@@ -62,11 +61,14 @@ class StoredIndex:
             return own
         if content_format != "original" or item.sha256 is None or item.size is None:
             return None
-        place = self._by_bytes.get(hash(item.sha256))
-        same = None if place is None else _unpack(self._packed[place])
-        if same is None or (same.content.sha256, same.content.size) != (item.sha256, item.size):
-            return None
-        return same
+        return next(
+            (
+                version
+                for version in self._at(self._by_bytes.of(hash(item.sha256)))
+                if (version.content.sha256, version.content.size) == (item.sha256, item.size)
+            ),
+            None,
+        )
 
     def free_id(self, item: Item, content_format: str) -> str:
         """The content id for a copy of what :meth:`find` does not find: not that of a damaged blob."""
@@ -130,33 +132,33 @@ class StoredIndex:
         )
         try:
             packed = _pack(version)
-        except UnicodeEncodeError:  # a lone surrogate: nothing that we write has one here
+        except ValueError:  # a lone surrogate, or no hash: nothing that we write has that here
             self._spoilt.add(name.content_id)
             return
         place = len(self._packed)
         self._packed.append(packed)
-        # Lexical order: of two blobs with one content (the file was renamed while two runs copied it) the first stays.
-        self._by_content.setdefault(int(found.content_id, 16), place)
-        if (before := self._by_file.get(hash(found.file_id))) is not None:
-            self._before[place] = before
-        self._by_file[hash(found.file_id)] = place
+        self._by_content.add(int(found.content_id, 16), place)
+        self._by_file.add(hash(found.file_id), place)
         if found.content.format == "original":
-            self._by_bytes.setdefault(hash(found.content.sha256), place)
+            self._by_bytes.add(hash(found.content.sha256), place)
 
     def _named(self, ident: str) -> StoredVersion | None:
-        """The version of a content id, which is 64 bits in hex."""
-        place = self._by_content.get(int(ident, 16))
-        return None if place is None else _unpack(self._packed[place])
+        """The version of a content id, which is 64 bits in hex.
+
+        Of two blobs with one content (the file was renamed while two runs copied it) the first in lexical order counts.
+        """
+        return next(self._at(self._by_content.of(int(ident, 16))), None)
+
+    def _at(self, places: Iterable[int]) -> Iterator[StoredVersion]:
+        return (_unpack(self._packed[place]) for place in places)
 
     def _of(self, file_id: str, content_format: str) -> list[StoredVersion]:
         """All versions of a file in one format, in lexical order."""
-        found, place = [], self._by_file.get(hash(file_id))
-        while place is not None:
-            version = _unpack(self._packed[place])
-            if (version.file_id, version.content.format) == (file_id, content_format):
-                found.append(version)
-            place = self._before.get(place)
-        return found[::-1]
+        return [
+            version
+            for version in self._at(self._by_file.of(hash(file_id)))
+            if (version.file_id, version.content.format) == (file_id, content_format)
+        ]
 
 
 async def load_stored(store: BlobStore, source: Source) -> StoredIndex:
@@ -195,8 +197,8 @@ class _Packed(msgspec.Struct, frozen=True, gc=False, array_like=True):
     format: str
     mime_type: str
     size: int
-    md5: str
-    sha256: str
+    md5: bytes
+    sha256: bytes
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -204,14 +206,34 @@ _decode = msgspec.msgpack.Decoder(_Packed).decode
 
 
 def _pack(version: StoredVersion) -> bytes:
+    """:raises ValueError: the content's hashes are none, or a text cannot be UTF-8."""
+    content = version.content
     return _encode(
-        _Packed(version.file_id, version.modified, version.written, version.read_late, *astuple(version.content))
+        _Packed(
+            file_id=version.file_id,
+            modified=version.modified,
+            written=version.written,
+            read_late=version.read_late,
+            blob=content.blob,
+            format=content.format,
+            mime_type=content.mime_type,
+            size=content.size,
+            md5=bytes.fromhex(content.md5),
+            sha256=bytes.fromhex(content.sha256),
+        )
     )
 
 
 def _unpack(packed: bytes) -> StoredVersion:
     found = _decode(packed)
-    content = StoredContent(**{name: getattr(found, name) for name in StoredContent.__struct_fields__})
+    content = StoredContent(
+        blob=found.blob,
+        format=found.format,
+        mime_type=found.mime_type,
+        size=found.size,
+        md5=found.md5.hex(),
+        sha256=found.sha256.hex(),
+    )
     return StoredVersion(
         file_id=found.file_id,
         modified=found.modified,
