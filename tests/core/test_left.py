@@ -33,6 +33,7 @@ TRUE_WORDS = {
     "trashed": {"trashed"},
     "deleted": {"deleted", "gone"},
     "unshared": {"access_lost", "gone"},
+    "binned, unshared": {"trashed", "gone"},
 }
 
 
@@ -187,6 +188,15 @@ def there(drive: FakeDrive, ident: str) -> bool:
     return item is not None and not item.get("trashed") and all(there(drive, parent) for parent in above)
 
 
+def truth_of(drive: FakeDrive, ident: str) -> str:
+    """What became of an item that is not there any more."""
+    if ident in drive.items:
+        return "trashed"
+    if ident not in drive.unshared:
+        return "deleted"
+    return "binned, unshared" if drive.unshared[ident].get("trashed") else "unshared"
+
+
 def act(drive: FakeDrive, what: str, number: int) -> None:
     """Let people do something to an item; the same event on a folder concerns what is in it."""
     live = sorted(ident for ident in drive.items if there(drive, ident))
@@ -230,8 +240,7 @@ def test_whatever_happens_each_item_that_left_is_told_once_and_truly(nights, mod
             now, told = await backup.rows(summary), await left(backup, summary)
             assert told.keys() == before.keys() - now.keys()
             for ident, row in told.items():
-                truth = "unshared" if ident in backup.drive.unshared else "deleted"
-                assert row["state"] in TRUE_WORDS["trashed" if ident in backup.drive.items else truth], (ident, row)
+                assert row["state"] in TRUE_WORDS[truth_of(backup.drive, ident)], (ident, row)
             before = now
 
     asyncio.run(run())

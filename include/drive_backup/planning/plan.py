@@ -151,8 +151,14 @@ class _Planner:
         tree = self._tree(nodes, trash=self._listing.task.trashed)
         filtered = left_out(tree, self._listing.task, await self._refused(newest, past))
         wanted = self._wanted(tree, nodes, filtered)
+        await self._write_rows(newest, tree, wanted, past)
+        # After the rows, whose index of what is stored takes as much memory as the catalogue that is read here.
         whereabouts = Whereabouts(tree, nodes, wanted, filtered, complete=self._listing.complete)
         self._left = await write_left(self._store, base, self._plan, self._listing, whereabouts)
+
+    async def _write_rows(
+        self, newest: Mapping[str, int], tree: Tree, wanted: AbstractSet[str], past: Hindsight | None
+    ) -> None:
         stored = await load_stored(self._store, self._rules.source)
         async with (
             PartWriter[PlanRow](self._store, rows_prefix(self._plan), PART_ROWS) as rows,
