@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from include.drive_backup.errors import DriveBackupError, FeedLostError, ItemUnavailableError
+from include.drive_backup.errors import FeedLostError, ItemUnavailableError
 from include.drive_backup.handover import Origin
-from include.drive_backup.left.told import Evidence, Told, deleted, deleted_by, kept_by, moved, owner_of, told_prefix
+from include.drive_backup.left.inquiry import Inquiry
+from include.drive_backup.left.told import Evidence, Told, moved, told_prefix
 from include.drive_backup.model import FOLDER, SHORTCUT, Item, Source, Struct
 from include.drive_backup.ports import BlobStore, Drive
 from include.drive_backup.work import PartWriter, decode_row, encode_row, read_parts
@@ -110,13 +111,10 @@ class _Increment:
         self._removed: set[str] = set()
         self._looks = 0
         self._evidence = Evidence()
-        self._me = ""
-        self._confirmations = 0
-        self._mute: set[str] = set()
+        self._inquiry = Inquiry(drive, self._evidence, _MOST_LOOKS)
 
     async def write(self, work: str) -> Found:
         """See :func:`list_changes`."""
-        self._me = await self._drive.user_email()
         await self._read_base()
         token, changes = await self._read_feed()
         await self._ask_again()
@@ -263,46 +261,8 @@ class _Increment:
         if now is not None:
             if known.id in gone:
                 self._evidence.note(moved(now))
-        elif known.id not in self._evidence.told and self._me and self._confirmations < _MOST_LOOKS:
-            # An owner loses sight of a file by deleting it, or by handing it over. Of other people's files it is open.
-            owner = owner_of(decode_row(msgspec.json.Decoder(Item), bytes(line)))
-            if owner == self._me:
-                await self._confirm(known.id)
-            elif owner is not None and owner not in self._mute:
-                await self._ask_owner(owner, known.id)
-
-    async def _confirm(self, ident: str) -> None:
-        """Ask for an item that its owner's feed says is removed: the feed says so of what only moved, too.
-
-        :raises FeedLostError: it is where it was.
-        """
-        self._confirmations += 1
-        try:
-            item = await self._drive.get_item(ident)
-        except ItemUnavailableError as error:
-            if error.reason == "notFound":
-                self._evidence.note(deleted(ident))
-        except DriveBackupError as error:
-            log.info("What became of %s cannot be asked: %s", ident, error)
-            self._confirmations = _MOST_LOOKS
-        else:
-            if item.drive_id is None and owner_of(item) == self._me:
-                raise FeedLostError(
-                    f"The change feed says that {ident} is gone, and it is there.", reason="feedUnclear"
-                )
-            self._evidence.note(moved(item))
-
-    async def _ask_owner(self, owner: str, ident: str) -> None:
-        """Ask whoever owned an item that was removed from this account's feed: it was deleted, or is not shared now."""
-        self._confirmations += 1
-        try:
-            self._evidence.note(kept_by(owner, await self._drive.get_item_as(owner, ident)))
-        except ItemUnavailableError as error:
-            if error.reason == "notFound":
-                self._evidence.note(deleted_by(owner, ident))
-        except DriveBackupError as error:
-            log.info("%s cannot be asked what became of %s: %s", owner, ident, error)
-            self._mute.add(owner)
+        elif known.id not in self._evidence.told:
+            await self._inquiry.ask(decode_row(msgspec.json.Decoder(Item), bytes(line)))
 
     async def _write_outside(self, work: str, belongs: dict[str, bool]) -> int:
         folders = {item.id for item in self._items.values() if item.kind == "folder"}
