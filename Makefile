@@ -42,9 +42,9 @@ demo: setup ## back up a sample Drive, or DRIVE_ROOT=/some/folder, with real Air
 stop: ## stop what `make demo` left running
 	@test ! -x $(BIN)/python || $(BIN)/python -m include.demo --stop
 
-# Side by side: Airflow's tests leave half of two cores idle. With make's own jobs Ctrl-C reaches both.
-test: setup browser lint ## everything but the story: lint, unit, servers, real Airflow, browser
-	@$(MAKE) --no-print-directory --jobs=2 test-servers test-airflow
+# Side by side: tests with Airflow leave half of two cores idle. With make's own jobs Ctrl-C reaches all of them.
+test: setup browser lint ## all tests: lint, unit, servers, real Airflow, browser, the story
+	@$(MAKE) --no-print-directory --jobs=3 test-servers test-airflow story
 
 test-servers: setup
 	$(BIN)/pytest -n 2 --ignore tests/integration

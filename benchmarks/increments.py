@@ -1,4 +1,5 @@
-"""Back up a large Drive again when little has changed: nothing, then 1 % of its files renamed. Ours beside ``rclone sync``.
+"""Back up a large Drive again when little has changed: nothing, then the names of 1 % of its files, then their content.
+Ours beside ``rclone sync``.
 
 Both sides begin with everything stored. That first copy is laid down rather than made: ours by planning and committing
 as ever, but with the results and the blobs of all batches written as Drive describes the files; rclone's by names, sizes,
@@ -21,8 +22,8 @@ from benchmarks import contenders
 from benchmarks.measure import timed
 from benchmarks.servers import Servers, Tree
 
-#: One of so many files is renamed.
-RENAMED = 100
+#: One of so many files changes.
+CHANGED = 100
 OURS, RCLONE = "ours", "rclone sync"
 _BLOB = "null_blob"
 _AT_ONCE = 5_000
@@ -32,7 +33,7 @@ def increments(servers: Servers, tree: Tree, *, alone: bool = False) -> dict[str
     """Both increments, with latency.
 
     :param alone: without rclone.
-    :return: for ``unchanged`` and ``renamed``, by contender: seconds, seconds of CPU, peak MB, calls, units, downloads.
+    :return: for ``unchanged``, ``renamed`` and ``edited``, by contender: seconds, seconds of CPU, peak MB, calls, units, downloads.
     """
     servers.serve(tree)
     blob = servers.blob(_BLOB)
@@ -45,10 +46,11 @@ def increments(servers: Servers, tree: Tree, *, alone: bool = False) -> dict[str
     found: dict[str, Any] = {"items": tree.files + tree.folders, "first": _cost(base)}
     if not alone:
         _lay_down(servers, places[RCLONE])
-    for way in ("unchanged", "renamed"):
-        if way == "renamed":
+    changes = {"unchanged": None, "renamed": ("rename", "name"), "edited": ("modify", "text")}
+    for way, change in changes.items():
+        if change is not None:
             servers.prepare(latency=False)
-            found["changed"] = _rename_some(servers)
+            found["changed"] = _change_some(servers, *change)
         found[way] = {}
         for who, container in places.items():
             servers.prepare(latency=True)
@@ -91,10 +93,10 @@ def _lay_down(servers: Servers, container: str) -> None:
         servers.seed(container, rows[start : start + _AT_ONCE])
 
 
-def _rename_some(servers: Servers) -> int:
-    files = [item for item in servers.admin("items")["items"] if item["size"] is not None][::RENAMED]
+def _change_some(servers: Servers, action: str, what: str) -> int:
+    files = [item for item in servers.admin("items")["items"] if item["size"] is not None][::CHANGED]
     for number, item in enumerate(files):
-        servers.admin("edit", {"action": "rename", "file": item["id"], "name": f"renamed {number}"})
+        servers.admin("edit", {"action": action, "file": item["id"], what: f"{action} {number}"})
     return len(files)
 
 
