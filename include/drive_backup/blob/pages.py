@@ -61,7 +61,7 @@ def _read(body: bytes) -> tuple[list[BlobInfo], str]:
                 blobs.append(_blob(element))
                 element.clear()
             elif element.tag == "Blobs":
-                marker, whole = None, True
+                marker, whole = None, len(element.findall("Blob")) == len(blobs)
             elif element.tag == "NextMarker":
                 marker = element.text or ""
     parser.close()

@@ -66,8 +66,10 @@ async def write_left(
     prefix = told_prefix(listing.work)
     told = {each.id: each async for each in read_parts(store, prefix, Told, parts=listing.told)}
     try:
-        rows = read_rows_but(store, before, ["item_id", "parents"], whereabouts.wanted)
-        parents = {values["item_id"]: values["parents"] async for values in rows}
+        parents: dict[str, Sequence[str]] = {}
+        if whereabouts.some_are_closed:
+            rows = read_rows_but(store, before, ["item_id", "parents"], whereabouts.wanted)
+            parents = {values["item_id"]: values["parents"] async for values in rows}
         async with PartWriter[LeftRow](store, left_prefix(plan)) as writer:
             async for values in read_rows_but(store, before, KEPT, whereabouts.wanted):
                 await writer.write(_row(values, whereabouts.of(values["item_id"], told, parents)))
@@ -105,6 +107,11 @@ class Whereabouts:
         self._nodes = nodes
         self._filtered = filtered
         self._complete = complete
+
+    @property
+    def some_are_closed(self) -> bool:
+        """Whether any folder does not show what it holds: only then it matters who was in which folder."""
+        return any(node.is_folder and node.can_list_children is False for node in self._nodes.values())
 
     def of(self, ident: str, told: Mapping[str, Told], parents: Mapping[str, Sequence[str]]) -> Told:
         """Where it is.

@@ -56,7 +56,7 @@ class StoredIndex:
 
         Only SHA-256 and size make another file's content the same; files of equal MD5 and size can be made at will.
         """
-        own = self._named(self._id_of(item, content_format))
+        _, own = self._own(item, content_format)
         if own is not None:
             return own
         if content_format != "original" or item.sha256 is None or item.size is None:
@@ -72,16 +72,16 @@ class StoredIndex:
 
     def free_id(self, item: Item, content_format: str) -> str:
         """The content id for a copy of what :meth:`find` does not find: not that of a damaged blob."""
-        return self._id_of(item, content_format)
+        return self._own(item, content_format)[0]
 
-    def _id_of(self, item: Item, content_format: str) -> str:
-        """The first content id of an item's head that is its own, or that nothing damaged has."""
+    def _own(self, item: Item, content_format: str) -> tuple[str, StoredVersion | None]:
+        """The first content id of an item's head that is its own, or that nothing damaged has; and what it names."""
         for copy in itertools.count():
             ident = content_id(item, content_format, copy)
             own = self._named(ident)
             sound = ident not in self._spoilt if own is None else _is_head(own, item, content_format)
             if sound:
-                return ident
+                return ident, own
         raise AssertionError("unreachable")
 
     def as_of(self, file_id: str, content_format: str, instant: datetime) -> StoredVersion | None:

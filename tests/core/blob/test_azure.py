@@ -245,6 +245,7 @@ async def test_a_listing_goes_on_where_a_page_failed():
         b"<EnumerationResults><Blobs/></EnumerationResults>",
         b"<EnumerationResults><NextMarker/></EnumerationResults>",
         b"<EnumerationResults><Blobs><Blob/></Blobs></EnumerationResults>",
+        b"<EnumerationResults><Blobs><Blob/></Blobs><NextMarker/></EnumerationResults>",
         b"<EnumerationResults><Blobs><Blob><Name>a</Name></Blob></Blobs><NextMarker/></EnumerationResults>",
     ],
 )
