@@ -95,7 +95,7 @@ class Backup:
             batch_bytes=job.batch_mb * 1_000_000,
         )
         async with recorded(self.drive, self.store, task, self.clock):
-            base = await SnapshotRepository(self.store).last_listing(Source.parse(task.source))
+            base = await SnapshotRepository(self.store).last_listing(task.snapshots)
             listing = await self._timed("list", list_source(self.drive, self.store, task, self.clock, base))
         plan, batches = await self._timed("plan", self._plan(listing))
         for batch in batches:

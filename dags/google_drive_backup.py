@@ -40,7 +40,7 @@ from drive_backup_airflow.operators.list_source import ListDriveSourceOperator
 from drive_backup_airflow.operators.plan_batches import PLANS, PlanBatchesOperator
 from drive_backup_airflow.operators.report import ReportOperator
 from drive_backup_airflow.operators.resolve_sources import ResolveSourcesOperator
-from drive_backup_airflow.params import backup_params
+from drive_backup_airflow.params import backup_params, own_params
 from include.drive_backup.settings import POOL, TAG, Config, Job, config_path, dag_id_of, load
 
 
@@ -78,6 +78,8 @@ def backup_dag(name: str, config: Config, job: Job) -> DAG:
     ) as dag:
         resolve = ResolveSourcesOperator(
             task_id="resolve_sources",
+            job=name,
+            own_params=own_params(job),
             create_container=config.storage.create_container,
             max_groups=limits.max_groups,
             full_listing_days=job.full_listing_days,

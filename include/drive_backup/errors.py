@@ -15,6 +15,7 @@ Retryability is a type, not a string. ``str(error)`` is a sentence for a person 
     │   ├── CorruptStoreError       what is stored is not what was written
     │   ├── ContentArchivedError    a blob is in the archive tier: it is there, and cannot be read now
     │   ├── SnapshotNotFoundError   there is no such snapshot to read
+    │   │   └── AmbiguousSeriesError  several jobs have the source, and nobody said whose snapshot is meant
     │   ├── ApprovalNeededError     retention would delete so much that a person has to agree first
     │   ├── SnapshotIncompleteError the run's result is partial; raised last, so that the run fails
     │   ├── FeedLostError           the change feed cannot be followed from here; a full listing can
@@ -120,6 +121,12 @@ class SnapshotNotFoundError(PermanentError):
     """There is no such snapshot; says which there are."""
 
     default_reason = "snapshotNotFound"
+
+
+class AmbiguousSeriesError(SnapshotNotFoundError):
+    """A source has snapshots of several series, and nobody said which is meant."""
+
+    default_reason = "ambiguousSeries"
 
 
 class SnapshotIncompleteError(PermanentError):

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from typing import Any, Literal
 
-from include.drive_backup.model import ApiUse, Detail, Mode, Struct, counted, human_bytes, parse_instant
+import msgspec
+
+from include.drive_backup.model import (
+    DEFAULT_SERIES,
+    ApiUse,
+    Detail,
+    Mode,
+    Series,
+    Source,
+    Struct,
+    counted,
+    human_bytes,
+    parse_instant,
+)
 
 #: A listing that begins later than this after its instant makes an ``as-of`` snapshot.
 PUNCTUAL = timedelta(hours=1)
@@ -32,11 +46,15 @@ class SourceTask(Struct, frozen=True):
 
     ``asked``: the job names it, so that it is an error when it cannot be read; otherwise a pattern found it.
     ``covered``: for what is shared with a user, the work area that names the run's other sources.
+    ``series``: the name of the series that the snapshot will be of. ``by_hand``: the job does not select this source; a
+    person asked for it in this run.
     """
 
     source: str
     instant: str
     run: str
+    series: str = DEFAULT_SERIES
+    by_hand: bool = False
     subject: str | None = None
     mode: Mode = "incremental"
     include: tuple[str, ...] = ()
@@ -50,6 +68,27 @@ class SourceTask(Struct, frozen=True):
     dry_run: bool = False
     asked: bool = True
     covered: str | None = None
+
+    @property
+    def snapshots(self) -> Series:
+        """The series that the snapshot will be of."""
+        return Series(source=Source.parse(self.source), name=self.series)
+
+    @property
+    def selection_mark(self) -> str:
+        """Equal for two tasks that select the same."""
+        return hashlib.sha256(msgspec.json.encode(self.selection, order="sorted")).hexdigest()[:16]
+
+    @property
+    def selection(self) -> dict[str, Any]:
+        """What is selected of the source, as the manifest records it."""
+        return {
+            "include": self.include,
+            "exclude": self.exclude,
+            **self.filters.to_dict(),
+            **({"trashed": True} if self.trashed else {}),
+            **({"save": self.save} if self.save else {}),
+        }
 
 
 class Missed(Struct, frozen=True):
@@ -99,6 +138,7 @@ class Origin(Struct, frozen=True):
     :param last_full: instant at which the last full listing began.
     :param token: position of the change feed to go on from.
     :param view: equal for two listings that see the same of Drive: same account, root and fields.
+    :param selection: equal for two listings whose jobs select the same.
     :param work: the work area that holds it, in so many ``parts`` (and ``outside``: of folders that are no part of
         the source).
     :param since: the position that the changes were read from, and how many there were.
@@ -112,6 +152,7 @@ class Origin(Struct, frozen=True):
     view: str
     work: str
     parts: int
+    selection: str = ""
     outside: int = 0
     why: str | None = None
     since: str | None = None

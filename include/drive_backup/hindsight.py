@@ -17,7 +17,7 @@ from include.drive_backup.errors import FeedLostError
 from include.drive_backup.handover import PUNCTUAL, Listing, Witnesses
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source, Struct, format_instant, parse_instant
+from include.drive_backup.model import Series, Source, Struct, format_instant, parse_instant
 from include.drive_backup.ports import BlobStore, Drive
 from include.drive_backup.work import PartWriter
 
@@ -49,7 +49,7 @@ async def look_back(drive: Drive, store: BlobStore, listing: Listing) -> Listing
     if not listing.late:
         return listing
     source, instant = Source.parse(listing.task.source), listing.task.instant
-    before, after = await _on_time(SnapshotRepository(store), source, instant)
+    before, after = await _on_time(SnapshotRepository(store), listing.task.snapshots, instant)
     changes = None if before is None else await _note_changes(drive, store, source, listing, before)
     log.info(
         "%s: late for its instant; the snapshots made on time beside it are %s and %s, and the change feed %s",
@@ -69,10 +69,10 @@ async def look_back(drive: Drive, store: BlobStore, listing: Listing) -> Listing
 
 
 async def _on_time(
-    repository: SnapshotRepository, source: Source, instant: str
+    repository: SnapshotRepository, series: Series, instant: str
 ) -> tuple[Manifest | None, Manifest | None]:
     """The snapshots made on time that are nearest to an instant: over before it, and begun after it."""
-    names = await repository.names(source)
+    names = await repository.names(series)
     earliest = format_instant(parse_instant(instant) - PUNCTUAL)
     before = [name for name in reversed(names) if name.instant < instant]
     after = [name for name in names if name.instant >= earliest]

@@ -64,6 +64,7 @@ async def list_source(
         last_full=format_instant(started) if why or base is None else base.last_full,
         token=found.token,
         view=view,
+        selection=task.selection_mark,
         work=work,
         parts=found.parts,
         outside=found.outside,
@@ -109,6 +110,8 @@ def _why_full(task: SourceTask, base: Origin | None, view: str, now: datetime) -
         # What others share makes no reliable entries, and what counts depends on the run's other sources.
         "noFeed": Source.parse(task.source).kind == "shared",
         "otherView": base.view != view,
+        # The run after a change of the job's settings relies on nothing that was made with the old ones.
+        "otherSelection": base.selection != task.selection_mark,
         # Sharing a folder shares what is in it, without an entry; and each item costs calls of its own anyway.
         "details": bool(task.save),
         "due": now - parse_instant(base.last_full) >= timedelta(days=task.full_listing_days),

@@ -14,7 +14,6 @@ from include.drive_backup.hindsight import look_back
 from include.drive_backup.journal import Journal, each_once, raise_together, read_journal
 from include.drive_backup.listing import list_source
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore, Clock, Drive
 
 log = logging.getLogger(__name__)
@@ -41,7 +40,7 @@ async def list_group(
         async def do(task: SourceTask) -> Listed:
             try:
                 async with open_drive(task) as drive:
-                    base = await SnapshotRepository(store).last_listing(Source.parse(task.source))
+                    base = await SnapshotRepository(store).last_listing(task.snapshots)
                     listing = await look_back(drive, store, await list_source(drive, store, task, clock, base))
             except DriveBackupError as error:
                 row = _missed(task, error)

@@ -6,6 +6,7 @@ that with types checked at a fraction of the cost of dataclasses and ``json``.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
@@ -90,6 +91,49 @@ class Source(Struct, frozen=True):
             )
         kind, ident = match.groups()
         return cls(kind=kind, id=ident.lower() if kind in ("user", "shared") else ident)  # type: ignore[arg-type]
+
+
+#: The series of a job that nobody gave a name, and what parts a job's name from the mark of a narrowed run.
+DEFAULT_SERIES = "default"
+_NARROWED = "~"
+_SERIES = re.compile(r"[A-Za-z0-9_-]+(?:~[0-9a-f]{8})?")
+
+
+class Series(Struct, frozen=True):
+    """The snapshots of one source that follow each other: those of one job, or of runs that were narrowed alike.
+
+    :param name: the job's name; with ``~`` and a hash of what was selected, for runs whose selection was changed by
+        hand.
+    """
+
+    source: Source
+    name: str = DEFAULT_SERIES
+
+    def __str__(self) -> str:
+        return f"{self.source} ({self.name})"
+
+    @property
+    def job(self) -> str:
+        """The name of the job that made it."""
+        return self.name.partition(_NARROWED)[0]
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether somebody changed by hand what its runs select, so that it does not stand for the job."""
+        return _NARROWED in self.name
+
+    @staticmethod
+    def narrowed_name(job: str, selection: str) -> str:
+        """The name of the series of runs of a job that select something else than the job does.
+
+        :param selection: any text that tells one selection from another.
+        """
+        return f"{job}{_NARROWED}{hashlib.sha256(selection.encode()).hexdigest()[:8]}"
+
+    @staticmethod
+    def is_name(text: str) -> bool:
+        """Whether a text can name a series."""
+        return _SERIES.fullmatch(text) is not None
 
 
 def floor_ms(moment: datetime) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, get_args
@@ -12,6 +13,7 @@ from include.drive_backup.errors import ConfigError
 from include.drive_backup.item_settings import ItemSettings
 from include.drive_backup.model import Detail, Mode, floor_ms
 from include.drive_backup.selection import Entry, parse_entry
+from include.drive_backup.series import Selected
 from include.drive_backup.settings import Job
 
 if TYPE_CHECKING:
@@ -133,6 +135,21 @@ def _filter_params(job: Job) -> dict[str, Param]:
         section="Filters",
     )
     return {**lists, **texts, "trashed": trash, "save": save}
+
+
+def own_params(job: Job) -> dict[str, Any]:
+    """The values of the form that say what is selected, as the job's settings give them."""
+    params = backup_params(job)
+    return {name: params[name].value for name in ("sources", *ItemSettings.model_fields)}
+
+
+def selected_by(params: Mapping[str, Any]) -> Selected:
+    """What the form's values select.
+
+    :raises ConfigError: names the param and what is allowed.
+    """
+    sources = tuple(parse_entry(each) for each in params["sources"])
+    return Selected(sources=sources, items=ItemSettings.of_params(params))
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,12 @@ def restore_params() -> dict[str, Param]:
     return {
         "source": _text("", "Source", "What was backed up: `user/<email address>`, `drive/<id>` or `folder/<id>`."),
         "snapshot": _text("latest", "As of", "`latest`, a snapshot's id, or a time such as `2026-11-23T18:00+01:00`."),
+        "series": _text(
+            "",
+            "Series",
+            "A job's name, where several jobs back up this source; or a series that was narrowed by hand, as "
+            "`drive-backup snapshots` shows it. Empty: the job's.",
+        ),
         "to": _text(
             "",
             "Restore to",
@@ -87,6 +93,7 @@ def restore_task(context: Context) -> RestoreTask:
         **(_container(to, params) if to.startswith(KIND) else _drive(to, params)),
         run=context["run_id"],
         snapshot=params["snapshot"] or "latest",
+        series=params["series"] or None,
         paths=tuple(params["paths"] or ()),
         ids=tuple(params["ids"] or ()),
         conflict=params["conflict"],

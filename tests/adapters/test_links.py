@@ -21,7 +21,7 @@ ACCOUNT = "/subscriptions/0000/resourceGroups/backup/providers/Microsoft.Storage
 PORTAL = "https://portal.azure.com/#view/Microsoft_Azure_Storage"
 ENCODED = "%2Fsubscriptions%2F0000%2FresourceGroups%2Fbackup%2Fproviders%2FMicrosoft.Storage%2FstorageAccounts%2Fsaved"
 CONTAINER = "https://saved.blob.core.windows.net/drive-backup"
-MANIFEST = "snapshots/user/ann@example.com/20261123T000000.000Z/manifest.json"
+MANIFEST = "snapshots/user/ann@example.com/default/20261123T000000.000Z/manifest.json"
 
 
 class Writing(BaseOperator):
@@ -64,13 +64,13 @@ def test_with_the_resource_id_both_open_azure_portal(xcoms):
     )
     assert link(ManifestLink, xcoms, **location) == (
         f"{PORTAL}/BlobPropertiesBladeV2/storageAccountId/{ENCODED}/path/drive-backup%2Fsnapshots%2Fuser%2F"
-        "ann%40example.com%2F20261123T000000.000Z%2Fmanifest.json/isDeleted~/false/tabToload~/0"
+        "ann%40example.com%2Fdefault%2F20261123T000000.000Z%2Fmanifest.json/isDeleted~/false/tabToload~/0"
     )
 
 
 def test_without_it_the_manifest_is_its_own_url_without_any_signature(xcoms):
     url = link(ManifestLink, xcoms, container_url=CONTAINER + "?sv=1&sig=secret", manifest=MANIFEST)
-    assert url == f"{CONTAINER}/snapshots/user/ann%40example.com/20261123T000000.000Z/manifest.json"
+    assert url == f"{CONTAINER}/snapshots/user/ann%40example.com/default/20261123T000000.000Z/manifest.json"
 
 
 @pytest.mark.parametrize("url", [CONTAINER, "http://127.0.0.1:10000/account/drive-backup"])

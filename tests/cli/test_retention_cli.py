@@ -55,7 +55,7 @@ def test_it_shows_what_would_go_and_deletes_on_demand(cli):
     code, out, _ = cli("--json", "forget", ANN, "--keep-last", "4", "--apply")
     assert code == 0
     _plan, done = map(json.loads, out.splitlines())
-    assert done["forgotten"] == [OLDEST]
+    assert done["forgotten"] == [f"default/{OLDEST}"]
     assert "refused" not in done
     assert len(manifests(cli)) == 4
     assert not [name for name in cli.container.list_blob_names() if OLDEST in name and name.startswith("snapshots/")]

@@ -94,7 +94,7 @@ async def test_nothing_left_is_an_empty_table():
     backup = Backup(FakeDrive(*TREE))
     await backup.run()
     summary = await backup.run("2026-03-02")
-    assert summary["left"] == {"base": "snapshots/user/ann@example.com/20260301T000000.000Z/manifest.json"}
+    assert summary["left"] == {"base": "snapshots/user/ann@example.com/default/20260301T000000.000Z/manifest.json"}
 
 
 class SilentFeed(FakeDrive):

@@ -25,12 +25,12 @@ def plan(source="user/ann@example.com", *, dry_run=False, **counts):
 def summary(source="user/ann@example.com", **facts):
     return {
         "source": source, "instant": T, "generation": 1, "kind": "incremental", "status": "complete",
-        "base": "snapshots/user/ann@example.com/20260228T000000.000Z/manifest.json", "listing_complete": True,
+        "base": "snapshots/user/ann@example.com/default/20260228T000000.000Z/manifest.json", "listing_complete": True,
         "items": 1207, "counts": {"copied": 3, "unchanged": 1200, "metadata": 4},
         "bytes": {"copied": 6_000_000, "unchanged": 10**10}, "fidelity": {"exact": 1207}, "left_out": {},
         "reasons": {}, "software_version": "0.1.0", "run_id": "r1", "started": "20260301T000005.000Z",
         "ended": "20260301T000205.000Z", "api": {"calls": 12, "units": 1200}, "format_version": 1,
-        "manifest": f"snapshots/{source}/{T}/manifest.json", "created": True,
+        "manifest": f"snapshots/{source}/default/{T}/manifest.json", "created": True,
         **facts,
     }  # fmt: skip
 
@@ -48,7 +48,7 @@ PARTIAL = {
 def test_a_complete_run_is_good_and_says_what_where_and_how_fast():
     text = readable([plan()], [summary(left_out={"trashed": 7, "filtered": 2, "created_later": 1})])
     assert "user/ann@example.com as of 2026-03-01 00:00:00 UTC: COMPLETE, 1,207 items" in text
-    assert f"snapshots/user/ann@example.com/{T}/manifest.json (incremental, follows snapshots/" in text
+    assert f"snapshots/user/ann@example.com/default/{T}/manifest.json (incremental, follows snapshots/" in text
     assert "3 copied (6.0 MB), 1,200 unchanged (10.0 GB)" in text
     assert "7 in the trash, 2 by the include and exclude globs, 1 created after the instant" in text
     assert "12 calls, 1,200 quota units" in text

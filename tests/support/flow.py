@@ -14,7 +14,7 @@ from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.commit import commit_snapshot
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source, format_instant
+from include.drive_backup.model import format_instant
 from include.drive_backup.planning.plan import plan_source
 from include.drive_backup.spent import recorded
 from include.drive_backup.transfer.batch import copy_batch
@@ -45,7 +45,7 @@ class Backup:
         self.runs += 1
         task = SourceTask(source=source, instant=format_instant(at(instant)), run=f"run-{self.runs}", **settings)
         # Before the clock runs: while a real store answers, whoever sleeps by a false clock lets hours go by.
-        base = await SnapshotRepository(self.store).last_listing(Source.parse(source))
+        base = await SnapshotRepository(self.store).last_listing(task.snapshots)
         async with recorded(self.drive, self.store, task, self.clock):
             listing = await list_source(self.drive, self.store, task, self.clock, base)
             listing = await look_back(self.drive, self.store, listing)

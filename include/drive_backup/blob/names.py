@@ -1,13 +1,13 @@
 """The layout of the container, format version 1: every blob name is made and read here. Pure.
 
     content/<kind>/<id>/<folder>/…/<file>/<modified>-<content id><.ext>
-    snapshots/<kind>/<id>/<instant>[.<generation>]/items-00000.parquet, details-00000.parquet, manifest.json
+    snapshots/<kind>/<id>/<series>/<instant>[.<generation>]/items-00000.parquet, details-00000.parquet, manifest.json
     work/<kind>/<id>/<run>/<token>/…
     damaged/<kind>/<id>/<content id>-<hash>-<state>.json
     verified/<kind>/<id>/<period>-<day>.json
     quota/<connection>/claims/…, days/<date>/…
     locks/<kind>/<id>/<number>
-    holds/<kind>/<id>/<instant>[.<generation>]/<tag>
+    holds/<kind>/<id>/<series>/<instant>[.<generation>]/<tag>
 
 docs/format.md describes the same for readers who do not have this software.
 """
@@ -28,7 +28,7 @@ from include.drive_backup.blob.segments import (
     sibling_segments,
     units,
 )
-from include.drive_backup.model import SOURCE_KINDS, Item, Source, Struct, format_instant, parse_instant
+from include.drive_backup.model import SOURCE_KINDS, Item, Series, Source, Struct, format_instant, parse_instant
 
 __all__ = [
     "MAX_SEGMENT",
@@ -88,9 +88,19 @@ class ContentName(Struct, frozen=True):
 class SnapshotName(Struct, frozen=True):
     """Where one generation of a snapshot is kept."""
 
-    source: Source
+    series: Series
     instant: str
     generation: int = 1
+
+    @property
+    def source(self) -> Source:
+        """What it is a snapshot of."""
+        return self.series.source
+
+    @property
+    def key(self) -> str:
+        """What tells it from all other snapshots of its source: ``<series>/<id>``."""
+        return f"{self.series.name}/{self.ident}"
 
     @property
     def ident(self) -> str:
@@ -100,7 +110,7 @@ class SnapshotName(Struct, frozen=True):
     @property
     def prefix(self) -> str:
         """The virtual folder, with its slash."""
-        return f"{snapshots_prefix(self.source)}{self.ident}/"
+        return f"{snapshots_prefix(self.series)}{self.ident}/"
 
     @property
     def manifest(self) -> str:
@@ -130,9 +140,11 @@ def content_prefix(source: Source) -> str:
     return f"content/{source_path(source)}/"
 
 
-def snapshots_prefix(source: Source) -> str:
-    """All snapshots of a source are under this prefix."""
-    return f"snapshots/{source_path(source)}/"
+def snapshots_prefix(of: Source | Series) -> str:
+    """All snapshots of a source, or of one series of it, are under this prefix."""
+    if isinstance(of, Series):
+        return f"snapshots/{source_path(of.source)}/{of.name}/"
+    return f"snapshots/{source_path(of)}/"
 
 
 def damaged_prefix(source: Source) -> str:
@@ -172,7 +184,7 @@ def holds_prefix(source: Source) -> str:
 
 def hold_name(snapshot: SnapshotName, tag: str) -> str:
     """The blob that forbids to delete a snapshot."""
-    return f"{holds_prefix(snapshot.source)}{snapshot.ident}/{encode_segment(tag)}"
+    return f"{holds_prefix(snapshot.source)}{snapshot.key}/{encode_segment(tag)}"
 
 
 def extension_of(name: str, content_format: str = "original") -> str:
@@ -276,12 +288,12 @@ def parse_content(name: str) -> ContentName | None:
 def parse_snapshot(name: str) -> SnapshotName | None:
     """Read the name of any blob of a snapshot; None when it is none."""
     parts = name.split("/")
-    if len(parts) != 5 or parts[0] != "snapshots":
+    if len(parts) != 6 or parts[0] != "snapshots" or not Series.is_name(parts[3]):
         return None
-    source, match = _source(parts[1:3]), _INSTANT.fullmatch(parts[3])
+    source, match = _source(parts[1:3]), _INSTANT.fullmatch(parts[4])
     if source is None or match is None or match[2] == "1":
         return None
-    return SnapshotName(source=source, instant=match[1], generation=int(match[2] or 1))
+    return SnapshotName(series=Series(source=source, name=parts[3]), instant=match[1], generation=int(match[2] or 1))
 
 
 def _source(segments: list[str]) -> Source | None:

@@ -12,12 +12,17 @@ from include.drive_backup.errors import CorruptStoreError, SnapshotNotFoundError
 from include.drive_backup.globs import compile_globs
 from include.drive_backup.manifest.compare import compare, states_between
 from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.manifest.narrowed import narrowed_note, selection_text
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, parse_instant
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.restore.selection import drive_rows
 
 SourceArgument = Annotated[str, typer.Argument(help="e.g. user/ann@example.com; `drive-backup sources` lists them.")]
+SeriesOption = Annotated[
+    str | None,
+    typer.Option("--series", help="Of this series: a job's name, or as `drive-backup snapshots` shows it."),
+]
 At = Annotated[str, typer.Option("--at", help="A snapshot's id, `latest`, or a time: the newest complete one then.")]
 
 
@@ -29,28 +34,29 @@ def sources(context: typer.Context) -> None:
     async def find(store: BlobStore) -> list[dict[str, Any]]:
         repository = SnapshotRepository(store)
         found = []
-        for source in await repository.sources():
-            names = await repository.names(source)
+        for series in await repository.all_series():
+            names = await repository.names(series)
             newest = await _readable(repository, names[-1])
-            found.append({"source": str(source), "snapshots": len(names), **newest})
+            found.append({"source": str(series.source), "snapshots": len(names), **newest})
         return found
 
-    session.output.rows(session.run(find), ("source", "snapshots", "snapshot", "time", "status", "items", "bytes"))
+    columns = ("source", "series", "snapshots", "snapshot", "time", "status", "items", "bytes", "note")
+    session.output.rows(session.run(find), columns)
 
 
 @app.command(epilog="Example: `drive-backup snapshots user/ann@example.com`")
-def snapshots(context: typer.Context, source: SourceArgument) -> None:
-    """List the snapshots of a source, oldest first."""
+def snapshots(context: typer.Context, source: SourceArgument, series: SeriesOption = None) -> None:
+    """List the snapshots of a source, oldest first; those that were narrowed by hand are marked."""
     session: Session = context.obj
 
     async def find(store: BlobStore) -> list[dict[str, Any]]:
         repository = SnapshotRepository(store)
-        names = await repository.names(Source.parse(source))
+        names = [name for name in await repository.names(Source.parse(source)) if series in (None, name.series.name)]
         if not names:
-            await repository.find(Source.parse(source))
+            await repository.find(Source.parse(source), series=series)
         return [await _readable(repository, name) for name in names]
 
-    columns = ("snapshot", "time", "kind", "status", "items", "copied", "not_saved", "bytes")
+    columns = ("snapshot", "series", "time", "kind", "status", "items", "copied", "not_saved", "bytes", "note")
     session.output.rows(session.run(find), columns)
 
 
@@ -58,13 +64,15 @@ async def _readable(repository: SnapshotRepository, name: Any) -> dict[str, Any]
     try:
         manifest = await repository.read(name)
     except CorruptStoreError as error:
-        return {"snapshot": name.ident, "time": _time(name.instant), "status": "damaged", "message": str(error)}
+        facts = {"snapshot": name.ident, "series": name.series.name, "time": _time(name.instant)}
+        return {**facts, "status": "damaged", "message": str(error)}
     return {} if manifest is None else _facts(manifest)
 
 
 def _facts(manifest: Manifest) -> dict[str, Any]:
     return {
         "snapshot": manifest.name.ident,
+        "series": manifest.series,
         "time": _time(manifest.instant),
         "kind": manifest.kind,
         "status": manifest.status,
@@ -72,6 +80,8 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
         "copied": manifest.counts.get("copied", 0),
         "not_saved": manifest.counts.get("unavailable", 0) + manifest.counts.get("failed", 0),
         "bytes": sum(manifest.bytes.values()),
+        "note": f"narrowed by hand: {selection_text(manifest.selection)}" if manifest.narrowed else None,
+        "narrowed": manifest.narrowed,
         "manifest": manifest.name.manifest,
     }
 
@@ -87,12 +97,14 @@ def ls(
     path: Annotated[str, typer.Argument(help="A folder, in Drive's own names.")] = "/",
     at: At = "latest",
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="And all below it.")] = False,
+    series: SeriesOption = None,
 ) -> None:
     """List a folder of a snapshot."""
     session: Session = context.obj
 
     async def find(store: BlobStore) -> list[dict[str, Any]]:
-        manifest = await SnapshotRepository(store).find(Source.parse(source), at)
+        manifest = await SnapshotRepository(store).find(Source.parse(source), at, series)
+        session.output.note(await narrowed_note(store, manifest))
         return await _inside(drive_rows(store, manifest, _COLUMNS), path, recursive=recursive)
 
     session.output.rows(session.run(find), ("kind", "size", "modified", "outcome", "id", "path"))
@@ -139,26 +151,32 @@ def find(
     context: typer.Context,
     source: SourceArgument,
     pattern: Annotated[str, typer.Argument(help="A glob as in .gitignore, on Drive's own names, or an item's id.")],
+    series: SeriesOption = None,
 ) -> None:
-    """Look for items in all snapshots of a source: each version once, with the first and last snapshot that has it."""
+    """Look for items in all snapshots of a source: each version once, with the first and last snapshot that has it.
+
+    All series are looked into, unless one is named.
+    """
     session: Session = context.obj
 
     async def look(store: BlobStore) -> list[dict[str, Any]]:
         globs, repository = compile_globs([pattern]), SnapshotRepository(store)
         found: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for name in await repository.names(Source.parse(source)):
+        names = [name for name in await repository.names(Source.parse(source)) if series in (None, name.series.name)]
+        for name in names:
             manifest = await repository.try_read(name)
             if manifest is None:
                 continue
             async for path, row in drive_rows(store, manifest, _COLUMNS):
                 if row["item_id"] == pattern or globs.match_file(path):
                     shown = _shown(path, row)
-                    key = (shown["id"], path, *shown["sha256"])
-                    found.setdefault(key, {**shown, "first": name.ident})["last"] = name.ident
+                    key = (name.series.name, shown["id"], path, *shown["sha256"])
+                    first = {**shown, "series": name.series.name, "first": name.ident}
+                    found.setdefault(key, first)["last"] = name.ident
         return list(found.values())
 
     rows = session.run(look)
-    session.output.rows(rows, ("path", "size", "modified", "first", "last", "id"))
+    session.output.rows(rows, ("path", "size", "modified", "first", "last", "series", "id"))
     if not rows:
         session.output.say(f"No snapshot of {source} has anything like '{pattern}'.")
         raise typer.Exit(1)
@@ -170,16 +188,28 @@ def diff(
     source: SourceArgument,
     before: Annotated[str, typer.Argument(metavar="A", help="A snapshot, as in --at.")],
     after: Annotated[str, typer.Argument(metavar="B", help="Another one.")] = "latest",
+    series: SeriesOption = None,
 ) -> None:
     """Show what differs between two snapshots."""
     session: Session = context.obj
 
     async def look(store: BlobStore) -> list[dict[str, Any]]:
         repository = SnapshotRepository(store)
-        first = await repository.find(Source.parse(source), before)
-        second = await repository.find(Source.parse(source), after)
+        first = await repository.find(Source.parse(source), before, series)
+        second = await repository.find(Source.parse(source), after, series)
+        session.output.note(_across(first, second))
         states = await states_between(store, first, second)
         return [change.to_dict() async for change in compare(store, first, second, states)]
 
     rows = session.run(look)
     session.output.rows(rows, ("change", "path", "was", "state", "item_id"))
+
+
+def _across(first: Manifest, second: Manifest) -> str | None:
+    """What to say when two snapshots do not select the same: then an item may be in one only for that reason."""
+    if first.series == second.series and first.selection == second.selection:
+        return None
+    return (
+        f"These snapshots were made with different selections ({first.series}: {selection_text(first.selection)}; "
+        f"{second.series}: {selection_text(second.selection)}). Items may be in one of them only for that reason."
+    )

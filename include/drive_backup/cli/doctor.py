@@ -13,7 +13,7 @@ import typer
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source, human_bytes, parse_instant
+from include.drive_backup.model import Series, human_bytes, parse_instant
 from include.drive_backup.ports import BlobStore
 
 #: A source without a complete snapshot for so long is worth a warning.
@@ -43,19 +43,24 @@ async def _checks(store: BlobStore, now: datetime) -> AsyncIterator[dict[str, An
     if not sources:
         yield _finding("snapshots", "bad", "The container holds no snapshot. Is it the right one?")
     for source in sources:
-        yield await _source(repository, source, now)
+        for series in await repository.job_series(source):
+            yield await _series(repository, series, now)
+        if not await repository.job_series(source):
+            yield _finding(str(source), "bad", "There are only snapshots that were narrowed by hand; run the job.")
 
 
-async def _source(repository: SnapshotRepository, source: Source, now: datetime) -> dict[str, Any]:
-    damaged = [name.ident for name in await repository.names(source) if await repository.try_read(name) is None]
+async def _series(repository: SnapshotRepository, series: Series, now: datetime) -> dict[str, Any]:
+    alone = len(await repository.job_series(series.source)) == 1
+    what = str(series.source) if alone else str(series)
+    damaged = [name.ident for name in await repository.names(series) if await repository.try_read(name) is None]
     if damaged:
-        return _finding(str(source), "bad", f"The manifests of {', '.join(damaged)} are damaged; use the others.")
-    newest = await repository.latest(source, "99991231T235959.999Z")
+        return _finding(what, "bad", f"The manifests of {', '.join(damaged)} are damaged; use the others.")
+    newest = await repository.latest(series, "99991231T235959.999Z")
     if newest is None:
-        return _finding(str(source), "bad", "There is no complete snapshot; partial ones can be restored by their id.")
+        return _finding(what, "bad", "There is no complete snapshot; partial ones can be restored by their id.")
     age = now.astimezone(UTC) - parse_instant(newest.instant)
     result = "bad" if age > OLD else "good"
-    return _finding(str(source), result, f"The newest complete snapshot is {newest.name.ident}, {_age(age)} old.")
+    return _finding(what, result, f"The newest complete snapshot is {newest.name.ident}, {_age(age)} old.")
 
 
 def _age(age: timedelta) -> str:

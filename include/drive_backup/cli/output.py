@@ -48,6 +48,11 @@ class Output:
         """Print one object as JSON."""
         print(json.dumps(msgspec.to_builtins(row)))  # noqa: T201
 
+    def note(self, text: str | None) -> None:
+        """Something to know beside the rows, on stderr, so that it is in nobody's pipe; None says nothing."""
+        if text is not None:
+            self.progress.print(Text(f"Note: {text}"), soft_wrap=True)
+
     def say(self, text: str) -> None:
         """A sentence for people; programs do not get it."""
         if not self.as_json:

@@ -13,13 +13,14 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from include.drive_backup.cli.app import Session, app
-from include.drive_backup.cli.browse import At, SourceArgument
+from include.drive_backup.cli.browse import At, SeriesOption, SourceArgument
 from include.drive_backup.cli.connect import open_target_store
 from include.drive_backup.cli.drive import Google, open_drive
 from include.drive_backup.cli.rehydrate import Rehydration, foretell, make_readable
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.manifest.narrowed import narrowed_note
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Priority, Source, human_bytes
 from include.drive_backup.ports import BlobStore, TargetStore
@@ -121,6 +122,7 @@ def restore(
         typer.Option(help="Wait for what is archived, for hours. Without it ask for it, and end with exit code 3."),
     ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show what would be restored.")] = False,
+    series: SeriesOption = None,
 ) -> None:
     """Restore into a local folder, Drive or another container. What is there already is not written again."""
     session: Session = context.obj
@@ -146,7 +148,8 @@ def restore(
     selection = Selection(paths=tuple(path or ()), ids=tuple(item or ()))
 
     async def bring_back(store: BlobStore) -> Counter[str]:
-        manifest = await SnapshotRepository(store).find(Source.parse(source), at)
+        manifest = await SnapshotRepository(store).find(Source.parse(source), at, series)
+        session.output.note(await narrowed_note(store, manifest))
         wanted = await select(store, manifest, selection)
         session.output.say(_heading(manifest, wanted))
         if dry_run:

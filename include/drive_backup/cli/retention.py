@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from include.drive_backup.cli.app import Session, app
-from include.drive_backup.cli.browse import SourceArgument
+from include.drive_backup.cli.browse import SeriesOption, SourceArgument
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import ApprovalNeededError, ConfigError
 from include.drive_backup.locking import SourceLock
@@ -78,12 +78,18 @@ def forget(
 
 
 @app.command(epilog="Example: `drive-backup hold user/ann@example.com 20261123T000000.000Z case-7`")
-def hold(context: typer.Context, source: SourceArgument, snapshot: SnapshotArgument, tag: TagArgument) -> None:
+def hold(
+    context: typer.Context,
+    source: SourceArgument,
+    snapshot: SnapshotArgument,
+    tag: TagArgument,
+    series: SeriesOption = None,
+) -> None:
     """Keep a snapshot, whatever the rules say, until it is released."""
     session: Session = context.obj
 
     async def place(store: BlobStore) -> str:
-        name = (await SnapshotRepository(store).find(Source.parse(source), snapshot)).name
+        name = (await SnapshotRepository(store).find(Source.parse(source), snapshot, series)).name
         made = await holds.hold(store, name, tag)
         return f"{name.ident} is held by '{tag}'{'' if made else ', as it was before'}."
 
@@ -91,12 +97,18 @@ def hold(context: typer.Context, source: SourceArgument, snapshot: SnapshotArgum
 
 
 @app.command(epilog="Example: `drive-backup release user/ann@example.com 20261123T000000.000Z case-7`")
-def release(context: typer.Context, source: SourceArgument, snapshot: SnapshotArgument, tag: TagArgument) -> None:
+def release(
+    context: typer.Context,
+    source: SourceArgument,
+    snapshot: SnapshotArgument,
+    tag: TagArgument,
+    series: SeriesOption = None,
+) -> None:
     """Take a hold away."""
     session: Session = context.obj
 
     async def take_away(store: BlobStore) -> tuple[str, bool]:
-        name = (await SnapshotRepository(store).find(Source.parse(source), snapshot)).name
+        name = (await SnapshotRepository(store).find(Source.parse(source), snapshot, series)).name
         return name.ident, await holds.release(store, name, tag)
 
     ident, there = session.run(take_away)

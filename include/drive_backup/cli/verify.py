@@ -10,6 +10,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from include.drive_backup.cli.app import Session, app
+from include.drive_backup.cli.browse import SeriesOption
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import SnapshotNotFoundError
 from include.drive_backup.manifest.repository import SnapshotRepository
@@ -50,6 +51,7 @@ def verify(
             "later check knows it. Needs the right to write.",
         ),
     ] = False,
+    series: SeriesOption = None,
 ) -> None:
     """Check every snapshot: manifests, catalogues, and that each file is stored whole. Names what is damaged."""
     session: Session = context.obj
@@ -60,18 +62,18 @@ def verify(
             raise SnapshotNotFoundError("The container holds no snapshot. Is it the right one?")
         bad = False
         for each in sources:
-            verified = await _one(session, store, each, at, read, period, keep)
+            verified = await _one(session, store, each, at, series, read, period, keep)
             bad = bad or any(damage.alarming for damage in verified.damages)
-            bad = (try_restore and not await _drill(session, store, each)) or bad
+            bad = (try_restore and not await _drill(session, store, each, series)) or bad
         return bad
 
     if session.run(check):
         raise typer.Exit(1)
 
 
-async def _drill(session: Session, store: BlobStore, source: Source) -> bool:
+async def _drill(session: Session, store: BlobStore, source: Source, series: str | None) -> bool:
     """Restore a sample; whether all went well."""
-    manifest = await SnapshotRepository(store).find(source)
+    manifest = await SnapshotRepository(store).find(source, series=series)
     seed = f"{SystemClock().now():%Y-%m-%d}"
     with TemporaryDirectory(prefix="drive-backup-drill-") as folder:
         limits = {"most_bytes": _DRILL_BYTES, "most_files": _DRILL_FILES}
@@ -85,9 +87,9 @@ async def _drill(session: Session, store: BlobStore, source: Source) -> bool:
 
 
 async def _one(
-    session: Session, store: BlobStore, source: Source, at: str, read: Read, period: int, keep: bool
+    session: Session, store: BlobStore, source: Source, at: str, series: str | None, read: Read, period: int, keep: bool
 ) -> Verified:
-    names = await choose(store, source, at)
+    names = await choose(store, source, at, series)
     now = SystemClock().now()
     with _Bar(session, source) as watch:
         verified = await verify_source(

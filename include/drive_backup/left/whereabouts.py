@@ -16,7 +16,7 @@ from include.drive_backup.left.told import State, Told, hidden_in, told_prefix
 from include.drive_backup.manifest.catalogue import read_rows_but
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source, Struct
+from include.drive_backup.model import Struct
 from include.drive_backup.planning.tree import Node, Tree
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.work import PartWriter, read_parts
@@ -82,7 +82,7 @@ async def write_left(
 async def _before(store: BlobStore, task: SourceTask, base: str | None) -> Manifest | None:
     # A run that is asked to list everything follows no snapshot, but there may be one before it.
     repository, name = SnapshotRepository(store), parse_snapshot(base) if base else None
-    return await repository.try_read(name) if name else await repository.before(Source.parse(task.source), task.instant)
+    return await repository.try_read(name) if name else await repository.before(task.snapshots, task.instant)
 
 
 class Whereabouts:

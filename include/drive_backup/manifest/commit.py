@@ -23,7 +23,7 @@ from include.drive_backup.manifest.schema import (
     record,
 )
 from include.drive_backup.manifest.tally import Tally
-from include.drive_backup.model import CopyResult, PlanRow, Root, Source, format_instant, parse_instant
+from include.drive_backup.model import CopyResult, PlanRow, Root, format_instant, parse_instant
 from include.drive_backup.ports import BlobStore, Clock
 from include.drive_backup.spent import Spent, spent_by_run
 from include.drive_backup.work import (
@@ -61,15 +61,15 @@ async def commit_snapshot(
         whoever has the source's lock may delete.
     :return: the manifest's facts as plain builtins, and ``created``: whether this call made a snapshot.
     """
-    source, instant = Source.parse(plan.listing.task.source), plan.listing.task.instant
+    series, instant = plan.listing.task.snapshots, plan.listing.task.instant
     repository = SnapshotRepository(store)
-    rows = _Rows(store, plan, await _results(store, plan), await load_sound(store, source))
-    tries = await repository.generations(source, instant)
+    rows = _Rows(store, plan, await _results(store, plan), await load_sound(store, series.source))
+    tries = await repository.generations(series, instant)
     same = await _as_good(store, repository, tries, rows, plan)
     if same is not None:
-        log.info("%s as of %s is committed already, as good as this: nothing is stored.", source, instant)
+        log.info("%s as of %s is committed already, as good as this: nothing is stored.", series, instant)
         return _summary(same, created=False)
-    name = SnapshotName(source=source, instant=instant, generation=tries[-1].generation + 1 if tries else 1)
+    name = SnapshotName(series=series, instant=instant, generation=tries[-1].generation + 1 if tries else 1)
     while (manifest := await _write(store, name, rows, clock, software_version, still_ours)) is None:
         name = msgspec.structs.replace(name, generation=name.generation + 1)
     log.info("Committed %s: %s, %d items.", name.manifest, manifest.status, manifest.items)
@@ -216,6 +216,7 @@ def _facts(plan: PlanRef, tally: Tally, clock: Clock, software_version: str) -> 
     listing, task = plan.listing, plan.listing.task
     return {
         "source": task.source,
+        "series": task.series,
         "instant": task.instant,
         "kind": _kind(plan),
         "status": _status(plan, tally),
@@ -237,13 +238,8 @@ def _facts(plan: PlanRef, tally: Tally, clock: Clock, software_version: str) -> 
         "run_id": task.run,
         "started": listing.started,
         "ended": format_instant(clock.now()),
-        "selection": {
-            "include": task.include,
-            "exclude": task.exclude,
-            **task.filters.to_dict(),
-            **({"trashed": True} if task.trashed else {}),
-            **({"save": task.save} if task.save else {}),
-        },
+        "selection": task.selection,
+        "by_hand": task.by_hand,
     }
 
 

@@ -39,7 +39,7 @@ async def states_between(store: BlobStore, before: Manifest, after: Manifest) ->
     A damaged table says nothing: what differs can be told without it.
     """
     repository, states = SnapshotRepository(store), dict[str, str]()
-    for name in await repository.names(before.name.source):
+    for name in await repository.names(after.name.series):
         if before.name.instant < name.instant <= after.name.instant and (manifest := await repository.try_read(name)):
             try:
                 states.update({row["item_id"]: row["state"] async for row in read_left(store, manifest)})

@@ -10,7 +10,7 @@ import msgspec
 from include.drive_backup.blob.names import FORMAT_VERSION, SnapshotName
 from include.drive_backup.cost import Cost
 from include.drive_backup.handover import Origin, Past
-from include.drive_backup.model import ApiUse, Detail, Root, Source, Struct
+from include.drive_backup.model import ApiUse, Detail, Root, Series, Source, Struct
 
 Kind = Literal["full", "incremental", "as-of"]
 Status = Literal["complete", "partial"]
@@ -53,6 +53,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a snapshot holds and how it came to be. Times are UTC in the form of instants; sizes are bytes."""
 
     source: str
+    series: str
     instant: str
     generation: int
     kind: Kind
@@ -74,6 +75,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     ended: str
     api: ApiUse
     selection: dict[str, Any] = {}
+    by_hand: bool = False
     estimate: Cost | None = None
     cost: Cost | None = None
     details: Details | None = None
@@ -86,7 +88,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> SnapshotName:
         """Where the snapshot is."""
-        return SnapshotName(source=Source.parse(self.source), instant=self.instant, generation=self.generation)
+        series = Series(source=Source.parse(self.source), name=self.series)
+        return SnapshotName(series=series, instant=self.instant, generation=self.generation)
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether somebody narrowed its run by hand, so that it does not stand for what its job selects."""
+        return self.name.series.narrowed
 
     def to_json(self) -> builtins.bytes:
         """As stored: indented, for people."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
 from include.drive_backup.blob.names import FORMAT_VERSION, SnapshotName, parse_snapshot, snapshots_prefix
-from include.drive_backup.errors import CorruptStoreError, SnapshotNotFoundError
+from include.drive_backup.errors import AmbiguousSeriesError, CorruptStoreError, SnapshotNotFoundError
 from include.drive_backup.handover import Origin
 from include.drive_backup.manifest.manifest import Manifest
-from include.drive_backup.model import Source, format_instant
+from include.drive_backup.model import Series, Source, format_instant
 from include.drive_backup.ports import BlobStore
 
 log = logging.getLogger(__name__)
-
 
 _LAST = "99991231T235959.999Z"
 
@@ -36,7 +36,7 @@ def _moment(text: str) -> str:
 
 
 class SnapshotRepository:
-    """The snapshots in a container.
+    """The snapshots in a container. What follows what, and what is the latest, holds within one series.
 
     :param store: the container.
     """
@@ -44,59 +44,76 @@ class SnapshotRepository:
     def __init__(self, store: BlobStore) -> None:
         self._store = store
 
-    async def sources(self) -> list[Source]:
-        """The sources that have a committed snapshot, in the order of their names."""
+    async def all_series(self) -> list[Series]:
+        """The series that have a committed snapshot, by source and name."""
         found = set()
         async for blob in self._store.list("snapshots/"):
             name = parse_snapshot(blob.name)
             if name is not None and blob.name == name.manifest:
-                found.add(name.source)
-        return sorted(found, key=str)
+                found.add(name.series)
+        return sorted(found, key=lambda series: (str(series.source), series.name))
 
-    async def names(self, source: Source) -> list[SnapshotName]:
-        """The committed snapshots of a source, oldest instant first, generations ascending."""
+    async def sources(self) -> list[Source]:
+        """The sources that have a committed snapshot, in the order of their names."""
+        return list(dict.fromkeys(series.source for series in await self.all_series()))
+
+    async def job_series(self, source: Source) -> list[Series]:
+        """The series of a source that jobs make, without those that were narrowed by hand."""
+        found = {name.series for name in await self.names(source) if not name.series.narrowed}
+        return sorted(found, key=lambda series: series.name)
+
+    async def names(self, of: Source | Series) -> list[SnapshotName]:
+        """The committed snapshots of a series, or of all series of a source.
+
+        :return: oldest instant first, generations ascending.
+        """
         found = []
-        async for blob in self._store.list(snapshots_prefix(source)):
+        async for blob in self._store.list(snapshots_prefix(of)):
             name = parse_snapshot(blob.name)
             if name is not None and blob.name == name.manifest:
                 found.append(name)
-        return sorted(found, key=lambda name: (name.instant, name.generation))
+        return sorted(found, key=lambda name: (name.instant, name.generation, name.series.name))
 
-    async def find(self, source: Source, which: str = "latest") -> Manifest:
+    async def find(self, source: Source, which: str = "latest", series: str | None = None) -> Manifest:
         """The snapshot that a person means.
 
-        :param which: ``latest``; a snapshot's id (its folder, also of a partial one); or a time in ISO 8601 (UTC when
-            it names no zone): the newest complete snapshot not later.
+        :param which: ``latest``; a snapshot's id (its folder, also of a partial one), also as ``<series>/<id>``; or a
+            time in ISO 8601 (UTC when it names no zone): the newest complete snapshot not later.
+        :param series: the name of the series to look in; None: that of the job.
         :raises SnapshotNotFoundError: there is none; says which there are.
+        :raises AmbiguousSeriesError: several jobs have this source, and no series was named.
         :raises CorruptStoreError: it is damaged.
         """
-        for name in await self.names(source):
-            if name.ident == which:
-                manifest = await self.read(name)
-                if manifest is not None:
-                    return manifest
+        if "/" in which:
+            series, _, which = which.partition("/")
+        names = [name for name in await self.names(source) if series in (None, name.series.name)]
+        if not names:
+            raise SnapshotNotFoundError(await self._nothing(source, series))
+        if same := [name for name in names if name.ident == which]:
+            chosen = choose_series(same, or_narrowed=True)
+            manifest = await self.read(next(name for name in same if name.series == chosen))
+            if manifest is not None:
+                return manifest
         moment = _LAST if which == "latest" else _moment(which)
-        found = await self.latest(source, moment)
+        chosen = choose_series(names, or_narrowed=series is not None)
+        found = await self.latest(chosen, moment)
         if found is None:
-            raise SnapshotNotFoundError(await self._no_snapshot(source, which))
+            raise SnapshotNotFoundError(_no_complete([name for name in names if name.series == chosen], which))
         return found
 
-    async def _no_snapshot(self, source: Source, which: str) -> str:
-        names = await self.names(source)
-        if not names:
-            known = [str(each) for each in await self.sources()]
-            return f"There is no snapshot of {source}. " + (
-                f"There are snapshots of: {', '.join(known[:20])}." if known else "The container holds none at all."
-            )
-        return (
-            f"There is no complete snapshot '{which}' of {source}: the first one is {names[0].ident}, the last one "
-            f"{names[-1].ident}. `drive-backup snapshots {source}` lists them; a partial one is named by its id."
+    async def _nothing(self, source: Source, series: str | None) -> str:
+        of_source = sorted({name.series.name for name in await self.names(source)})
+        if of_source:
+            return f"There is no series '{series}' of {source}. There is: {', '.join(of_source)}."
+        known = [str(each) for each in await self.sources()]
+        return f"There is no snapshot of {source}. " + (
+            f"There are snapshots of: {', '.join(known[:20])}." if known else "The container holds none at all."
         )
 
-    async def generations(self, source: Source, instant: str) -> list[SnapshotName]:
+    async def generations(self, series: Series, instant: str) -> list[SnapshotName]:
         """Every generation of an instant that anything was written of, committed or not."""
         found = set()
-        async for blob in self._store.list(f"{snapshots_prefix(source)}{instant}"):
+        async for blob in self._store.list(f"{snapshots_prefix(series)}{instant}"):
             name = parse_snapshot(blob.name)
             if name is not None and name.instant == instant:
                 found.add(name)
@@ -122,12 +139,12 @@ class SnapshotRepository:
             raise CorruptStoreError(f"{name.manifest} speaks of {manifest.name.manifest}; use another snapshot.")
         return manifest
 
-    async def latest(self, source: Source, not_after: str, *, complete_only: bool = True) -> Manifest | None:
+    async def latest(self, series: Series, not_after: str, *, complete_only: bool = True) -> Manifest | None:
         """The newest snapshot not after an instant; of its generations the newest (complete) one.
 
         :param not_after: an instant as text.
         """
-        for name in reversed(await self.names(source)):
+        for name in reversed(await self.names(series)):
             if name.instant > not_after:
                 continue
             manifest = await self.read(name)
@@ -135,26 +152,26 @@ class SnapshotRepository:
                 return manifest
         return None
 
-    async def base_for(self, source: Source, instant: str) -> str | None:
+    async def base_for(self, series: Series, instant: str) -> str | None:
         """The name of the manifest that :meth:`before` gives."""
-        manifest = await self.before(source, instant)
+        manifest = await self.before(series, instant)
         return manifest.name.manifest if manifest else None
 
-    async def before(self, source: Source, instant: str) -> Manifest | None:
+    async def before(self, series: Series, instant: str) -> Manifest | None:
         """The latest complete snapshot of an earlier instant: what a new snapshot follows.
 
         One that cannot be read is passed over: it must not keep the next backup from being made.
         """
-        for name in reversed(await self.names(source)):
+        for name in reversed(await self.names(series)):
             if name.instant < instant:
                 manifest = await self.try_read(name)
                 if manifest is not None and manifest.status == "complete":
                     return manifest
         return None
 
-    async def last_listing(self, source: Source) -> Origin | None:
+    async def last_listing(self, series: Series) -> Origin | None:
         """The listing of the latest complete snapshot that has one: what the change feed goes on from."""
-        for name in reversed(await self.names(source)):
+        for name in reversed(await self.names(series)):
             manifest = await self.try_read(name)
             if manifest is not None and manifest.status == "complete" and manifest.listing_complete:
                 return manifest.listed
@@ -167,3 +184,37 @@ class SnapshotRepository:
         except CorruptStoreError as error:
             log.warning("%s", error)
             return None
+
+
+def choose_series(names: Sequence[SnapshotName], *, or_narrowed: bool = False) -> Series:
+    """The series that a person means who names none: the job's.
+
+    :param names: of snapshots of one source, at least one.
+    :param or_narrowed: where there is none of a job, take one that was narrowed by hand, if there is only one.
+    :raises AmbiguousSeriesError: several could be meant, or all were narrowed by hand.
+    """
+    found = sorted({name.series for name in names}, key=lambda series: series.name)
+    jobs = [series for series in found if not series.narrowed]
+    if len(jobs) == 1:
+        return jobs[0]
+    source, listed = found[0].source, ", ".join(series.name for series in jobs or found)
+    if jobs:
+        raise AmbiguousSeriesError(
+            f"Several jobs back up {source}, each with snapshots of its own: {listed}. Say which series: --series NAME "
+            "on the command line, the field 'series' in Airflow."
+        )
+    if or_narrowed and len(found) == 1:
+        return found[0]
+    raise AmbiguousSeriesError(
+        f"There are only snapshots of {source} that were narrowed by hand, of the series {listed}; they do not hold "
+        "all that the job saves. To use one, say which series: --series NAME on the command line, the field 'series' "
+        "in Airflow."
+    )
+
+
+def _no_complete(names: Sequence[SnapshotName], which: str) -> str:
+    series = names[0].series
+    return (
+        f"There is no complete snapshot '{which}' of {series}: the first one is {names[0].ident}, the last one "
+        f"{names[-1].ident}. `drive-backup snapshots {series.source}` lists them; a partial one is named by its id."
+    )

@@ -41,12 +41,14 @@ class RestoreTask(Struct, frozen=True):
     :param subject: the user to act as in Drive, if any.
     :param to_conn: the connection of another container's account.
     :param priority: how soon archived content is rehydrated.
+    :param series: the series of the snapshot; None: the job's.
     """
 
     source: str
     to: str
     run: str
     snapshot: str = "latest"
+    series: str | None = None
     paths: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     merge: bool = False
@@ -127,12 +129,20 @@ def work_of(run: str, token: str) -> str:
     return f"work/restore/{encode_segment(run)}/{token}"
 
 
+async def find_snapshot(store: BlobStore, task: RestoreTask) -> Manifest:
+    """The snapshot that the task restores.
+
+    :raises SnapshotNotFoundError: there is no such snapshot.
+    """
+    return await SnapshotRepository(store).find(Source.parse(task.source), task.snapshot, task.series)
+
+
 async def look(store: BlobStore, task: RestoreTask) -> tuple[Manifest, dict[str, Entry]]:
     """What the task would restore.
 
     :raises SnapshotNotFoundError: there is no such snapshot, path or id.
     """
-    manifest = await SnapshotRepository(store).find(Source.parse(task.source), task.snapshot)
+    manifest = await find_snapshot(store, task)
     return manifest, await select(store, manifest, Selection(paths=task.paths, ids=task.ids))
 
 

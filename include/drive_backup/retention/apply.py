@@ -32,7 +32,7 @@ from include.drive_backup.retention.tiers import move_content
 class Applied(Struct, frozen=True):
     """What was deleted of one source, and what was moved.
 
-    :param forgotten: ids of snapshots.
+    :param forgotten: snapshots, as ``<series>/<id>``.
     :param moved: content that is in a cooler tier now.
     :param refused: for each blob that Blob Storage would not delete, why.
     :param unmoved: for each blob that Blob Storage would not move, why.
@@ -48,6 +48,11 @@ class Applied(Struct, frozen=True):
     refused: tuple[str, ...] = ()
     unmoved: tuple[str, ...] = ()
     blocked: str | None = None
+
+
+def oldest_first(keys: Sequence[str]) -> list[str]:
+    """Snapshots of several series by instant."""
+    return sorted(keys, key=lambda key: key.rpartition("/")[2])
 
 
 async def apply_source(
@@ -74,7 +79,7 @@ async def apply_source(
         plan = await plan_source(store, deletion.source, policy)
         if plan.brakes and not approved:
             raise ApprovalNeededError(f"{agreed.source}: nothing was deleted. {' '.join(plan.brakes)}")
-        forgotten = await deletion.forget([name for name in reversed(plan.goes) if name in agreed.goes])
+        forgotten = await deletion.forget([name for name in oldest_first(plan.goes) if name in agreed.goes])
         parts = await deletion.parts(forgotten, policy)
         content, blocked = await deletion.content(policy)
         moved = await move_content(store, deletion.source, policy.tiers, lock.confirm, stop)
@@ -100,19 +105,19 @@ class _Deletion:
         self.refused: list[str] = []
         self._store, self._lock, self._stop = store, lock, stop
 
-    async def forget(self, idents: Sequence[str]) -> list[str]:
+    async def forget(self, keys: Sequence[str]) -> list[str]:
         """Delete manifests, oldest first; one that is refused is still a snapshot.
 
         One by one: whoever breaks this off leaves the newer ones.
         """
         done = []
-        for ident in idents:
-            if ident in await read_holds(self._store, self.source):
+        for key in keys:
+            if key in await read_holds(self._store, self.source):
                 continue
-            manifest = snapshot_of(self.source, ident).manifest
+            manifest = snapshot_of(self.source, key).manifest
             if not (await self._delete([BlobInfo(name=manifest, size=0)])).blobs:
                 continue
-            done.append(ident)
+            done.append(key)
         return done
 
     async def parts(self, forgotten: Sequence[str], policy: Policy) -> Amount:
@@ -121,14 +126,14 @@ class _Deletion:
             return Amount()
         blobs = [info async for info in self._store.list(snapshots_prefix(self.source))]
         named = [(parse_snapshot(info.name), info) for info in blobs]
-        committed = {name.ident for name, info in named if name is not None and info.name == name.manifest}
+        committed = {name.key for name, info in named if name is not None and info.name == name.manifest}
         before = await self._store.now() - policy.grace
         going = [
             info
             for name, info in named
             if name is not None
-            and name.ident not in committed
-            and (name.ident in forgotten or is_older(info.modified, before))
+            and name.key not in committed
+            and (name.key in forgotten or is_older(info.modified, before))
         ]
         return await self._delete(going)
 

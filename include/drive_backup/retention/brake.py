@@ -20,9 +20,9 @@ _NEWEST = 3
 def brakes(manifests: Sequence[Manifest], going: int, share: float, percent: float) -> Iterator[str]:
     """Sentences that say why a person has to agree; none: go on.
 
-    :param manifests: of all snapshots, oldest first.
-    :param going: snapshots that would be deleted.
-    :param share: of the content's bytes that would be deleted, 0 … 1.
+    :param manifests: of all snapshots of one series, oldest first.
+    :param going: of these, how many would be deleted.
+    :param share: of the content's bytes of the source that would be deleted, 0 … 1.
     :param percent: of the content's bytes that may go unasked.
     """
     if share * 100 > percent:

@@ -1,6 +1,6 @@
 """Legal holds: a snapshot with a hold is kept, whatever the rules say, until the hold is released.
 
-A hold is an empty, create-only blob ``holds/<source>/<snapshot>/<tag>``.
+A hold is an empty, create-only blob ``holds/<source>/<series>/<snapshot>/<tag>``.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ _MAX_TAG = 64
 
 
 async def read_holds(store: BlobStore, source: Source) -> dict[str, tuple[str, ...]]:
-    """The tags on the snapshots of a source, by the snapshot's id."""
+    """The tags on the snapshots of a source, by the snapshot's series and id."""
     found: dict[str, tuple[str, ...]] = {}
     prefix = holds_prefix(source)
     async for info in store.list(prefix):
-        ident, _, tag = info.name.removeprefix(prefix).partition("/")
-        found[ident] = (*found.get(ident, ()), decode_segment(tag))
+        key, _, tag = info.name.removeprefix(prefix).rpartition("/")
+        found[key] = (*found.get(key, ()), decode_segment(tag))
     return found
 
 

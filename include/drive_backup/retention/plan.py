@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -22,7 +23,8 @@ from include.drive_backup.retention.tiers import add
 class SourcePlan(Struct, frozen=True):
     """What would become of one source.
 
-    :param damaged: ids of snapshots whose manifest cannot be read; they stay.
+    :param verdicts: on the snapshots of all series, each judged among those of its own series.
+    :param damaged: snapshots whose manifest cannot be read; they stay.
     :param parts: of catalogues that go, with their snapshots or because these were never committed.
     :param content: all that is stored; ``unused`` is what no kept snapshot refers to and is past the grace time.
     :param moves: content that moves to a cooler tier.
@@ -42,7 +44,7 @@ class SourcePlan(Struct, frozen=True):
 
     @property
     def goes(self) -> tuple[str, ...]:
-        """Ids of the snapshots that go, newest first."""
+        """The snapshots that go, each series' newest first."""
         return tuple(verdict.snapshot.name for verdict in self.verdicts if not verdict.kept)
 
     @property
@@ -56,9 +58,9 @@ async def plan_source(store: BlobStore, source: Source, policy: Policy) -> Sourc
     now = await store.now()
     manifests, damaged = await read_manifests(store, source)
     holds = await read_holds(store, source)
-    verdicts = judge([_candidate(each, holds) for each in manifests], policy.keep, ZoneInfo(policy.timezone))
+    verdicts = _judge_each_series(manifests, holds, policy)
     kept = {verdict.snapshot.name for verdict in verdicts if verdict.kept}
-    references, blocked = await kept_references(store, [each for each in manifests if each.name.ident in kept], damaged)
+    references, blocked = await kept_references(store, [each for each in manifests if each.name.key in kept], damaged)
     used = None if blocked is not None or policy.keep.empty else references
     everything, unused, moves = await _content(store, source, used, now, policy)
     plan = SourcePlan(
@@ -67,28 +69,56 @@ async def plan_source(store: BlobStore, source: Source, policy: Policy) -> Sourc
         damaged=tuple(damaged),
         parts=Amount()
         if policy.keep.empty
-        else await _parts(
-            store, source, {*kept, *damaged}, {each.name.ident for each in manifests}, now - policy.grace
-        ),
+        else await _parts(store, source, {*kept, *damaged}, {each.name.key for each in manifests}, now - policy.grace),
         content=everything,
         unused=unused,
         moves=moves,
         blocked=blocked,
     )
     share = plan.unused.bytes / (everything.bytes or 1)
-    reasons = () if plan.empty else brakes(manifests, len(plan.goes), share, policy.brake_percent)
+    reasons = () if plan.empty else _stops(manifests, plan.goes, share, policy.brake_percent)
     return SourcePlan(**{name: getattr(plan, name) for name in plan.__struct_fields__} | {"brakes": tuple(reasons)})
 
 
+def _by_series(manifests: Iterable[Manifest]) -> list[list[Manifest]]:
+    """The manifests of each series, in the order given."""
+    found: dict[str, list[Manifest]] = {}
+    for manifest in manifests:
+        found.setdefault(manifest.series, []).append(manifest)
+    return list(found.values())
+
+
+def _judge_each_series(
+    manifests: Iterable[Manifest], holds: Mapping[str, tuple[str, ...]], policy: Policy
+) -> list[Verdict]:
+    zone = ZoneInfo(policy.timezone)
+    return [
+        verdict
+        for series in _by_series(manifests)
+        for verdict in judge([_candidate(each, holds) for each in series], policy.keep, zone)
+    ]
+
+
+def _stops(manifests: Sequence[Manifest], goes: Sequence[str], share: float, percent: float) -> list[str]:
+    """Why a person has to agree: the share of the bytes is said once, the rest of each series."""
+    found: dict[str, None] = {}
+    for series in _by_series(manifests):
+        going = sum(each.name.key in goes for each in series)
+        several = f"Series {series[0].series}: " if len(series) < len(manifests) else ""
+        found |= dict.fromkeys(brakes([], 0, share, percent))
+        found |= dict.fromkeys(f"{several}{reason}" for reason in brakes(series, going, 0.0, 100.0))
+    return list(found)
+
+
 async def read_manifests(store: BlobStore, source: Source) -> tuple[list[Manifest], list[str]]:
-    """The manifests of a source, oldest first, and the ids of those that cannot be read."""
+    """The manifests of all series of a source, oldest first, and the keys of those that cannot be read."""
     repository = SnapshotRepository(store)
     manifests, damaged = list[Manifest](), list[str]()
     for name in await repository.names(source):
         try:
             manifest = await repository.read(name)
         except CorruptStoreError:
-            damaged.append(name.ident)
+            damaged.append(name.key)
             continue
         if manifest is not None:
             manifests.append(manifest)
@@ -107,14 +137,14 @@ async def kept_references(store: BlobStore, kept: list[Manifest], damaged: list[
     return references, None
 
 
-def _candidate(manifest: Manifest, holds: dict[str, tuple[str, ...]]) -> Candidate:
+def _candidate(manifest: Manifest, holds: Mapping[str, tuple[str, ...]]) -> Candidate:
     name = manifest.name
     return Candidate(
-        name=name.ident,
+        name=name.key,
         instant=name.instant,
         generation=name.generation,
         status=manifest.status,
-        held=holds.get(name.ident, ()),
+        held=holds.get(name.key, ()),
     )
 
 
@@ -140,9 +170,9 @@ async def _parts(store: BlobStore, source: Source, kept: set[str], committed: se
     found = Amount()
     async for info in store.list(snapshots_prefix(source)):
         name = parse_snapshot(info.name)
-        if name is None or name.ident in kept or info.name == name.manifest:
+        if name is None or name.key in kept or info.name == name.manifest:
             continue
-        if name.ident in committed or is_older(info.modified, before):
+        if name.key in committed or is_older(info.modified, before):
             found += Amount(blobs=1, bytes=info.size)
     return found
 
@@ -152,9 +182,12 @@ def is_older(modified: datetime | None, before: datetime) -> bool:
     return modified is not None and modified <= before
 
 
-def snapshot_of(source: Source, ident: str) -> SnapshotName:
-    """The name of a snapshot by its id."""
-    instant, dot, generation = ident.rpartition(".")
-    if dot and generation.isdecimal():
-        return SnapshotName(source=source, instant=instant, generation=int(generation))
-    return SnapshotName(source=source, instant=ident)
+def snapshot_of(source: Source, key: str) -> SnapshotName:
+    """The name of a snapshot by its series and id.
+
+    :raises ValueError: it is no such key.
+    """
+    name = parse_snapshot(f"{snapshots_prefix(source)}{key}/manifest.json")
+    if name is None:
+        raise ValueError(f"'{key}' is not a snapshot of {source}.")
+    return name

@@ -22,13 +22,15 @@ def plan_text(plans: Iterable[SourcePlan]) -> str:
 
 def _plan(plan: SourcePlan) -> Iterator[str]:
     yield f"{plan.source}: {counted(len(plan.goes), 'snapshot')} of {len(plan.verdicts)} would go"
+    keys = [*(verdict.snapshot.name for verdict in plan.verdicts), *plan.damaged]
+    alone = len({key.partition("/")[0] for key in keys}) == 1
     for verdict in plan.verdicts:
         word = "keep  " if verdict.kept else "forget"
         reasons = ", ".join(verdict.reasons) or "no rule keeps it"
         status = "" if verdict.snapshot.status == "complete" else "partial; "
-        yield f"  {word}  {verdict.snapshot.name}  {status}{reasons}"
-    for ident in plan.damaged:
-        yield f"  keep    {ident}  its manifest cannot be read"
+        yield f"  {word}  {_shown(verdict.snapshot.name, alone=alone)}  {status}{reasons}"
+    for key in plan.damaged:
+        yield f"  keep    {_shown(key, alone=alone)}  its manifest cannot be read"
     yield f"  catalogues: {amount(plan.parts)} would go"
     yield f"  content: {amount(plan.unused)} of {amount(plan.content)} would go"
     yield from moves_text(plan.moves, "would move")
@@ -36,6 +38,11 @@ def _plan(plan: SourcePlan) -> Iterator[str]:
         yield f"  NO CONTENT GOES: {plan.blocked}"
     for reason in plan.brakes:
         yield f"  STOP: {reason}"
+
+
+def _shown(key: str, *, alone: bool) -> str:
+    """The snapshot's id, with its series where the source has several."""
+    return key.partition("/")[2] if alone else key
 
 
 def applied_text(results: Sequence[Applied]) -> str:

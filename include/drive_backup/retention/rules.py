@@ -1,4 +1,4 @@
-"""Which snapshots of one source are kept, and why. Pure: nothing is read, nothing is deleted here.
+"""Which snapshots of one series are kept, and why. Pure: nothing is read, nothing is deleted here.
 
 A snapshot without a reason may go. Whatever the rules say, the newest complete snapshot and everything after it stay.
 """
@@ -60,7 +60,8 @@ class Policy(Struct, frozen=True):
 class Candidate(Struct, frozen=True):
     """One committed snapshot, as far as the rules look at it.
 
-    :param name: its folder, e.g. ``20261123T000000.000Z`` or ``20261123T000000.000Z.2``.
+    :param name: its series and its folder, e.g. ``default/20261123T000000.000Z`` or
+        ``default/20261123T000000.000Z.2``.
     :param held: tags that forbid its deletion (legal holds).
     """
 
@@ -98,7 +99,7 @@ _PERIODS: dict[str, Callable[[datetime], str]] = {
 
 
 def judge(snapshots: Iterable[Candidate], keep: Keep, zone: tzinfo = UTC) -> list[Verdict]:
-    """Judge all snapshots of one source; newest first.
+    """Judge all snapshots of one series; newest first.
 
     Rules choose among the instants that readers see: of the generations of an instant the newest complete one, else the
     newest. In a period that has a complete snapshot, a partial one is not chosen.

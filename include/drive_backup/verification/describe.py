@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -14,7 +14,7 @@ from include.drive_backup.manifest.catalogue import part_data, read_rows
 from include.drive_backup.manifest.inventory import fingerprint, load_sound
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source, parse_instant
+from include.drive_backup.model import Series, Source, parse_instant
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.verification.model import Damage, Reference
 from include.drive_backup.verification.references import groups, open_part
@@ -33,26 +33,42 @@ async def describe(store: BlobStore, source: Source, damages: Iterable[Damage]) 
         return []
     repository = SnapshotRepository(store)
     newest_first = list(reversed(await repository.names(source)))
-    whole = await _whole(repository, newest_first)
+    wholes = await _wholes(repository, newest_first)
     snapshots = await _snapshots(store, repository, newest_first, found.keys())
-    replacing = await _replacements(store, whole, found.values()) if whole else {}
-    read_today = {name.ident for name in _read_today(newest_first, whole)}
+    replacing = [(whole, await _replacements(store, whole, found.values())) for whole in wholes.values()]
+    read_today = {name.key for name in _read_today(newest_first, wholes)}
+    shown = _shown(newest_first)
     described = []
     for key, damage in found.items():
-        ids = damage.snapshots if damage.item_id is None else tuple(snapshots.get(key, ()))
-        if not ids:
+        keys = damage.snapshots if damage.item_id is None else tuple(snapshots.get(key, ()))
+        if not keys:
             continue
-        saved = replacing.get((damage.item_id or "", damage.format or ""))
+        replaced, saved = _replaced(damage, replacing)
         described.append(
             replace(
                 damage,
-                snapshots=ids,
-                current=bool(read_today.intersection(ids)),
-                replaced=whole.name.ident if whole and saved else None,
-                saved=saved == damage.sha256,
+                snapshots=tuple(shown.get(each, each) for each in keys),
+                current=bool(read_today.intersection(keys)),
+                replaced=shown[replaced.name.key] if replaced else None,
+                saved=saved,
             )
         )
     return sorted(described, key=lambda damage: (not damage.alarming, damage.path or "", damage.blob))
+
+
+def _shown(names: Sequence[SnapshotName]) -> dict[str, str]:
+    """What a person calls each snapshot: by its id alone where the source has one series only."""
+    alone = len({name.series for name in names}) == 1
+    return {name.key: name.ident if alone else name.key for name in names}
+
+
+def _replaced(
+    damage: Damage, replacing: Sequence[tuple[Manifest, Mapping[tuple[str, str], str]]]
+) -> tuple[Manifest | None, bool]:
+    """A snapshot that holds the item whole, if there is one: with the same bytes, if possible."""
+    item = (damage.item_id or "", damage.format or "")
+    found = [(whole, sums[item] == damage.sha256) for whole, sums in replacing if item in sums]
+    return max(found, key=lambda each: each[1], default=(None, False))
 
 
 async def record(store: BlobStore, damages: Iterable[Damage]) -> None:
@@ -67,20 +83,24 @@ def _key(damage: Damage) -> _Key:
     return damage.blob, damage.sha256 or ""
 
 
-async def _whole(repository: SnapshotRepository, newest_first: Sequence[SnapshotName]) -> Manifest | None:
-    """The snapshot that readers take today."""
+async def _wholes(repository: SnapshotRepository, newest_first: Sequence[SnapshotName]) -> dict[Series, Manifest]:
+    """Of each series the snapshot that readers take today."""
+    found: dict[Series, Manifest] = {}
     for name in newest_first:
-        manifest = await repository.try_read(name)
+        manifest = None if name.series in found else await repository.try_read(name)
         if manifest is not None and manifest.status == "complete":
-            return manifest
-    return None
+            found[name.series] = manifest
+    return found
 
 
-def _read_today(newest_first: Sequence[SnapshotName], whole: Manifest | None) -> Sequence[SnapshotName]:
-    """What damage must not be in: the newest complete snapshot, and all after it."""
-    if whole is None:
-        return newest_first
-    return newest_first[: newest_first.index(whole.name) + 1]
+def _read_today(newest_first: Sequence[SnapshotName], wholes: Mapping[Series, Manifest]) -> Iterator[SnapshotName]:
+    """What damage must not be in: the newest complete snapshot of each series, and all after it."""
+    passed = set()
+    for name in newest_first:
+        if name.series not in passed:
+            yield name
+        if name.series in wholes and wholes[name.series].name == name:
+            passed.add(name.series)
 
 
 async def _snapshots(
@@ -95,8 +115,8 @@ async def _snapshots(
             continue
         for reference in await _references(store, manifest, blobs):
             ids = found.setdefault((reference.blob, reference.sha256), [])
-            if (reference.blob, reference.sha256) in keys and name.ident not in ids:
-                ids.append(name.ident)
+            if (reference.blob, reference.sha256) in keys and name.key not in ids:
+                ids.append(name.key)
     return found
 
 
@@ -115,7 +135,7 @@ async def _references(store: BlobStore, manifest: Manifest, blobs: set[str]) -> 
 
 
 async def _replacements(store: BlobStore, manifest: Manifest, damages: Iterable[Damage]) -> dict[tuple[str, str], str]:
-    """SHA-256 of the sound contents that the newest complete snapshot has of damaged items, by id and format."""
+    """SHA-256 of the sound contents that the complete snapshot has of damaged items, by id and format."""
     sound = await load_sound(store, manifest.name.source)
     broken = {_key(damage) for damage in damages}
     items = {damage.item_id for damage in damages}

@@ -135,7 +135,7 @@ class _Check:
                 blob=blob,
                 wrong="missing" if found is None else wrong,
                 message=message,
-                snapshots=(name.ident,),
+                snapshots=(name.key,),
                 modified=_modified(found),
             )
         )

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.errors import SnapshotNotFoundError
+from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, Struct
 from include.drive_backup.ports import BlobStore
@@ -41,20 +42,34 @@ class Watch:
         """One of them is done."""
 
 
-async def choose(store: BlobStore, source: Source, at: str = "all") -> list[SnapshotName]:
+async def choose(store: BlobStore, source: Source, at: str = "all", series: str | None = None) -> list[SnapshotName]:
     """The snapshots that a person means.
 
-    :param at: ``all``, or as for :meth:`.repository.SnapshotRepository.find`.
+    :param at: ``all``, or as for :meth:`.repository.SnapshotRepository.find`; then of each job that has the source.
+    :param series: only of this one; None: all of them.
     :raises SnapshotNotFoundError: there is none.
     :raises CorruptStoreError: the one that is meant is damaged.
     """
     repository = SnapshotRepository(store)
-    if at != "all":
-        return [(await repository.find(source, at)).name]
-    names = await repository.names(source)
+    names = [name for name in await repository.names(source) if series in (None, name.series.name)]
     if not names:
-        raise SnapshotNotFoundError(f"There is no snapshot of {source}; `drive-backup sources` lists what there is.")
-    return names
+        where = f"{source} in the series '{series}'" if series else f"{source}"
+        raise SnapshotNotFoundError(f"There is no snapshot of {where}; `drive-backup sources` lists what there is.")
+    if at == "all":
+        return names
+    jobs = {name.series.name for name in names if series or not name.series.narrowed}
+    if series or len(jobs) <= 1:
+        return [(await repository.find(source, at, series)).name]
+    found = [await _try_find(repository, source, at, job) for job in sorted(jobs)]
+    chosen = [manifest.name for manifest in found if manifest is not None]
+    return chosen or [(await repository.find(source, at, min(jobs))).name]
+
+
+async def _try_find(repository: SnapshotRepository, source: Source, at: str, series: str) -> Manifest | None:
+    try:
+        return await repository.find(source, at, series)
+    except SnapshotNotFoundError:
+        return None
 
 
 async def sample_of(store: BlobStore, source: Source, depth: Depth, period: int, now: datetime) -> Sample:

@@ -15,6 +15,7 @@ from drive_backup_airflow.operators.choose_snapshots import after_backup
 from drive_backup_airflow.wiring import open_drive, open_store
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import CorruptStoreError
+from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, format_instant
 from include.drive_backup.ports import BlobStore
@@ -57,13 +58,18 @@ class DrillRestoreOperator(DriveBackupOperator):
         return {"drilled": [each.to_dict() for each in done]}
 
     async def _one(self, store: BlobStore, source: Source, seed: str, most_bytes: int) -> list[Drilled]:
-        manifest = await SnapshotRepository(store).latest(source, format_instant(SystemClock().now()))
-        if manifest is None:
-            return []
+        repository, now, done = SnapshotRepository(store), format_instant(SystemClock().now()), list[Drilled]()
+        for series in await repository.job_series(source):
+            manifest = await repository.latest(series, now)
+            if manifest is not None:
+                done.append(await self._drill(store, manifest, seed, most_bytes))
+        return done
+
+    async def _drill(self, store: BlobStore, manifest: Manifest, seed: str, most_bytes: int) -> Drilled:
         with TemporaryDirectory(prefix="drive-backup-drill-") as folder:
-            async with open_drive(self.gcp_conn_id, source.user) as drive:
+            async with open_drive(self.gcp_conn_id, manifest.name.source.user) as drive:
                 done = await drill(
                     store, manifest, Path(folder), drive=drive, seed=seed, most_bytes=most_bytes, most_files=_FILES
                 )
         self.log.info("%s", done)
-        return [done]
+        return done

@@ -13,7 +13,6 @@ from include.drive_backup.cost import Expectation
 from include.drive_backup.groups import SourceGroup
 from include.drive_backup.handover import Listing
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source
 from include.drive_backup.planning.run import plan_run
 
 if TYPE_CHECKING:
@@ -73,4 +72,4 @@ async def _base(repository: SnapshotRepository, listing: Listing) -> str | None:
     task = listing.task
     if task.mode == "full":
         return None
-    return await repository.base_for(Source.parse(task.source), task.instant)
+    return await repository.base_for(task.snapshots, task.instant)

@@ -8,20 +8,30 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from drive_backup_airflow.operators.base import DriveBackupOperator
-from drive_backup_airflow.params import RunOptions, instant_of
+from drive_backup_airflow.params import RunOptions, instant_of, selected_by
 from drive_backup_airflow.wiring import directory, open_store
 from include.drive_backup.groups import run_work, write_groups
 from include.drive_backup.handover import SourceTask
-from include.drive_backup.model import format_instant
+from include.drive_backup.model import DEFAULT_SERIES, format_instant
 from include.drive_backup.resolve import Found, resolve
+from include.drive_backup.series import Selected, is_of_job, series_name
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
+NARROWED = (
+    "This run does not select what the job's settings select. Its snapshots are a series of their own, '%s': they do "
+    "not become the latest ones of the job '%s', and nothing of the job's is deleted because of them."
+)
+
+
 class ResolveSourcesOperator(DriveBackupOperator):
     """Checks the run's params, connections and container, and returns one plain dict per group of sources.
 
+    :param job: the name of the job.
+    :param own_params: the values of the trigger form as the job's settings give them: a run with others makes snapshots
+        of a series of its own.
     :param create_container: make the container when it is missing.
     :param max_groups: up to so many sources have a group each.
     :param full_listing_days: days after which a listing by changes is followed by a full one.
@@ -31,6 +41,8 @@ class ResolveSourcesOperator(DriveBackupOperator):
     def __init__(
         self,
         *,
+        job: str = DEFAULT_SERIES,
+        own_params: dict[str, Any] | None = None,
         create_container: bool = True,
         max_groups: int = 200,
         full_listing_days: int = 7,
@@ -38,6 +50,8 @@ class ResolveSourcesOperator(DriveBackupOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.job = job
+        self.own_params = own_params
         self.create_container = create_container
         self.max_groups = max_groups
         self.full_listing_days = full_listing_days
@@ -53,6 +67,8 @@ class ResolveSourcesOperator(DriveBackupOperator):
             work = run_work(context["run_id"])
             tasks = self._tasks(found, options, instant, context["run_id"], work)
             groups = await write_groups(store, work, tasks, left_out, max_groups=self.max_groups)
+        for name in sorted({task.series for task in tasks} - {self.job}):
+            self.log.warning(NARROWED, name, self.job)
         self.log.info(
             "As of %s: %d sources (%d left out): %s%s",
             instant.isoformat(),
@@ -66,11 +82,15 @@ class ResolveSourcesOperator(DriveBackupOperator):
     def _tasks(
         self, found: Sequence[Found], options: RunOptions, instant: datetime, run: str, work: str
     ) -> list[SourceTask]:
+        run_selects = Selected(sources=options.sources, items=options.items)
+        own = run_selects if self.own_params is None else selected_by(self.own_params)
         return [
             SourceTask(
                 source=str(each.source),
                 instant=format_instant(instant),
                 run=run,
+                series=series_name(self.job, own, run_selects, each.source),
+                by_hand=not is_of_job(each.source, own),
                 subject=each.source.user,
                 mode=options.mode,
                 include=options.items.include,

@@ -14,11 +14,13 @@ from drive_backup_airflow.restore_params import restore_task
 from drive_backup_airflow.wiring import open_restore_drive, open_store, open_target_store
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import SnapshotIncompleteError
+from include.drive_backup.manifest.narrowed import narrowed_note
 from include.drive_backup.model import counted, human_bytes
 from include.drive_backup.restore.batches import (
     RestoreBatch,
     RestorePlan,
     RestoreTask,
+    find_snapshot,
     look,
     plan_restore,
     report,
@@ -80,6 +82,7 @@ class PlanRestoreOperator(RestoreOperator):
                 await self._show(store, task)
                 context["ti"].xcom_push(key=PLAN, value={})
                 return []
+            self._note(await narrowed_note(store, await find_snapshot(store, task)))
             plan = await self._plan(store, task, work_of(task.run, secrets.token_hex(4)))
         amount = f"{counted(plan.items, 'item')}, {human_bytes(plan.bytes)}"
         self.log.info("%s to %s from %s, in %d batches.", amount, task.to, plan.manifest, len(plan.batches))
@@ -93,8 +96,13 @@ class PlanRestoreOperator(RestoreOperator):
         async with self.drive(store, task) as drive:
             return await plan_restore(drive, store, task, SystemClock(), work)
 
+    def _note(self, text: str | None) -> None:
+        if text is not None:
+            self.log.warning("%s", text)
+
     async def _show(self, store: BlobStore, task: RestoreTask) -> None:
         manifest, wanted = await look(store, task)
+        self._note(await narrowed_note(store, manifest))
         if (place := task.place) is not None:
             async with self.target(task, place) as target:
                 await check_target(store, target)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from include.drive_backup.blob import names
 from include.drive_backup.blob.rules import check_name
 from include.drive_backup.blob.segments import encode_segment, units
-from include.drive_backup.model import FOLDER, Item, Source
+from include.drive_backup.model import FOLDER, Item, Series, Source
 
 ANN = Source(kind="user", id="ann@example.com")
 T = datetime(2026, 11, 23, 10, 11, 12, 345678, tzinfo=UTC)
@@ -64,15 +65,23 @@ def test_a_name_is_never_longer_than_allowed_and_never_shortened_without_need():
 def test_foreign_names_are_none_of_ours():
     for name in ("content/x", "content/user/a/b", "x/user/a/f/20261123T101112.345Z-0123456789abcdef", "content//a/b/c"):
         assert names.parse_content(name) is None
-    for name in ("snapshots/user/a/20261123T000000.000Z.1/manifest.json", "snapshots/user/a/now/manifest.json"):
+    for name in (
+        "snapshots/user/a/job/20261123T000000.000Z.1/manifest.json",
+        "snapshots/user/a/job/now/manifest.json",
+        "snapshots/user/a/20261123T000000.000Z/manifest.json",
+        "snapshots/user/a/a job/20261123T000000.000Z/manifest.json",
+    ):
         assert names.parse_snapshot(name) is None
 
 
-def test_snapshot_names_parse_back():
+@pytest.mark.parametrize("job", ["default", "my-job_2", "default~0123abcd"])
+def test_snapshot_names_parse_back(job):
+    series = Series(source=ANN, name=job)
     for generation, folder in ((1, "20261123T000000.000Z"), (12, "20261123T000000.000Z.12")):
-        name = names.SnapshotName(source=ANN, instant="20261123T000000.000Z", generation=generation)
-        assert name.manifest == f"snapshots/user/ann@example.com/{folder}/manifest.json"
-        assert name.part(3) == f"snapshots/user/ann@example.com/{folder}/items-00003.parquet"
+        name = names.SnapshotName(series=series, instant="20261123T000000.000Z", generation=generation)
+        assert name.manifest == f"snapshots/user/ann@example.com/{series.name}/{folder}/manifest.json"
+        assert name.part(3) == f"snapshots/user/ann@example.com/{series.name}/{folder}/items-00003.parquet"
+        assert name.key == f"{series.name}/{folder}"
         assert names.parse_snapshot(name.manifest) == name
         assert names.parse_snapshot(name.part(0)) == name
 

@@ -15,6 +15,7 @@ from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.commit import commit_snapshot
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.model import Series
 from tests.core.manifest.plans import ANN, T, commit, content, copied, item, plan, refused, row, store_content
 from tests.support.fake_clock import FakeClock
 from tests.support.memory_blob import MemoryBlobStore
@@ -143,8 +144,8 @@ async def test_a_better_or_other_result_is_a_new_generation():
     different = await commit(store, moved, token="p5")
     assert [each["generation"] for each in (partial, whole, worse, other, different)] == [1, 2, 1, 3, 4]
     assert [each["created"] for each in (partial, whole, worse, other, different)] == [True, True, False, True, True]
-    assert whole["manifest"].startswith(f"snapshots/user/ann@example.com/{T}.2/")
-    latest = await SnapshotRepository(store).latest(ANN, T)
+    assert whole["manifest"].startswith(f"snapshots/user/ann@example.com/default/{T}.2/")
+    latest = await SnapshotRepository(store).latest(Series(source=ANN), T)
     assert latest.generation == 4
 
 
@@ -158,7 +159,7 @@ async def test_a_late_second_look_that_sees_less_does_not_hide_the_first(second_
         less.append(row("b", "metadata", fidelity="head-later"))
     second = await commit(store, less, token="p2")
     assert (second["created"], second["manifest"]) == (False, first["manifest"])
-    latest = await SnapshotRepository(store).latest(ANN, T)
+    latest = await SnapshotRepository(store).latest(Series(source=ANN), T)
     assert latest.fidelity == {"exact": 2}
 
 
@@ -176,7 +177,7 @@ async def test_a_commit_that_was_killed_leaves_no_snapshot_and_is_no_obstacle():
         await commit_snapshot(store, the_plan, FakeClock(), "0.1.0")
     store.fault = None
     assert await SnapshotRepository(store).names(ANN) == []
-    assert await SnapshotRepository(store).latest(ANN, T, complete_only=False) is None
+    assert await SnapshotRepository(store).latest(Series(source=ANN), T, complete_only=False) is None
     summary = await commit_snapshot(store, the_plan, FakeClock(), "0.1.0")
     assert summary["created"]
     assert set(await catalogue(store, summary)) == {"a"}
@@ -186,7 +187,9 @@ async def test_two_commits_at_once_do_not_mix():
     store = MemoryBlobStore()
     stored = await store_content(store, "a")
     ours = await plan(store, [row("a", copies=1)], [copied(stored, "a")])
-    theirs = {f"snapshots/user/ann@example.com/{T}{end}" for end in ("/items-00000.parquet", ".2/manifest.json")}
+    theirs = {
+        f"snapshots/user/ann@example.com/default/{T}{end}" for end in ("/items-00000.parquet", ".2/manifest.json")
+    }
 
     def fault(phase, operation, name):
         if (phase, operation) == ("before", "put") and name in theirs:
@@ -202,7 +205,7 @@ async def test_two_commits_at_once_do_not_mix():
 
 async def test_a_damaged_manifest_of_the_instant_does_not_stop_the_next_try():
     store = MemoryBlobStore()
-    await store.put(f"snapshots/user/ann@example.com/{T}/manifest.json", b"{")
+    await store.put(f"snapshots/user/ann@example.com/default/{T}/manifest.json", b"{")
     summary = await commit(store, [row("b", "metadata")])
     assert (summary["created"], summary["generation"]) == (True, 2)
 
@@ -245,7 +248,7 @@ async def test_the_manifest_is_as_it_always_was():
     store = MemoryBlobStore()
     stored = await store_content(store, "a")
     rows = [row("a", copies=1), row("b", copies=1), row("c", "metadata")]
-    base = f"snapshots/user/ann@example.com/{T.replace('23', '22')}/manifest.json"
+    base = f"snapshots/user/ann@example.com/default/{T.replace('23', '22')}/manifest.json"
     summary = await commit(store, rows, [copied(stored, "a"), refused("b", "failed", "brokenBody")], base=base)
     manifest = json.loads(await store.read(summary["manifest"]))
     for part in manifest["parts"]:

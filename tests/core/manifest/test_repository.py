@@ -8,10 +8,11 @@ from include.drive_backup.errors import CorruptStoreError, SnapshotNotFoundError
 from include.drive_backup.manifest import catalogue
 from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source
+from include.drive_backup.model import Series, Source
 from tests.core.manifest.plans import ANN, commit, row
 from tests.support.memory_blob import MemoryBlobStore
 
+SERIES = Series(source=ANN)
 DAYS = [f"202611{day}T000000.000Z" for day in (20, 21, 22)]
 
 
@@ -34,18 +35,18 @@ async def test_the_latest_is_the_newest_complete_one_not_after_the_instant(store
         (DAYS[2], 1),
         (DAYS[2], 2),
     ]
-    assert (await repository.latest(ANN, DAYS[2])).name.generation == 1
-    assert (await repository.latest(ANN, DAYS[2], complete_only=False)).name.generation == 2
-    assert (await repository.latest(ANN, DAYS[1])).instant == DAYS[0]
-    assert (await repository.latest(ANN, DAYS[1], complete_only=False)).instant == DAYS[1]
-    assert await repository.latest(ANN, "20261119T000000.000Z") is None
+    assert (await repository.latest(SERIES, DAYS[2])).name.generation == 1
+    assert (await repository.latest(SERIES, DAYS[2], complete_only=False)).name.generation == 2
+    assert (await repository.latest(SERIES, DAYS[1])).instant == DAYS[0]
+    assert (await repository.latest(SERIES, DAYS[1], complete_only=False)).instant == DAYS[1]
+    assert await repository.latest(SERIES, "20261119T000000.000Z") is None
 
 
 async def test_the_base_is_complete_and_of_an_earlier_instant(store):
     repository = SnapshotRepository(store)
-    base = f"snapshots/user/ann@example.com/{DAYS[0]}/manifest.json"
-    assert await repository.base_for(ANN, DAYS[2]) == base
-    assert await repository.base_for(ANN, DAYS[0]) is None
+    base = f"snapshots/user/ann@example.com/default/{DAYS[0]}/manifest.json"
+    assert await repository.base_for(SERIES, DAYS[2]) == base
+    assert await repository.base_for(SERIES, DAYS[0]) is None
 
 
 async def test_a_damaged_manifest_is_reported_but_no_reason_to_stop_backing_up(store):
@@ -60,7 +61,7 @@ async def test_a_damaged_manifest_is_reported_but_no_reason_to_stop_backing_up(s
         await store.put(name.manifest, damage)
         with pytest.raises(CorruptStoreError):
             await repository.read(name)
-        assert await repository.base_for(ANN, DAYS[2]) is None
+        assert await repository.base_for(SERIES, DAYS[2]) is None
 
 
 async def test_a_manifest_that_was_moved_is_noticed(store):
@@ -78,7 +79,7 @@ async def test_catalogues_of_many_parts_come_back_whole_and_in_order(monkeypatch
     monkeypatch.setattr(catalogue, "PART_ROWS", 6)
     store = MemoryBlobStore()
     await commit(store, [row(f"r{number:02d}", "metadata") for number in range(20)])
-    manifest = await SnapshotRepository(store).latest(ANN, "2027")
+    manifest = await SnapshotRepository(store).latest(SERIES, "2027")
     assert [part.rows for part in manifest.parts] == [6, 6, 6, 2]
     rows = [found async for found in read_rows(store, manifest, ["item_id"])]
     assert rows == [{"item_id": f"r{number:02d}"} for number in range(20)]
@@ -87,7 +88,7 @@ async def test_catalogues_of_many_parts_come_back_whole_and_in_order(monkeypatch
 @pytest.mark.parametrize("damage", [None, b"PAR1", "other"])
 async def test_a_damaged_catalogue_is_reported_before_its_first_row(store, damage):
     repository = SnapshotRepository(store)
-    manifest = await repository.latest(ANN, DAYS[0])
+    manifest = await repository.latest(SERIES, DAYS[0])
     blob = manifest.parts[0].blob
     other = await store.read(blob.replace(DAYS[0], DAYS[1]))
     await store.delete([blob])

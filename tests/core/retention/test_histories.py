@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import format_instant
+from include.drive_backup.model import Series, format_instant
 from include.drive_backup.restore.local import LocalFolder
 from include.drive_backup.restore.naming import local_names
 from include.drive_backup.restore.orders import RestoreResult
@@ -96,7 +96,7 @@ async def test_after_any_history_every_snapshot_is_whole(steps):
         await house.check()
     left = {name.ident for name in await SnapshotRepository(house.store).names(ANN)}
     assert held <= left
-    assert await SnapshotRepository(house.store).latest(ANN, format_instant(house.backup.clock.now()))
+    assert await SnapshotRepository(house.store).latest(Series(source=ANN), format_instant(house.backup.clock.now()))
 
 
 #: After how many requests to Blob the worker dies, if it does.

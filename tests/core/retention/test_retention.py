@@ -107,7 +107,7 @@ async def test_a_manifest_that_cannot_be_read_is_kept_and_so_is_all_content(hous
     await house.store.put(names[0].manifest, b"no json")
     before = house.backup.contents()
     plan = await house.plan()
-    assert plan.damaged == (names[0].ident,)
+    assert plan.damaged == (names[0].key,)
     await house.apply(approved=True)
     assert names[0].manifest in house.store.blobs
     assert names[0].part(0) in house.store.blobs
@@ -132,7 +132,7 @@ async def test_a_hold_keeps_a_snapshot_until_it_is_released(house):
     name = (await SnapshotRepository(house.store).names(ANN))[0]
     assert await hold(house.store, name, "case/7 é")
     assert not await hold(house.store, name, "case/7 é")
-    assert await read_holds(house.store, ANN) == {name.ident: ("case/7 é",)}
+    assert await read_holds(house.store, ANN) == {name.key: ("case/7 é",)}
     await house.apply(approved=True)
     assert await house.check() == 2
     assert await release(house.store, name, "case/7 é")
@@ -152,7 +152,7 @@ async def test_a_hold_that_comes_after_the_plan_counts(house):
     name = (await SnapshotRepository(house.store).names(ANN))[0]
     await hold(house.store, name, "late")
     done = await house.apply(plan=plan, approved=True)
-    assert name.ident not in done.forgotten
+    assert name.key not in done.forgotten
 
 
 async def test_no_other_snapshot_goes_than_was_agreed_on(house):
