@@ -129,6 +129,8 @@ def backup_dag(name: str, config: Config, job: Job) -> DAG:
             task_id="report",
             groups=resolve.output,
             plans=plans,
+            job=name,
+            own_params=own_params(job),
             fail_on_unavailable=job.fail_on_unavailable,
             trigger_rule="all_done",
         )

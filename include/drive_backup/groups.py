@@ -14,6 +14,7 @@ it is mapped over. So tasks hand on references, and the lists lie in the work ar
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import secrets
 from collections.abc import Iterable, Sequence
@@ -125,6 +126,17 @@ async def read_group(store: BlobStore, group: SourceGroup) -> list[SourceTask]:
     """The sources of a group."""
     prefix = f"{group.work}/group-{group.number:05d}-"
     return [task async for task in read_parts(store, prefix, SourceTask, parts=group.parts)]
+
+
+async def read_groups(store: BlobStore, groups: Sequence[SourceGroup]) -> list[list[SourceTask]]:
+    """The sources of several groups."""
+    room = asyncio.Semaphore(16)
+
+    async def one(group: SourceGroup) -> list[SourceTask]:
+        async with room:
+            return await read_group(store, group)
+
+    return list(await asyncio.gather(*map(one, groups)))
 
 
 async def read_covered(store: BlobStore, work: str) -> frozenset[str]:

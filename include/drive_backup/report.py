@@ -11,9 +11,11 @@ from include.drive_backup.errors import SnapshotIncompleteError
 from include.drive_backup.groups import Listed
 from include.drive_backup.handover import Listing, Missed, PlanRef
 from include.drive_backup.manifest.left import in_words
-from include.drive_backup.model import human_bytes, parse_instant
+from include.drive_backup.manifest.narrowed import selection_text
+from include.drive_backup.model import DEFAULT_SERIES, Series, Source, human_bytes, parse_instant
 from include.drive_backup.report_many import MANY, dry_runs, not_listed, overview
 from include.drive_backup.report_past import past_lines
+from include.drive_backup.stopped import Stopped
 
 Summary = Mapping[str, Any]
 
@@ -23,12 +25,18 @@ _EXAMPLES = 3
 _ANOTHER_DAY = ("dailyBudget", "dailyLimitExceeded")
 
 
-def readable(plans: Iterable[Mapping[str, Any]], summaries: Iterable[Summary], missed: Sequence[Listed] = ()) -> str:
+def readable(
+    plans: Iterable[Mapping[str, Any]],
+    summaries: Iterable[Summary],
+    missed: Sequence[Listed] = (),
+    stopped: Sequence[Stopped] = (),
+) -> str:
     """The report as text, one block per source; of many sources, sums and the blocks that a person must read.
 
     :param plans: dicts of :class:`~include.drive_backup.handover.PlanRef`.
     :param summaries: what the commits returned.
     :param missed: sources that were not listed.
+    :param stopped: sources with snapshots that are not backed up any more.
     """
     plan_refs, done = _plans(plans), list(summaries)
     many = len(plan_refs) > MANY
@@ -42,6 +50,8 @@ def readable(plans: Iterable[Mapping[str, Any]], summaries: Iterable[Summary], m
     ]
     if missed:
         blocks.append(not_listed(missed))
+    if stopped:
+        blocks.append(["NOT BACKED UP ANY MORE, and not settled:", *(f"  {each}" for each in stopped)])
     return "\n\n".join("\n".join(block) for block in blocks) or "Nothing was planned."
 
 
@@ -51,11 +61,13 @@ def verdict(
     missed: Sequence[Listed] = (),
     *,
     fail_on_unavailable: bool = False,
+    stopped: Sequence[Stopped] = (),
 ) -> None:
     """Raise when the run saved less than everything that it could.
 
     :param missed: sources that were not listed; those that were left out are no problem while there are others.
     :param fail_on_unavailable: items that Drive refuses for good count, too.
+    :param stopped: sources with snapshots that this run was the first to find no longer backed up.
     :raises SnapshotIncompleteError: names each source and what is missing.
     """
     done, plan_refs = list(summaries), _plans(plans)
@@ -64,6 +76,7 @@ def verdict(
         problems.append(f"all {_number(len(missed))} sources that were found had to be left out")
     problems += [problem for summary in done for problem in _problems(summary, fail_on_unavailable=fail_on_unavailable)]
     problems += [f"{plan.listing.task.source} was not committed" for plan in _without_snapshot(plan_refs, done)]
+    problems += map(str, stopped)
     if problems:
         more = f"; and {_number(len(problems) - MANY)} more" if len(problems) > MANY else ""
         raise SnapshotIncompleteError(
@@ -99,6 +112,7 @@ def _committed(summary: Summary) -> list[str]:
     instant = _moment(parse_instant(summary["instant"]))
     lines = [f"{summary['source']} as of {instant}: {summary['status'].upper()}, {_number(summary['items'])} items"]
     lines += _line("snapshot", _snapshot(summary))
+    lines += _line("NARROWED", _narrowed(summary))
     lines += _line("saved", _saved(summary))
     lines += _line("no content", _counted(summary["counts"], {"metadata": "folders, shortcuts and the like"}))
     lines += _line("beside that", _beside(summary.get("details")))
@@ -145,6 +159,14 @@ def _snapshot(summary: Summary) -> str:
         return f"{summary['manifest']} (was there already and says the same; nothing was stored)"
     base = f", follows {summary['base']}" if summary["base"] else ""
     return f"{summary['manifest']} ({summary['kind']}{base})"
+
+
+def _narrowed(summary: Summary) -> str:
+    """What was selected by hand, if it was."""
+    series = Series(source=Source.parse(summary["source"]), name=summary.get("series", DEFAULT_SERIES))
+    if not series.narrowed:
+        return ""
+    return f"by hand ({selection_text(summary['selection'])}); it does not stand for what the job '{series.job}' saves"
 
 
 def _saved(summary: Summary) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from include.drive_backup.groups import Listed, SourceGroup, read_left_out
+from include.drive_backup.groups import Listed, SourceGroup, read_groups, read_left_out
 from include.drive_backup.handover import PlanRef
 from include.drive_backup.listing_group import read_listed
 from include.drive_backup.manifest.commit_group import read_committed
@@ -16,11 +16,15 @@ from include.drive_backup.ports import BlobStore
 
 @dataclass(frozen=True)
 class RunResults:
-    """Plans and summaries of the sources, and those that were not listed: left out, or failed."""
+    """Plans and summaries of the sources, and those that were not listed: left out, or failed.
+
+    ``attempted`` are all that were found and not left out.
+    """
 
     plans: list[PlanRef]
     summaries: list[dict[str, Any]]
     missed: list[Listed]
+    attempted: frozenset[str] = frozenset()
 
 
 async def read_results(store: BlobStore, groups: Sequence[SourceGroup], place: str | None) -> RunResults:
@@ -36,8 +40,11 @@ async def read_results(store: BlobStore, groups: Sequence[SourceGroup], place: s
         for row in await read_left_out(store, groups[0].work)
     ]
     listed = [row for rows in (await read_listed(store, groups)).values() for row in rows]
+    missed = left_out + [row for row in listed if row.outcome != "listed"]
+    found = {task.source for tasks in await read_groups(store, groups) for task in tasks}
     return RunResults(
         plans=await read_all_plans(store, place, groups) if place else [],
         summaries=await read_committed(store, place, groups) if place else [],
-        missed=left_out + [row for row in listed if row.outcome != "listed"],
+        missed=missed,
+        attempted=frozenset(found - {row.source for row in missed if row.outcome == "left_out"}),
     )

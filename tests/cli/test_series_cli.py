@@ -100,3 +100,15 @@ def test_each_job_has_a_line_of_its_own(cli):
     _, out, _ = run("forget", ANN, "--keep-last", "1")
     assert "forget  default/20260301T000000.000Z" in out
     assert "keep    noon/" in out
+
+
+def test_a_job_that_ended_is_settled_and_then_neither_asked_about_nor_alarming(cli):
+    run = cli("noon")
+    code, out, _ = run("settle", ANN, "--series", "noon", "--note", "job removed")
+    assert (code, "ended with 20260302T120000.000Z" in out) == (0, True)
+    assert run("ls", ANN)[0] == 0
+    _, out, _ = run("--json", "doctor")
+    results = {row["check"]: row for row in map(json.loads, out.splitlines())}
+    assert results[f"{ANN} (noon)"]["result"] == "ended"
+    assert "job removed" in results[f"{ANN} (noon)"]["message"]
+    assert run("settle", "user/nobody@example.com")[0] == 2

@@ -6,6 +6,7 @@
     damaged/<kind>/<id>/<content id>-<hash>-<state>.json
     verified/<kind>/<id>/<period>-<day>.json
     quota/<connection>/claims/…, days/<date>/…
+    stopped/<kind>/<id>/<series>/<instant>[.<generation>].json, ….settled.json
     locks/<kind>/<id>/<number>
     holds/<kind>/<id>/<series>/<instant>[.<generation>]/<tag>
 
@@ -56,6 +57,7 @@ __all__ = [
     "sibling_segments",
     "snapshots_prefix",
     "source_path",
+    "stopped_name",
     "verified_prefix",
     "work_prefix",
 ]
@@ -185,6 +187,11 @@ def holds_prefix(source: Source) -> str:
 def hold_name(snapshot: SnapshotName, tag: str) -> str:
     """The blob that forbids to delete a snapshot."""
     return f"{holds_prefix(snapshot.source)}{snapshot.key}/{encode_segment(tag)}"
+
+
+def stopped_name(series: Series, ident: str, *, settled: bool = False) -> str:
+    """The record that a series ended with a snapshot, or that a person has settled it."""
+    return f"stopped/{source_path(series.source)}/{series.name}/{ident}{'.settled' if settled else ''}.json"
 
 
 def extension_of(name: str, content_format: str = "original") -> str:

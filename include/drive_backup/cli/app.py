@@ -92,7 +92,7 @@ def common(
 
 def application() -> typer.Typer:
     """The application with all its commands, which register themselves when they are imported."""
-    from include.drive_backup.cli import browse, doctor, restore, retention, tier, verify  # noqa: F401, PLC0415
+    from include.drive_backup.cli import browse, doctor, restore, retention, settle, tier, verify  # noqa: F401, PLC0415
 
     return app
 

@@ -15,6 +15,7 @@ from include.drive_backup.clock import SystemClock
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Series, human_bytes, parse_instant
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.stopped import Settled, state_of
 
 #: A source without a complete snapshot for so long is worth a warning.
 OLD = timedelta(days=2)
@@ -44,12 +45,12 @@ async def _checks(store: BlobStore, now: datetime) -> AsyncIterator[dict[str, An
         yield _finding("snapshots", "bad", "The container holds no snapshot. Is it the right one?")
     for source in sources:
         for series in await repository.job_series(source):
-            yield await _series(repository, series, now)
+            yield await _series(store, repository, series, now)
         if not await repository.job_series(source):
             yield _finding(str(source), "bad", "There are only snapshots that were narrowed by hand; run the job.")
 
 
-async def _series(repository: SnapshotRepository, series: Series, now: datetime) -> dict[str, Any]:
+async def _series(store: BlobStore, repository: SnapshotRepository, series: Series, now: datetime) -> dict[str, Any]:
     alone = len(await repository.job_series(series.source)) == 1
     what = str(series.source) if alone else str(series)
     damaged = [name.ident for name in await repository.names(series) if await repository.try_read(name) is None]
@@ -59,8 +60,14 @@ async def _series(repository: SnapshotRepository, series: Series, now: datetime)
     if newest is None:
         return _finding(what, "bad", "There is no complete snapshot; partial ones can be restored by their id.")
     age = now.astimezone(UTC) - parse_instant(newest.instant)
-    result = "bad" if age > OLD else "good"
-    return _finding(what, result, f"The newest complete snapshot is {newest.name.ident}, {_age(age)} old.")
+    said = f"The newest complete snapshot is {newest.name.ident}, {_age(age)} old."
+    state = await state_of(store, (await repository.names(series))[-1])
+    if isinstance(state, Settled):
+        note = f" ({state.note})" if state.note else ""
+        return _finding(what, "ended", f"{said} It is not backed up any more, as a person settled{note}; it is kept.")
+    if state is not None:
+        return _finding(what, "bad", f"{said} {state}")
+    return _finding(what, "bad" if age > OLD else "good", said)
 
 
 def _age(age: timedelta) -> str:

@@ -8,7 +8,13 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from include.drive_backup.blob.names import FORMAT_VERSION, SnapshotName, parse_snapshot, snapshots_prefix
+from include.drive_backup.blob.names import (
+    FORMAT_VERSION,
+    SnapshotName,
+    parse_snapshot,
+    snapshots_prefix,
+    stopped_name,
+)
 from include.drive_backup.errors import AmbiguousSeriesError, CorruptStoreError, SnapshotNotFoundError
 from include.drive_backup.handover import Origin
 from include.drive_backup.manifest.manifest import Manifest
@@ -90,16 +96,30 @@ class SnapshotRepository:
         if not names:
             raise SnapshotNotFoundError(await self._nothing(source, series))
         if same := [name for name in names if name.ident == which]:
-            chosen = choose_series(same, or_narrowed=True)
+            chosen = await self._choose(same, or_narrowed=True)
             manifest = await self.read(next(name for name in same if name.series == chosen))
             if manifest is not None:
                 return manifest
         moment = _LAST if which == "latest" else _moment(which)
-        chosen = choose_series(names, or_narrowed=series is not None)
+        chosen = await self._choose(names, or_narrowed=series is not None)
         found = await self.latest(chosen, moment)
         if found is None:
             raise SnapshotNotFoundError(_no_complete([name for name in names if name.series == chosen], which))
         return found
+
+    async def _choose(self, names: Sequence[SnapshotName], *, or_narrowed: bool) -> Series:
+        """As :func:`choose_series`; where several jobs could be meant, not those that a person has settled as ended."""
+        try:
+            return choose_series(names, or_narrowed=or_narrowed)
+        except AmbiguousSeriesError:
+            going_on = [name for name in names if not await self._is_settled(name.series)]
+            if not going_on:
+                raise
+            return choose_series(going_on, or_narrowed=or_narrowed)
+
+    async def _is_settled(self, series: Series) -> bool:
+        last = (await self.names(series))[-1]
+        return await self._store.head(stopped_name(series, last.ident, settled=True)) is not None
 
     async def _nothing(self, source: Source, series: str | None) -> str:
         of_source = sorted({name.series.name for name in await self.names(source)})

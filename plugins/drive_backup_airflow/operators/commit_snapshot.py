@@ -74,7 +74,9 @@ class CommitSnapshotOperator(DriveBackupOperator):
     def _emit_asset_event(self, context: Context, summary: dict[str, Any]) -> None:
         source = summary["source"]
         asset = Asset(name=f"drive-backup {source}", uri=f"drive-backup://{self.container}/snapshots/{source}")
-        facts = {key: summary[key] for key in ("source", "instant", "generation", "status", "manifest", "counts")}
+        facts = {
+            key: summary[key] for key in ("source", "series", "instant", "generation", "status", "manifest", "counts")
+        }
         context["outlet_events"][SNAPSHOTS].add(asset, extra={**facts, "bytes": summary["bytes"]})
 
 

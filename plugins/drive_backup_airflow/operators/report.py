@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from drive_backup_airflow.events import emit_for_task_states
 from drive_backup_airflow.operators.base import DriveBackupOperator
+from drive_backup_airflow.params import selected_by
 from drive_backup_airflow.wiring import open_store
+from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import SnapshotIncompleteError
 from include.drive_backup.groups import SourceGroup
+from include.drive_backup.model import DEFAULT_SERIES
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.report import readable, verdict
 from include.drive_backup.results import RunResults, read_results
+from include.drive_backup.stopped import Stopped, find_stopped, record_stopped
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -23,6 +27,8 @@ class ReportOperator(DriveBackupOperator):
 
     :param groups: dicts of :class:`~include.drive_backup.groups.SourceGroup`.
     :param plans: where the plans are in the work area; empty when there are none.
+    :param job: the name of the job.
+    :param own_params: the values of the trigger form as the job's settings give them.
     :param fail_on_unavailable: fail the run also when Drive refused items for good.
     """
 
@@ -33,27 +39,44 @@ class ReportOperator(DriveBackupOperator):
         *,
         groups: Any,
         plans: Any,
+        job: str = DEFAULT_SERIES,
+        own_params: dict[str, Any] | None = None,
         fail_on_unavailable: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.groups = groups
         self.plans = plans
+        self.job = job
+        self.own_params = own_params
         self.fail_on_unavailable = fail_on_unavailable
 
     async def run(self, context: Context, stop: asyncio.Event) -> dict[str, Any]:  # noqa: ARG002
         """Report; raises when the run is not complete."""
         async with open_store(self.blob_conn_id, self.container) as store:
             run = await self._results(store)
-        plans = [plan.to_dict() for plan in run.plans]
-        for line in readable(plans, run.summaries, run.missed).splitlines():
-            self.log.info(line)
+            new, known = await self._stopped(context, store, run)
+            plans = [plan.to_dict() for plan in run.plans]
+            for line in readable(plans, run.summaries, run.missed, [*new, *known]).splitlines():
+                self.log.info(line)
+            await record_stopped(store, new)
         await emit_for_task_states(context, **self.events)
         bad = bad_tasks(context)
         if bad:
             raise SnapshotIncompleteError(f"These tasks did not succeed: {', '.join(sorted(bad))}. See their logs.")
-        verdict(plans, run.summaries, run.missed, fail_on_unavailable=self.fail_on_unavailable)
+        verdict(plans, run.summaries, run.missed, fail_on_unavailable=self.fail_on_unavailable, stopped=new)
         return {"sources": len(run.summaries), "left_out": len(run.missed)}
+
+    async def _stopped(
+        self, context: Context, store: BlobStore, run: RunResults
+    ) -> tuple[list[Stopped], list[Stopped]]:
+        """Sources that are not backed up any more; a run that selects by hand, or did not get so far, tells nothing."""
+        params: dict[str, Any] = dict(context["params"])
+        by_hand = self.own_params is None or selected_by(params) != selected_by(self.own_params)
+        if by_hand or params["dry_run"] or not self.groups:
+            return [], []
+        left_out = [row for row in run.missed if row.outcome == "left_out"]
+        return await find_stopped(store, self.job, str(context["run_id"]), run.attempted, left_out, SystemClock())
 
     async def _results(self, store: BlobStore) -> RunResults:
         groups = [SourceGroup.from_dict(each) for each in self.groups or ()]

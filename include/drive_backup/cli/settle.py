@@ -1,0 +1,43 @@
+"""``drive-backup settle``: a source that is not backed up any more is meant to be so."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from include.drive_backup.cli.app import Session, app
+from include.drive_backup.cli.browse import SeriesOption, SourceArgument
+from include.drive_backup.clock import SystemClock
+from include.drive_backup.errors import SnapshotNotFoundError
+from include.drive_backup.manifest.repository import SnapshotRepository, choose_series
+from include.drive_backup.model import Source
+from include.drive_backup.ports import BlobStore
+from include.drive_backup.stopped import settle as settle_series
+
+
+@app.command(epilog="Example: `drive-backup settle user/ann@example.com --note 'left in May'`")
+def settle(
+    context: typer.Context,
+    source: SourceArgument,
+    series: SeriesOption = None,
+    note: Annotated[str, typer.Option(help="Why; doctor shows it.")] = "",
+) -> None:
+    """Say that a source is meant not to be backed up any more: it is kept, and nobody is alarmed."""
+    session: Session = context.obj
+
+    async def record(store: BlobStore) -> str:
+        repository = SnapshotRepository(store)
+        found = [name for name in await repository.names(Source.parse(source)) if series in (None, name.series.name)]
+        if not found:
+            await repository.find(Source.parse(source), series=series)
+        chosen = choose_series(found, or_narrowed=series is not None)
+        last = await settle_series(store, chosen, note, SystemClock())
+        if last is None:
+            raise SnapshotNotFoundError(f"There is no snapshot of {chosen}.")
+        return (
+            f"{chosen} ended with {last.ident}: it is kept, and its end raises no alarm. "
+            "If it is backed up again, this no longer counts."
+        )
+
+    session.output.say(session.run(record))

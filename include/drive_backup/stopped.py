@@ -1,0 +1,156 @@
+"""Sources of a job that have snapshots and are not backed up any more: said loudly once, and settled by a person.
+
+A pattern such as ``users/*`` may stop finding a source, or find it suspended, without any task failing. The first run
+that notices writes a record and fails; later ones only report it, until a person settles it:
+
+    stopped/<source>/<series>/<id of its last snapshot>.json
+    stopped/<source>/<series>/<id of its last snapshot>.settled.json
+
+A source that is backed up again has another last snapshot, so that its next stop is a new one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable
+
+import msgspec
+
+from include.drive_backup.blob.names import SnapshotName, stopped_name
+from include.drive_backup.groups import Listed
+from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.model import Series, Source, Struct, format_instant
+from include.drive_backup.ports import BlobStore, Clock
+
+log = logging.getLogger(__name__)
+
+_JSON = "application/json"
+_NOT_FOUND = "The job's sources do not find it any more: it was deleted, is out of reach, or the job does not name it."
+
+
+class Stopped(Struct, frozen=True):
+    """A source that is not backed up any more.
+
+    :param snapshot: the id of its last snapshot.
+    :param reason: a stable word, e.g. ``suspended``; ``notFound`` when the job's sources do not find it.
+    :param run: the run that noticed it.
+    :param noticed: when, as an instant.
+    """
+
+    source: str
+    series: str
+    snapshot: str
+    reason: str
+    message: str
+    run: str
+    noticed: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.source} is not backed up any more ({self.reason}); its last snapshot is {self.snapshot}. "
+            f"{self.message} If that is meant, say so: drive-backup settle {self.source} --series {self.series}"
+        )
+
+
+class Settled(Struct, frozen=True):
+    """A person's word that a source is meant to have stopped."""
+
+    source: str
+    series: str
+    snapshot: str
+    note: str
+    settled: str
+
+
+async def find_stopped(
+    store: BlobStore, job: str, run: str, attempted: Collection[str], left_out: Iterable[Listed], clock: Clock
+) -> tuple[list[Stopped], list[Stopped]]:
+    """The sources of a job with snapshots that this run did not try to back up, and that no person has settled.
+
+    :param attempted: sources that the run backed up, or failed to.
+    :param left_out: what it found and left out, with the reasons.
+    :return: those that this run notices first, and those that an earlier one recorded.
+    """
+    reasons = {row.source: row for row in left_out}
+    repository = SnapshotRepository(store)
+    new, known = list[Stopped](), list[Stopped]()
+    for series in await repository.all_series():
+        if series.name != job or str(series.source) in attempted:
+            continue
+        last = await _last_of_job(repository, series)
+        if last is None or await store.head(stopped_name(series, last.ident, settled=True)) is not None:
+            continue
+        recorded = await _recorded(store, last)
+        if recorded is not None and recorded.run != run:
+            known.append(recorded)
+        else:
+            new.append(_stopped(last, reasons.get(str(series.source)), run, clock))
+    return new, known
+
+
+async def _last_of_job(repository: SnapshotRepository, series: Series) -> SnapshotName | None:
+    """The last snapshot of a series, unless a person asked for it by hand and the job does not select the source."""
+    last = (await repository.names(series))[-1]
+    manifest = await repository.try_read(last)
+    return None if manifest is not None and manifest.by_hand else last
+
+
+async def _recorded(store: BlobStore, last: SnapshotName) -> Stopped | None:
+    data = await store.read(stopped_name(last.series, last.ident))
+    try:
+        return None if data is None else msgspec.json.decode(data, type=Stopped)
+    except msgspec.MsgspecError as error:
+        log.warning("The record of %s cannot be read, so it counts as new: %s", last.series, error)
+        return None
+
+
+def _stopped(last: SnapshotName, why: Listed | None, run: str, clock: Clock) -> Stopped:
+    return Stopped(
+        source=str(last.source),
+        series=last.series.name,
+        snapshot=last.ident,
+        reason=why.reason if why else "notFound",
+        message=why.message if why else _NOT_FOUND,
+        run=run,
+        noticed=format_instant(clock.now()),
+    )
+
+
+async def record_stopped(store: BlobStore, found: Iterable[Stopped]) -> None:
+    """Write down what was said, so that the next run need not fail for it."""
+    for stopped in found:
+        series = Series(source=Source.parse(stopped.source), name=stopped.series)
+        await store.put(stopped_name(series, stopped.snapshot), msgspec.json.encode(stopped), content_type=_JSON)
+
+
+async def state_of(store: BlobStore, last: SnapshotName) -> Stopped | Settled | None:
+    """What is on record of a series whose last snapshot this is; None: nothing, it goes on."""
+    data = await store.read(stopped_name(last.series, last.ident, settled=True))
+    if data is None:
+        return await _recorded(store, last)
+    try:
+        return msgspec.json.decode(data, type=Settled)
+    except msgspec.MsgspecError:
+        return Settled(
+            source=str(last.source), series=last.series.name, snapshot=last.ident, note="", settled=last.instant
+        )
+
+
+async def settle(store: BlobStore, series: Series, note: str, clock: Clock) -> SnapshotName | None:
+    """Say that a source is meant to have stopped: what is stored of it is kept, and nobody is alarmed.
+
+    :return: its last snapshot; None: it has none.
+    """
+    names = await SnapshotRepository(store).names(series)
+    if not names:
+        return None
+    last = names[-1]
+    settled = Settled(
+        source=str(series.source),
+        series=series.name,
+        snapshot=last.ident,
+        note=note,
+        settled=format_instant(clock.now()),
+    )
+    await store.put(stopped_name(series, last.ident, settled=True), msgspec.json.encode(settled), content_type=_JSON)
+    return last
