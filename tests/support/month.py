@@ -1,0 +1,405 @@
+"""A month of one Drive in virtual time: jobs, narrowed runs, backfills, retention, holds, restores, frozen processes.
+
+Whatever happens in it is drawn from a seed. At the end no snapshot that is called complete may lack anything, and all
+that a kept rule promises must be there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from include.drive_backup.errors import DriveBackupError, SnapshotNotFoundError, SourceBusyError
+from include.drive_backup.handover import BatchRef, PlanRef, SourceTask
+from include.drive_backup.hindsight import look_back
+from include.drive_backup.listing import list_source
+from include.drive_backup.locking import SourceLock, holding
+from include.drive_backup.manifest.catalogue import read_rows
+from include.drive_backup.manifest.commit import commit_snapshot
+from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.model import Series, Source, format_instant
+from include.drive_backup.planning.plan import plan_source
+from include.drive_backup.protection import Reader, protected
+from include.drive_backup.retention import holds
+from include.drive_backup.retention.apply import apply_source
+from include.drive_backup.retention.plan import plan_source as plan_retention
+from include.drive_backup.retention.rules import Candidate, Keep, Policy, judge
+from include.drive_backup.transfer.batch import copy_batch
+from include.drive_backup.verification.run import choose, verify_source
+from tests.support.fake_drive import FakeDrive
+from tests.support.gates import Gate, GatedStore, Killed
+from tests.support.memory_blob import MemoryBlobStore
+from tests.support.trees import file
+from tests.support.virtual_time import VirtualClock
+
+ANN = Source(kind="user", id="ann@example.com")
+DAYS = 28
+FILES = 9
+POLICY = Policy(keep=Keep(daily=7, weekly=2), grace_days=0.5, brake_percent=100)
+#: What each series selects: name to globs.
+SELECTIONS = {
+    "default": (),
+    "noon": ("*.txt",),
+    Series.narrowed_name("default", "md"): ("*.md",),
+    Series.narrowed_name("default", "0"): ("0.*",),
+}
+NARROWED = [name for name in SELECTIONS if "~" in name]
+#: Virtual seconds after which Airflow takes a task for dead, and starts it again.
+PATIENCE = 1_800.0
+MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
+
+Step = Callable[[GatedStore], Awaitable[Any]]
+
+
+class Version(msgspec.Struct):
+    """One version of a file; ``until`` it was replaced or deleted."""
+
+    content: bytes
+    since: datetime
+    until: datetime | None = None
+
+    def was_there(self, begin: datetime, end: datetime) -> bool:
+        """Whether it was the file's version at any moment of a time."""
+        return self.since <= end and (self.until is None or self.until >= begin)
+
+
+class Promise(msgspec.Struct):
+    """A complete snapshot that a run said it had committed, and what its listing must have seen."""
+
+    manifest: str
+    listed: tuple[datetime, datetime]
+    selected: tuple[str, ...]
+
+
+class Month:
+    """One month; run it in a :class:`~tests.support.virtual_time.VirtualLoop`."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.clock = VirtualClock()
+        self.drive = FakeDrive(page=5)
+        self.store = MemoryBlobStore()
+        self.store.clock = self.clock
+        self.versions: dict[str, list[Version]] = {}
+        self.promises: dict[str, Promise] = {}
+        self.held: set[tuple[str, str]] = set()
+        self.log: list[str] = []
+        self.problems: list[str] = []
+        self._gates: list[Gate] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._runs = 0
+        self._writes = 0
+        for number in range(FILES):
+            self._add(number)
+
+    # what people do in Drive
+
+    def _add(self, number: int) -> None:
+        ident, name = f"id{number}", f"{number}.{('txt', 'md', 'bin')[number % 3]}"
+        self._writes += 1
+        content = f"{name} {self._writes}".encode() * 5
+        moment = self.clock.now() - timedelta(seconds=5)
+        self.drive.add(file(name, content, id=ident, createdTime=_drive(moment), modifiedTime=_drive(moment)))
+        self.versions.setdefault(ident, []).append(Version(content, moment))
+
+    def edit(self) -> None:
+        """Somebody adds, changes or deletes a file; an old version may come back."""
+        ident = f"id{self.random.randrange(FILES + 3)}"
+        known = self.versions.get(ident, [])
+        there = ident in self.drive.items
+        now = self.clock.now()
+        if not there:
+            self._add(int(ident[2:]))
+            return
+        known[-1].until = now
+        if self.random.random() < 0.2:
+            self.drive.delete(ident)
+            return
+        self._writes += 1
+        again = self.random.random() < 0.3
+        content = self.random.choice(known).content if again else f"{ident} {self._writes}".encode() * 5
+        self.drive.write(ident, content, _drive(now))
+        known.append(Version(content, now))
+
+    # processes
+
+    def process(self) -> tuple[GatedStore, Gate]:
+        """A new process; one in four is stopped somewhere, for minutes or days, or killed."""
+        stops = self.random.choice([3, 10, 25, 40, 60, 90]) if self.random.random() < 0.3 else None
+        stops = None if stops is None else self.random.randrange(stops)
+        kind = "kill" if self.random.random() < 0.25 else "freeze"
+        gate = Gate(stops, kind, late=self.random.random() < 0.2)
+        self._gates.append(gate)
+        return GatedStore(self.store, gate), gate
+
+    async def step(self, what: str, do: Step) -> Any:
+        """A task with retries: one that is frozen is taken for dead, one that has to wait is tried again."""
+        for _ in range(8):
+            store, gate = self.process()
+            task = self._spawn(do(store))
+            waiter = asyncio.create_task(gate.frozen.wait())
+            done, _pending = await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
+            waiter.cancel()
+            if task not in done:
+                self.log.append(f"{self._now()} {what}: frozen")
+                self._thaw_later(gate)
+                await asyncio.wait({task}, timeout=PATIENCE)
+            if task.done():
+                error = task.exception()
+                if error is None:
+                    return task.result()
+                self.log.append(f"{self._now()} {what}: {type(error).__name__}")
+                if not isinstance(error, SourceBusyError | Killed):
+                    raise error
+            await self.clock.sleep(self.random.choice([MINUTE, 5 * MINUTE, 20 * MINUTE]))
+        raise SourceBusyError(f"{what} gave up.")
+
+    def _thaw_later(self, gate: Gate) -> None:
+        seconds = self.random.choice([5 * MINUTE, 15 * MINUTE, HOUR, 6 * HOUR, DAY, 2 * DAY])
+        asyncio.get_running_loop().call_later(seconds, gate.thaw)
+
+    def _spawn(self, work: Any) -> asyncio.Task[Any]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        return task
+
+    def _now(self) -> str:
+        return f"{self.clock.now():%m-%d %H:%M}"
+
+    # what Airflow does
+
+    async def back_up(self, series: str, instant: datetime) -> None:
+        """A run: list, plan, copy, commit, each a task of its own."""
+        self._runs += 1
+        holder = f"backup/{self._runs}"
+        task = SourceTask(
+            source=str(ANN),
+            series=series,
+            instant=format_instant(instant),
+            run=f"run-{self._runs}",
+            include=SELECTIONS[series],
+        )
+
+        def lock(store: GatedStore) -> SourceLock:
+            return SourceLock(store, ANN, holder, clock=self.clock)
+
+        async def listing(store: GatedStore) -> tuple[Any, datetime]:
+            async with holding(lock(store), self.clock):
+                begin = self.clock.now()
+                base = await SnapshotRepository(store).last_listing(task.snapshots)
+                found = await list_source(self.drive, store, task, self.clock, base)
+                return await look_back(self.drive, store, found), begin
+
+        async def copy(store: GatedStore, batch: BatchRef) -> Any:
+            async with holding(lock(store), self.clock):
+                options: dict[str, Any] = {"in_flight": 4, "memory_bytes": 2**28, "stop": asyncio.Event()}
+                return await copy_batch(self.drive, store, batch, clock=self.clock, resume=True, **options)
+
+        async def commit(store: GatedStore, plan: PlanRef, listed: tuple[datetime, datetime]) -> None:
+            async with holding(lock(store), self.clock, give_back=True) as held:
+                summary = await commit_snapshot(store, plan, self.clock, "test", held)
+            self._said(summary, listed, task)
+
+        found, begin = await self.step(f"{series} list", listing)
+        listed = (begin, self.clock.now())
+        plan, batches = await self.step(
+            f"{series} plan",
+            lambda store: plan_source(
+                store,
+                found,
+                export_formats={},
+                max_batches=3,
+                clock=self.clock,
+            ),
+        )
+        for batch in batches:
+            await self.step(f"{series} copy", lambda store, batch=batch: copy(store, batch))
+        await self.step(f"{series} commit", lambda store: commit(store, plan, listed))
+
+    def _said(self, summary: dict[str, Any], listed: tuple[datetime, datetime], task: SourceTask) -> None:
+        self.log.append(f"{self._now()} {summary['manifest']}: {summary['status']}, created {summary['created']}")
+        if summary["status"] == "complete" and summary["created"]:
+            self.promises[summary["manifest"]] = Promise(summary["manifest"], listed, SELECTIONS[task.series])
+
+    async def retain(self) -> None:
+        """Retention, as the DAG does it."""
+
+        async def apply(store: GatedStore) -> None:
+            plan = await plan_retention(store, ANN, POLICY)
+            lock = SourceLock(store, ANN, f"retention/{self.random.random()}", clock=self.clock)
+            await apply_source(store, plan, POLICY, lock, self.clock, approved=True, leftover_days=20)
+
+        await self.step("retention", apply)
+
+    async def hold(self) -> None:
+        """A person holds a snapshot, and releases it days later."""
+        names = await SnapshotRepository(self.store).names(ANN)
+        if not names:
+            return
+        name = self.random.choice(names)
+
+        async def place(store: GatedStore) -> None:
+            await holds.hold(store, name, "case-7")
+
+        try:
+            await self.step("hold", place)
+        except SnapshotNotFoundError:
+            return
+        self.held.add((name.manifest, "case-7"))
+        await self.clock.sleep(self.random.choice([DAY, 5 * DAY, 20 * DAY, 40 * DAY]))
+        self.held.discard((name.manifest, "case-7"))
+        await holds.release(self.store, name, "case-7")
+
+    async def restore(self) -> None:
+        """Somebody restores any snapshot, and takes hours for it."""
+        names = await SnapshotRepository(self.store).names(ANN)
+        if not names:
+            return
+        name = self.random.choice(names)
+        reader = Reader(who=f"restore/{self.random.random()}", doing="restored")
+        with suppress(SnapshotNotFoundError):
+            manifest = await SnapshotRepository(self.store).read(name)
+            if manifest is None:
+                return
+            async with protected(self.store, self.clock, name, reader, self.problems.append):
+                rows = [row async for row in read_rows(self.store, manifest)]
+                for row in rows:
+                    await self.clock.sleep(self.random.choice([MINUTE, HOUR, 3 * HOUR]))
+                    await self._check_row(f"restoring {name.key}", row)
+            if not await SnapshotRepository(self.store).names(name.series):
+                self.problems.append(f"{name.key} was deleted while it was restored")
+
+    async def verify(self) -> None:
+        """Verification of everything finds no damage, for nobody does any."""
+        names = await choose(self.store, ANN)
+        found = await verify_source(self.store, names, "listing", now=self.clock.now(), keep_records=False)
+        self.problems += [f"{self._now()} verification: {damage}" for damage in found.damages]
+
+    # the month
+
+    async def run(self) -> None:
+        """Let it pass, then check."""
+        plans: list[tuple[float, Callable[[], Awaitable[None]]]] = []
+        for day in range(DAYS):
+            begin = day * DAY
+            plans.append((begin + HOUR, lambda: self._now_of("default")))
+            if self.random.random() < 0.6:
+                plans.append((begin + 12 * HOUR, lambda: self._now_of("noon")))
+            if self.random.random() < 0.3:
+                plans.append((self._moment(begin), lambda: self._now_of(self.random.choice(NARROWED))))
+            if self.random.random() < 0.15:
+                plans.append((self._moment(begin), self._backfill))
+            plans.append((begin + 3 * HOUR, self.retain))
+            for often, action in ((0.2, self.hold), (0.3, self.restore), (0.2, self.verify)):
+                if self.random.random() < often:
+                    plans.append((self._moment(begin), action))
+            plans += [(self._moment(begin), self._edit) for _ in range(self.random.randrange(4))]
+        running = [asyncio.create_task(self._at(moment, action)) for moment, action in sorted(plans, key=lambda p: p[0])]
+        await asyncio.gather(*running)
+        await self._end()
+
+    async def _at(self, moment: float, action: Callable[[], Awaitable[None]]) -> None:
+        await self.clock.sleep(moment)
+        try:
+            await action()
+        except DriveBackupError as error:
+            self.log.append(f"{self._now()} gave up: {error}")
+
+    async def _edit(self) -> None:
+        self.edit()
+
+    async def _now_of(self, series: str) -> None:
+        await self.back_up(series, self.clock.now())
+
+    async def _backfill(self) -> None:
+        await self.back_up("default", self.clock.now() - timedelta(days=self.random.randrange(1, 6), minutes=7))
+
+    def _moment(self, begin: float) -> float:
+        return begin + self.random.random() * DAY
+
+    async def _end(self) -> None:
+        """All that is frozen goes on and ends; one more night and one more retention; then all is looked at."""
+        for gate in self._gates:
+            gate.thaw()
+        for task in self._tasks:
+            with suppress(DriveBackupError, Killed):
+                await task
+        self._gates.clear()
+        self.random.seed(1)
+        for action in (self.retain,):
+            with suppress(DriveBackupError):
+                await action()
+        await self._check()
+
+    async def _check(self) -> None:
+        repository = SnapshotRepository(self.store)
+        there = {name.manifest: name for name in await repository.names(ANN)}
+        for name in there.values():
+            manifest = await repository.read(name)
+            if manifest is not None and manifest.status == "complete":
+                await self._check_snapshot(manifest)
+        for missing in sorted(self._promised() - there.keys()):
+            self.problems.append(f"{missing} is kept by the rules, and gone")
+        for manifest_name, tag in sorted(self.held):
+            if manifest_name not in there:
+                self.problems.append(f"{manifest_name} is held by {tag}, and gone")
+
+    async def _check_snapshot(self, manifest: Manifest) -> None:
+        rows = {row["item_id"]: row async for row in read_rows(self.store, manifest)}
+        for row in rows.values():
+            await self._check_row(manifest.name.key, row)
+        promise = self.promises.get(manifest.name.manifest)
+        if promise is None or manifest.kind == "as-of":
+            return
+        for ident, versions in self.versions.items():
+            name = f"{int(ident[2:])}.{('txt', 'md', 'bin')[int(ident[2:]) % 3]}"
+            seen = any(
+                each.since < promise.listed[0] and (each.until is None or each.until > promise.listed[1])
+                for each in versions
+            )
+            if seen and _selects(promise.selected, name) and ident not in rows:
+                self.problems.append(f"{manifest.name.key} is complete and lacks {name}")
+
+    async def _check_row(self, where: str, row: dict[str, Any]) -> None:
+        for content in row["contents"] or ():
+            data, _info = self.store.blobs.get(content["blob"], (None, None))
+            if data is None:
+                self.problems.append(f"{where}: {row['path']} has lost its content {content['blob']}")
+            elif all(data != version.content for version in self.versions[row["item_id"]]):
+                self.problems.append(f"{where}: {row['path']} has the bytes of something else")
+
+    def _promised(self) -> set[str]:
+        """The snapshots that the rules keep of all that were ever said to be complete."""
+        kept: set[str] = set()
+        for series in SELECTIONS:
+            ever: dict[str, Candidate] = {}
+            for manifest in self.promises:
+                _, _, _, name, ident, _ = manifest.split("/")
+                if name == series:
+                    instant, _, generation = ident.partition("Z")
+                    ever[manifest] = Candidate(
+                        name=manifest,
+                        instant=f"{instant}Z",
+                        generation=int(generation.removeprefix(".") or 1),
+                        status="complete",
+                    )
+            kept.update(verdict.snapshot.name for verdict in judge(ever.values(), POLICY.keep) if verdict.kept)
+        return kept
+
+
+def _selects(globs: Sequence[str], name: str) -> bool:
+    return not globs or any(
+        name.endswith(glob.removeprefix("*")) if glob.startswith("*") else name.startswith(glob.removesuffix("*"))
+        for glob in globs
+    )
+
+
+def _drive(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
