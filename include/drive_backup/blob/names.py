@@ -1,7 +1,7 @@
 """The layout of the container, format version 1: every blob name is made and read here. Pure.
 
     content/<kind>/<id>/<folder>/…/<file>/<modified>-<content id><.ext>
-    snapshots/<kind>/<id>/<instant>[.<generation>]/items-00000.parquet, details-00000.parquet, manifest.json
+    snapshots/<kind>/<id>/<instant>[.<generation>]/items-00000.parquet, details-00000.parquet, manifest.json, void.json
     work/<kind>/<id>/<run>/<token>/…
     damaged/<kind>/<id>/<content id>-<hash>-<state>.json
     verified/<kind>/<id>/<period>-<day>.json
@@ -106,6 +106,11 @@ class SnapshotName(Struct, frozen=True):
     def manifest(self) -> str:
         """The blob that commits the snapshot."""
         return f"{self.prefix}manifest.json"
+
+    @property
+    def void(self) -> str:
+        """The blob that says that the manifest does not count."""
+        return f"{self.prefix}void.json"
 
     def part(self, number: int) -> str:
         """The blob of one part of the catalogue."""

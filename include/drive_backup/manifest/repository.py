@@ -11,6 +11,7 @@ from include.drive_backup.blob.names import FORMAT_VERSION, SnapshotName, parse_
 from include.drive_backup.errors import CorruptStoreError, SnapshotNotFoundError
 from include.drive_backup.handover import Origin
 from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.manifest.void import VOID_MANIFEST, committed_names
 from include.drive_backup.model import Source, format_instant
 from include.drive_backup.ports import BlobStore
 
@@ -46,20 +47,12 @@ class SnapshotRepository:
 
     async def sources(self) -> list[Source]:
         """The sources that have a committed snapshot, in the order of their names."""
-        found = set()
-        async for blob in self._store.list("snapshots/"):
-            name = parse_snapshot(blob.name)
-            if name is not None and blob.name == name.manifest:
-                found.add(name.source)
+        found = {name.source for name in await committed_names(self._store, "snapshots/")}
         return sorted(found, key=str)
 
     async def names(self, source: Source) -> list[SnapshotName]:
         """The committed snapshots of a source, oldest instant first, generations ascending."""
-        found = []
-        async for blob in self._store.list(snapshots_prefix(source)):
-            name = parse_snapshot(blob.name)
-            if name is not None and blob.name == name.manifest:
-                found.append(name)
+        found = await committed_names(self._store, snapshots_prefix(source))
         return sorted(found, key=lambda name: (name.instant, name.generation))
 
     async def find(self, source: Source, which: str = "latest") -> Manifest:
@@ -103,12 +96,13 @@ class SnapshotRepository:
         return sorted(found, key=lambda name: name.generation)
 
     async def read(self, name: SnapshotName) -> Manifest | None:
-        """The manifest, or None when this snapshot was not committed.
+        """The manifest, or None when this snapshot was not committed, or lost its commit.
 
         :raises CorruptStoreError: it cannot be read, or is of a newer format.
         """
         data = await self._store.read(name.manifest)
-        if data is None:
+        # In this order: the mark is written after the manifest.
+        if data is None or data == VOID_MANIFEST or await self._store.head(name.void) is not None:
             return None
         try:
             manifest = Manifest.from_json(data)
