@@ -8,6 +8,7 @@
     quota/<connection>/claims/…, days/<date>/…
     locks/<kind>/<id>/<number>
     holds/<kind>/<id>/<instant>[.<generation>]/<tag>
+    reading/<kind>/<id>/[<instant>[.<generation>]/]<token>
 
 docs/format.md describes the same for readers who do not have this software.
 """
@@ -53,7 +54,10 @@ __all__ = [
     "parse_content",
     "parse_snapshot",
     "quota_prefix",
+    "reading_name",
+    "reading_prefix",
     "sibling_segments",
+    "snapshot_place",
     "snapshots_prefix",
     "source_path",
     "verified_prefix",
@@ -178,6 +182,24 @@ def holds_prefix(source: Source) -> str:
 def hold_name(snapshot: SnapshotName, tag: str) -> str:
     """The blob that forbids to delete a snapshot."""
     return f"{holds_prefix(snapshot.source)}{snapshot.ident}/{encode_segment(tag)}"
+
+
+def reading_prefix(source: Source) -> str:
+    """Everything that says who reads snapshots of a source is under this prefix."""
+    return f"reading/{source_path(source)}/"
+
+
+def reading_name(source: Source, place: str, token: str) -> str:
+    """The blob that protects a snapshot, or all of a source, while it is read.
+
+    :param place: from :func:`snapshot_place`; empty: all of the source.
+    """
+    return f"{reading_prefix(source)}{place}{'/' if place else ''}{token}"
+
+
+def snapshot_place(snapshot: SnapshotName) -> str:
+    """Where a snapshot lies within its source, without a slash at the end."""
+    return snapshot.prefix.removeprefix(snapshots_prefix(snapshot.source)).rstrip("/")
 
 
 def extension_of(name: str, content_format: str = "original") -> str:

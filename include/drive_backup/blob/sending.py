@@ -2,8 +2,8 @@
 
 The first four are nearly all that a backup sends to Blob. Microsoft's SDK spends 1.7 ms of CPU on each of the first
 three, about ten times what the request itself costs, and 0.1 ms on each blob of a listing. Writes and deletes must also
-be stopped right before they are sent, which the SDK offers no place for. Everything else goes through the SDK, and so do
-the credential and the errors.
+be stopped right before they are sent, which the SDK offers no place for. Everything else goes through the SDK, and so
+do the credential and the errors.
 """
 
 from __future__ import annotations

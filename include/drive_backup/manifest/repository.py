@@ -116,6 +116,13 @@ class SnapshotRepository:
             raise CorruptStoreError(f"{name.manifest} speaks of {manifest.name.manifest}; use another snapshot.")
         return manifest
 
+    async def is_there(self, name: SnapshotName) -> bool:
+        """Whether it is committed, be its manifest readable or not."""
+        try:
+            return await self.read(name) is not None
+        except CorruptStoreError:
+            return True
+
     async def latest(self, source: Source, not_after: str, *, complete_only: bool = True) -> Manifest | None:
         """The newest snapshot not after an instant; of its generations the newest (complete) one.
 

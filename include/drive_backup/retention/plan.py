@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from include.drive_backup.blob.names import SnapshotName, content_prefix, parse_snapshot, snapshots_prefix
+from include.drive_backup.blob.names import SnapshotName, content_prefix, snapshot_place, snapshots_prefix
 from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.manifest.void import read_folders
 from include.drive_backup.model import Source, Struct, Tier
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.protection import read_readers
 from include.drive_backup.retention.amount import Amount
 from include.drive_backup.retention.brake import brakes
 from include.drive_backup.retention.holds import read_holds
@@ -55,8 +57,8 @@ async def plan_source(store: BlobStore, source: Source, policy: Policy) -> Sourc
     """Judge the snapshots of a source, and find what would be left without a reference."""
     now = await store.now()
     manifests, damaged = await read_manifests(store, source)
-    holds = await read_holds(store, source)
-    verdicts = judge([_candidate(each, holds) for each in manifests], policy.keep, ZoneInfo(policy.timezone))
+    holds, readers = await read_holds(store, source), await read_readers(store, source)
+    verdicts = judge([_candidate(each, holds, readers) for each in manifests], policy.keep, ZoneInfo(policy.timezone))
     kept = {verdict.snapshot.name for verdict in verdicts if verdict.kept}
     references, blocked = await kept_references(store, [each for each in manifests if each.name.ident in kept], damaged)
     used = None if blocked is not None or policy.keep.empty else references
@@ -107,7 +109,7 @@ async def kept_references(store: BlobStore, kept: list[Manifest], damaged: list[
     return references, None
 
 
-def _candidate(manifest: Manifest, holds: dict[str, tuple[str, ...]]) -> Candidate:
+def _candidate(manifest: Manifest, holds: dict[str, tuple[str, ...]], readers: dict[str, tuple[str, ...]]) -> Candidate:
     name = manifest.name
     return Candidate(
         name=name.ident,
@@ -115,6 +117,7 @@ def _candidate(manifest: Manifest, holds: dict[str, tuple[str, ...]]) -> Candida
         generation=name.generation,
         status=manifest.status,
         held=holds.get(name.ident, ()),
+        readers=readers.get(snapshot_place(name), ()),
     )
 
 
@@ -138,12 +141,13 @@ async def _content(
 
 async def _parts(store: BlobStore, source: Source, kept: set[str], committed: set[str], before: datetime) -> Amount:
     found = Amount()
-    async for info in store.list(snapshots_prefix(source)):
-        name = parse_snapshot(info.name)
-        if name is None or name.ident in kept or info.name == name.manifest:
-            continue
-        if name.ident in committed or is_older(info.modified, before):
-            found += Amount(blobs=1, bytes=info.size)
+    for name, folder in (await read_folders(store, snapshots_prefix(source))).items():
+        if folder.committed:
+            going = [info for info in folder.others[1:] if name.ident in committed and name.ident not in kept]
+        else:
+            going = [info for info in folder.others if is_older(info.modified, before)]
+            going += folder.marks if len(going) == len(folder.others) else []
+        found += Amount(blobs=len(going), bytes=sum(info.size for info in going))
     return found
 
 
