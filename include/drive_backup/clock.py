@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
+from functools import partial
+
+# A machine that was suspended must not believe that no time has passed: on Linux only this clock goes on meanwhile.
+_monotonic = partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
 
 
 class SystemClock:
@@ -15,8 +19,8 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds that only ever grow."""
-        return time.monotonic()
+        """Seconds that only ever grow, also while the machine sleeps, where the platform can tell."""
+        return _monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Wait without blocking the loop."""

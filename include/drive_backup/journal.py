@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Generic, Self, TypeVar
 
-from include.drive_backup.errors import DriveBackupError, PermanentError, StoppedError, TransientError
+from include.drive_backup.errors import DriveBackupError, PermanentError, SourceBusyError, StoppedError, TransientError
 from include.drive_backup.model import Struct
 from include.drive_backup.ports import BlobStore, Clock
 from include.drive_backup.work import PartWriter, put_once, read_parts
@@ -122,7 +122,11 @@ def raise_together(errors: Sequence[DriveBackupError], what: str) -> None:
         return
     if len(errors) == 1:
         raise errors[0]
-    kind = TransientError if any(isinstance(error, TransientError) for error in errors) else PermanentError
+    kind: type[DriveBackupError] = PermanentError
+    if any(isinstance(error, TransientError) for error in errors):
+        # Waiting for others is no failure, however many of them there are.
+        busy = all(isinstance(error, SourceBusyError) for error in errors)
+        kind = SourceBusyError if busy else TransientError
     more = f" And {len(errors) - _NAMED} more." if len(errors) > _NAMED else ""
     raise kind(f"{what}: {' '.join(map(str, errors[:_NAMED]))}{more}", reason=errors[0].reason)
 

@@ -197,6 +197,11 @@ class Drive(Protocol):
         """
 
 
+#: Called right before each HTTP request of a call is sent, repeated ones too. It may raise: then nothing more is sent,
+#: and what it raised comes through as it is.
+Guard = Callable[[], None]
+
+
 class BlobInfo(Struct, frozen=True):
     """A blob as listings and HEAD show it. ``md5`` is hex, from Content-MD5. Metadata values are decoded text.
 
@@ -261,11 +266,13 @@ class BlobStore(Protocol):
         metadata: dict[str, str] | None = None,
         md5: bytes | None = None,
         tier: Tier | None = None,
+        guard: Guard | None = None,
     ) -> bool:
         """Create a blob in one request; its Content-MD5 is checked in transit and stored.
 
         :param md5: of the data, from a caller who knows it.
         :param tier: None: the account's default.
+        :param guard: for a write that must not be made any more when it raises.
         :return: true when this call created it, false when the name was taken (what is there is left as it is). When
             the HTTP client sends a PUT twice by itself, false may speak of our own blob: compare with :meth:`head`.
         """
@@ -311,13 +318,28 @@ class BlobStore(Protocol):
     def list(self, prefix: str, *, metadata: bool = False) -> AsyncIterator[BlobInfo]:
         """Blobs under a prefix in lexical order."""
 
-    async def delete(self, names: Sequence[str]) -> dict[str, Refused]:
+    async def delete(self, names: Sequence[str], *, guard: Guard | None = None) -> dict[str, Refused]:
         """Delete by name, several at once and in no order; a missing one is no error.
 
         Of ``content/`` and ``snapshots/`` only retention deletes.
 
+        :param guard: when it raises, nothing more is deleted.
         :return: what the service keeps, and why: an immutability policy, a legal hold, a snapshot or a lease of it.
         """
+
+    async def lease(self, name: str, *, seconds: int | None = None) -> bool:
+        """Make the service refuse to delete a blob, whoever asks.
+
+        All callers share two leases: one that ends by itself, which another call extends, and one without an end, which
+        takes its place and is never shortened.
+
+        :param seconds: 15 to 60; None: until :meth:`end_lease`.
+        :return: false when there is no such blob.
+        :raises TransientError: another program holds a lease of its own for a while, and one without an end is wanted.
+        """
+
+    async def end_lease(self, name: str) -> None:
+        """End the lease without an end. One that ends by itself stays; no lease and no such blob are no error."""
 
     async def set_tier(
         self, names: Sequence[str], tier: Tier, *, priority: Priority | None = None

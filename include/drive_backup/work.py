@@ -21,7 +21,7 @@ from isal import isal_zlib
 
 from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.model import CopyResult
-from include.drive_backup.ports import BlobInfo, BlobStore, Clock
+from include.drive_backup.ports import BlobInfo, BlobStore, Clock, Guard
 
 Row = TypeVar("Row", bound=msgspec.Struct | msgspec.Raw)
 
@@ -137,15 +137,16 @@ class PartWriter(Generic[Row]):
         self._size += len(piece)
 
 
-async def put_once(store: BlobStore, name: str, data: bytes, *, content_type: str) -> bool:
+async def put_once(store: BlobStore, name: str, data: bytes, *, content_type: str, guard: Guard | None = None) -> bool:
     """Create a blob, or find that it is there with the same bytes.
 
     HTTP clients and proxies send a PUT again by themselves when a connection breaks; the second one then finds what
     the first one made, and only the bytes tell it from somebody else's.
 
+    :param guard: asked before each write.
     :return: false when the name is taken by other bytes.
     """
-    if await store.put(name, data, content_type=content_type):
+    if await store.put(name, data, content_type=content_type, guard=guard):
         return True
     found = await store.head(name)
     md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()

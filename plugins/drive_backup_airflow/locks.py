@@ -11,7 +11,7 @@ from drive_backup_airflow.supervisor_line import ask
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.handover import SourceTask
 from include.drive_backup.locking import SourceLock, holding
-from include.drive_backup.manifest.commit import StillOurs, nobody_else
+from include.drive_backup.manifest.point import Possession, Unlocked
 from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore
 
@@ -24,29 +24,33 @@ _ENDED = ("success", "failed")
 
 
 class RunLocks:
-    """The locks of a run's sources. All tasks of a run are one holder."""
+    """The locks of a run's sources. All tasks of a run are one holder.
+
+    They may be taken before another run's have expired, when Airflow knows that run to have ended: a backup deletes
+    nothing. Whatever deletes uses :class:`~include.drive_backup.locking.SourceLock` without that knowledge.
+    """
 
     def __init__(self, store: BlobStore, context: Context) -> None:
         self._store = store
         self._context = context
 
     @asynccontextmanager
-    async def hold(self, task: SourceTask, *, give_back: bool = False) -> AsyncIterator[StillOurs]:
+    async def hold(self, task: SourceTask, *, give_back: bool = False) -> AsyncIterator[Possession]:
         """Hold a source while the block runs; a dry run needs no lock.
 
         :param give_back: the run needs the source no more after the block.
-        :return: makes sure that the source is still the run's.
+        :return: can tell whether the source is still the run's.
         :raises SourceBusyError: another run has it.
         """
         if task.dry_run:
-            yield nobody_else
+            yield Unlocked()
             return
         holder = f"{self._context['ti'].dag_id}/{self._context['run_id']}"
         lock = SourceLock(self._store, Source.parse(task.source), holder, self._has_ended)
         async with holding(lock, SystemClock(), give_back=give_back):
-            yield lock.confirm
+            yield lock
 
-    def hold_last(self, task: SourceTask) -> AbstractAsyncContextManager[StillOurs]:
+    def hold_last(self, task: SourceTask) -> AbstractAsyncContextManager[Possession]:
         """As :meth:`hold`, for the last task of a source."""
         return self.hold(task, give_back=True)
 

@@ -51,6 +51,7 @@ async def test_a_run_that_airflow_does_not_know_is_waited_for():
 
 async def test_a_dry_run_needs_none():
     store = MemoryBlobStore()
-    async with RunLocks(store, context("one")).hold(SourceTask(**{**TASK.to_dict(), "dry_run": True})) as still_ours:
-        await still_ours()
+    async with RunLocks(store, context("one")).hold(SourceTask(**{**TASK.to_dict(), "dry_run": True})) as possession:
+        await possession.confirm()
+        possession.ensure()
     assert store.blobs == {}

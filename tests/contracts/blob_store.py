@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from include.drive_backup.errors import BrokenBodyError, ContentArchivedError, CorruptStoreError
+from include.drive_backup.blob.errors import LEASED
+from include.drive_backup.errors import BrokenBodyError, ContentArchivedError, CorruptStoreError, SourceBusyError
 
 
 def md5(data):
@@ -146,6 +147,72 @@ class BlobStoreContract:
         assert await store.delete([f"many/{number}" for number in range(1, 100)]) == {}
         assert [info.name for info in await listed(store, "many/")] == ["many/0"]
         assert await store.delete([]) == {}
+
+    async def test_a_guard_that_raises_keeps_a_blob_from_being_written(self, store):
+        def refuse():
+            raise SourceBusyError("not now")
+
+        with pytest.raises(SourceBusyError, match="not now"):
+            await store.put("a", b"x", guard=refuse)
+        assert await store.head("a") is None
+        asked = []
+        assert await store.put("a", b"x", guard=lambda: asked.append(1))
+        assert asked == [1]
+
+    async def test_a_guard_is_asked_before_each_blob_that_is_deleted_and_stops_the_others(self, store):
+        names = [f"many/{number:03d}" for number in range(100)]
+        for name in names:
+            await store.put(name, b"x")
+        asked = 0
+
+        def until_ten():
+            nonlocal asked
+            asked += 1
+            # Once only: what was refused stays refused for the whole call.
+            if asked == 11:
+                raise SourceBusyError("not now")
+
+        with pytest.raises(SourceBusyError, match="not now"):
+            await store.delete(names, guard=until_ten)
+        assert len(await listed(store, "many/")) == 90
+        assert asked == 11
+        assert await store.delete(names, guard=lambda: None) == {}
+        assert await listed(store, "many/") == []
+
+    async def test_a_leased_blob_is_not_deleted_until_the_lease_is_ended(self, store):
+        for name in ("held", "free"):
+            await store.put(name, b"x")
+        assert await store.lease("held")
+        assert await store.lease("held")
+        kept = await store.delete(["held", "free"])
+        assert [(name, why.reason) for name, why in kept.items()] == [("held", LEASED)]
+        assert [info.name for info in await listed(store, "")] == ["held"]
+        assert not await store.put("held", b"y")
+        assert await store.read("held") == b"x"
+        await store.end_lease("held")
+        await store.end_lease("held")
+        assert await store.delete(["held"]) == {}
+        assert await store.head("held") is None
+
+    async def test_a_lease_for_a_time_never_shortens_one_without_an_end_which_takes_its_place(self, store):
+        await store.put("read", b"x")
+        assert await store.lease("read", seconds=15)
+        assert await store.lease("read", seconds=60)
+        await store.end_lease("read")
+        assert list(await store.delete(["read"])) == ["read"]
+        assert await store.lease("read")
+        assert await store.lease("read", seconds=15)
+        assert list(await store.delete(["read"])) == ["read"]
+        await store.end_lease("read")
+        # Nothing of the one for a time is there any more.
+        assert await store.delete(["read"]) == {}
+
+    async def test_what_is_not_there_cannot_be_leased(self, store):
+        assert not await store.lease("no/such")
+        assert not await store.lease("no/such", seconds=15)
+        await store.end_lease("no/such")
+        with pytest.raises(ValueError, match="60 seconds"):
+            await store.lease("no/such", seconds=61)
 
     async def test_deleting_removes_just_the_named(self, store):
         for name in ("work/1", "work/2", "work/3"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -15,10 +16,11 @@ from include.drive_backup.blob.azure import AzureBlobStore
 from include.drive_backup.blob.calls import CallSettings
 from include.drive_backup.blob.target import AzureTargetStore
 from include.drive_backup.clock import SystemClock
-from include.drive_backup.errors import ContainerMissingError, CredentialsError
+from include.drive_backup.errors import ContainerMissingError, CredentialsError, SourceBusyError, TransientError
 from include.drive_backup.pacing import Backoff
 from tests.contracts.blob_store import BlobStoreContract
 from tests.contracts.target_store import TargetStoreContract
+from tests.support.blob_proxy import blob_proxy
 
 pytestmark = pytest.mark.integration
 QUICK = CallSettings(backoff=Backoff(attempts=2, first=0.01))
@@ -127,3 +129,89 @@ async def test_metadata_names_in_any_order_are_signed_as_the_service_does(store)
     metadata = dict.fromkeys(("b", "a", "a_", "a1", "_a", "a_1", "ab", "a__", "md5", "m_d", "version", "date"), "x")
     assert await store.put("odd", b"x", metadata=metadata)
     assert (await store.head("odd")).metadata == metadata
+
+
+@pytest.mark.parametrize("kind", ["put", "delete"])
+async def test_a_guard_is_asked_before_each_repeated_request_too(azurite, client, store, kind):
+    """The lock may be lost while a request is tried again."""
+    await store.ensure_container(create=True)
+    await store.put("there", b"x")
+    origin = re.search(r"BlobEndpoint=(https?://[^/;]+)", azurite)[1]
+    asked, arrived = [], []
+
+    def twice():
+        asked.append(1)
+        if len(asked) == 3:
+            raise SourceBusyError("lost")
+
+    async with blob_proxy(origin) as proxy:
+        proxy.pick = lambda request: arrived.append(request.method) or "503"
+        through = azurite.replace(origin, proxy.url)
+        patient = CallSettings(backoff=Backoff(attempts=6, first=0.01))
+        async with (
+            ContainerClient.from_connection_string(through, client.container_name) as container,
+            AzureBlobStore(container, SystemClock(), patient) as cut,
+        ):
+            with pytest.raises(SourceBusyError, match="lost"):
+                await (cut.put("a", b"x", guard=twice) if kind == "put" else cut.delete(["there"], guard=twice))
+    assert (len(asked), len(arrived)) == (3, 2)
+    assert [info.name async for info in store.list("")] == ["there"]
+
+
+async def test_another_programs_lease_for_a_time_is_not_mistaken_for_a_hold(store, client):
+    await store.ensure_container(create=True)
+    await store.put("a", b"x")
+    theirs = await client.get_blob_client("a").acquire_lease(15)
+    with pytest.raises(TransientError, match="Another program leases 'a'"):
+        await store.lease("a")
+    assert await store.lease("a", seconds=15)
+    await theirs.release()
+    await client.get_blob_client("a").acquire_lease(-1)
+    assert await store.lease("a")
+
+
+async def test_who_may_only_read_may_not_lease(client, store):
+    await store.ensure_container(create=True)
+    await store.put("a", b"x")
+    signature = generate_container_sas(
+        client.account_name,
+        client.container_name,
+        account_key=client.credential.account_key,
+        permission=ContainerSasPermissions(read=True, list=True),
+        expiry=datetime.now(UTC) + timedelta(hours=1),
+    )
+    async with (
+        ContainerClient.from_container_url(f"{store.url}?{signature}") as container,
+        AzureBlobStore(container, SystemClock(), QUICK) as reader,
+    ):
+        for call in (reader.lease("a"), reader.lease("a", seconds=15), reader.delete(["a"]), reader.put("b", b"")):
+            with pytest.raises(CredentialsError):
+                await call
+
+
+async def test_blobs_with_odd_names_are_deleted_whatever_the_credential(azurite, client, store):
+    """Delete and lease are sent past the SDK, so their signature and address are ours."""
+    await store.ensure_container(create=True)
+    rights = ContainerSasPermissions(read=True, create=True, write=True, list=True, delete=True)
+    signature = generate_container_sas(
+        client.account_name,
+        client.container_name,
+        account_key=client.credential.account_key,
+        permission=rights,
+        expiry=datetime.now(UTC) + timedelta(hours=1),
+    )
+    async with (
+        ContainerClient.from_container_url(f"{store.url}?{signature}") as container,
+        AzureBlobStore(container, SystemClock(), QUICK) as signed,
+    ):
+        for each in (store, signed):
+            names = ["a/é 😀: ?#&+<x>", "b%41/~c", "d e/f'(g)!*"]
+            for name in names:
+                await each.put(name, b"x")
+                assert await each.lease(name, seconds=15)
+                assert await each.lease(name)
+            assert set(await each.delete(names)) == set(names)
+            for name in names:
+                await each.end_lease(name)
+            assert await each.delete(names) == {}
+            assert [info async for info in each.list("")] == []

@@ -30,7 +30,7 @@ def store(clock):
 
 
 def lock(store, holder, **options):
-    return SourceLock(store, ANN, holder, **options)
+    return SourceLock(store, ANN, holder, clock=getattr(store, "clock", None), **options)
 
 
 async def test_another_run_is_told_who_holds_it_and_may_try_again(store):
@@ -117,17 +117,19 @@ async def test_a_writer_that_slept_for_long_does_not_get_in_by_an_old_number(sto
 async def test_where_nothing_can_be_deleted_it_works_all_the_same(store):
     store.immutable = {f"locks/user/ann@example.com/{number:010d}" for number in range(100)}
     for _ in range(3):
-        await lock(store, "backup/one").take()
+        one = lock(store, "backup/one")
+        await one.take()
         with pytest.raises(SourceBusyError):
             await lock(store, "backup/two").take()
-        await lock(store, "backup/one").give_back()
+        await one.give_back()
 
 
 async def test_it_leaves_one_blob(store):
     for holder in ("one", "two", "three"):
         await lock(store, holder).take()
-        await lock(store, holder).take()
-        await lock(store, holder).give_back()
+        again = lock(store, holder)
+        await again.take()
+        await again.give_back()
     assert len(store.blobs) == 1
 
 
@@ -238,11 +240,12 @@ async def test_the_block_keeps_the_lock_alive_and_its_error_comes_through(store,
 
 
 async def test_the_block_is_not_begun_without_the_lock(store, clock):
-    await lock(store, "backup/one").take()
+    one = lock(store, "backup/one")
+    await one.take()
     with pytest.raises(SourceBusyError):
         async with holding(lock(store, "backup/two"), clock, give_back=True):
             raise AssertionError("begun")
-    await lock(store, "backup/one").confirm()
+    await one.confirm()
 
 
 async def test_it_is_judged_by_the_services_own_clock(store, clock):
@@ -251,3 +254,122 @@ async def test_it_is_judged_by_the_services_own_clock(store, clock):
     with pytest.raises(SourceBusyError):
         async with holding(lock(store, "backup/two"), fast):
             pass
+
+
+async def test_a_frozen_process_is_not_revived_by_a_later_try_of_its_run(store, clock):
+    """All tries of a run have one name: that the name has the lock now says nothing of the time between."""
+    frozen = lock(store, "backup/one")
+    await frozen.take()
+    clock.pass_by(LIVES)
+    retention = lock(store, "retention/1")
+    await retention.take()
+    await retention.give_back()
+    await lock(store, "backup/one").take()
+    with pytest.raises(SourceBusyError, match="was lost"):
+        await frozen.confirm()
+    with pytest.raises(SourceBusyError, match="was lost"):
+        frozen.ensure()
+
+
+async def test_it_was_lost_though_nobody_had_it_between_two_tries(store, clock):
+    """Somebody may have had it: who wakes up cannot tell."""
+    frozen = lock(store, "backup/one")
+    await frozen.take()
+    clock.pass_by(LIVES)
+    await lock(store, "backup/one").take()
+    with pytest.raises(SourceBusyError, match="was lost"):
+        await frozen.confirm()
+
+
+async def test_the_tasks_of_a_run_keep_it_for_each_other_without_a_break(store, clock):
+    first = lock(store, "backup/one")
+    await first.take()
+    for _ in range(5):
+        clock.pass_by(LIVES * 0.8)
+        await lock(store, "backup/one").take()
+    await first.confirm()
+    first.ensure()
+
+
+async def test_without_a_look_it_holds_until_shortly_before_its_end(store, clock):
+    mine = lock(store, "backup/one")
+    with pytest.raises(SourceBusyError):
+        mine.ensure()
+    await mine.take()
+    clock.pass_by(LIVES * 0.89)
+    mine.ensure()
+    clock.pass_by(LIVES * 0.02)
+    with pytest.raises(SourceBusyError, match="was lost"):
+        mine.ensure()
+    # Nobody has taken it yet: a look tells, and renews it.
+    await mine.confirm()
+    clock.pass_by(LIVES * 0.89)
+    mine.ensure()
+
+
+async def test_the_age_of_what_was_looked_at_counts(store, clock):
+    mine = lock(store, "backup/one")
+    await mine.take()
+    clock.pass_by(LIVES * 0.2)
+    await mine.confirm()  # too young to be renewed
+    clock.pass_by(LIVES * 0.69)
+    mine.ensure()
+    clock.pass_by(LIVES * 0.02)
+    with pytest.raises(SourceBusyError):
+        mine.ensure()
+
+
+async def test_a_look_that_took_long_counts_from_its_beginning(store, clock):
+    mine, real = lock(store, "backup/one"), store.now
+    await mine.take()
+
+    async def slow():
+        now = await real()
+        clock.pass_by(LIVES)
+        return now
+
+    store.now = slow
+    await mine.confirm()
+    with pytest.raises(SourceBusyError):
+        mine.ensure()
+
+
+async def test_who_has_lost_it_does_not_give_back_what_a_later_try_has(store, clock):
+    frozen, later = lock(store, "backup/one"), lock(store, "backup/one")
+    await frozen.take()
+    clock.pass_by(LIVES)
+    await later.take()
+    await frozen.give_back()
+    await later.confirm()
+    with pytest.raises(SourceBusyError):
+        await lock(store, "retention/1").take()
+
+
+async def test_what_was_given_back_is_no_longer_relied_on(store):
+    mine = lock(store, "backup/one")
+    await mine.take()
+    await mine.give_back()
+    with pytest.raises(SourceBusyError):
+        mine.ensure()
+
+
+async def test_whoever_deletes_waits_for_the_end_of_another_lock_and_is_waited_for(store, clock):
+    """Only a backup takes a lock over early, and never one under which something may still be deleted."""
+
+    async def has_ended(holder):
+        return True
+
+    with pytest.raises(ValueError, match="has expired"):
+        lock(store, "retention/1", has_ended=has_ended).will_delete()
+    retention = lock(store, "retention/1")
+    retention.will_delete()
+    await retention.take()
+    clock.pass_by(LIVES - 1)
+    with pytest.raises(SourceBusyError, match="retention/1"):
+        await lock(store, "backup/one", has_ended=has_ended).take()
+    await retention.confirm()
+    clock.pass_by(LIVES - 1)
+    with pytest.raises(SourceBusyError, match="retention/1"):
+        await lock(store, "backup/one", has_ended=has_ended).take()
+    clock.pass_by(1)
+    await lock(store, "backup/one", has_ended=has_ended).take()

@@ -22,4 +22,10 @@ class FakeClock:
         await asyncio.sleep(0)
 
     def set(self, now: datetime) -> None:
-        self._start, self._passed = now, 0.0
+        """It is another time of day; if that is later, the time between has passed."""
+        self._passed += max(0.0, (now - self.now()).total_seconds())
+        self._start = now - timedelta(seconds=self._passed)
+
+    def pass_by(self, seconds: float) -> None:
+        """Time passes while nobody looks: the process is frozen."""
+        self._passed += seconds

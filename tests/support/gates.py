@@ -1,4 +1,4 @@
-"""Processes that are frozen or killed before a request to the container: each has a view of the container of its own."""
+"""Processes that are frozen or killed before a request: each has a view of the container of its own."""
 
 from __future__ import annotations
 
@@ -63,9 +63,7 @@ class GatedStore:
 
         return call
 
-    async def put(
-        self, name: str, data: bytes, *, guard: Callable[[], None] | None = None, **kwargs: Any
-    ) -> bool:
+    async def put(self, name: str, data: bytes, *, guard: Callable[[], None] | None = None, **kwargs: Any) -> bool:
         if self._gate.late and guard is not None:
             guard()
             await self._gate.request()

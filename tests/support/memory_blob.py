@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from include.drive_backup.blob import rules
+from include.drive_backup.blob.errors import LEASED
 from include.drive_backup.blob.rules import (
     block_id,
     check_block,
@@ -25,11 +26,11 @@ from include.drive_backup.errors import (
     CorruptStoreError,
 )
 from include.drive_backup.model import Priority, Refused, Tier
-from include.drive_backup.ports import BlobInfo, Clock
+from include.drive_backup.ports import BlobInfo, Clock, Guard
 
 #: Called as ``fault(phase, operation, name)``; ``phase`` is "before" (nothing happened yet) or "after" (it is
-#: done, the answer gets lost). Operations: ensure put stage commit head read stream list delete tier now. It may
-#: raise.
+#: done, the answer gets lost). Operations: ensure put stage commit head read stream list delete tier lease unlease
+#: now. It may raise.
 Fault = Callable[[str, str, str], None]
 
 
@@ -51,6 +52,8 @@ class MemoryBlobStore:
         self.fixed: set[str] = set()
         #: Where each blob that is pending goes, and how soon that was asked for.
         self.pending: dict[str, tuple[Tier, Priority | None]] = {}
+        #: When the lease of a blob ends; None: never.
+        self.leases: dict[str, datetime | None] = {}
         self._writes = 0
 
     url = "memory://container"
@@ -76,9 +79,12 @@ class MemoryBlobStore:
         metadata: dict[str, str] | None = None,
         md5: bytes | None = None,
         tier: Tier | None = None,
+        guard: Guard | None = None,
     ) -> bool:
         check_put(name, len(data))
         encoded = encode_metadata(metadata or {})
+        if guard is not None:
+            guard()
         self._enter("put", name)
         if md5 not in (None, hashlib.md5(data).digest()):
             raise BrokenBodyError("These are not the bytes of the checksum.", reason="Md5Mismatch")
@@ -145,17 +151,46 @@ class MemoryBlobStore:
             info = self.blobs[name][1]
             yield info if metadata else msgspec.structs.replace(info, metadata={})
 
-    async def delete(self, names: Sequence[str]) -> dict[str, Refused]:
+    async def delete(self, names: Sequence[str], *, guard: Guard | None = None) -> dict[str, Refused]:
         kept = {}
         for name in names:
             check_name(name)
+            if guard is not None:
+                guard()
             self._enter("delete", name)
+            if name in self.blobs and self._is_leased(name):
+                kept[name] = Refused(reason=LEASED, message="It is leased.")
+                continue
             if name in self.immutable and name in self.blobs:
                 kept[name] = Refused(reason="BlobImmutableDueToPolicy", message="An immutability policy protects it.")
                 continue
             self.blobs.pop(name, None)
+            self.leases.pop(name, None)
             self._strike("after", "delete", name)
         return kept
+
+    async def lease(self, name: str, *, seconds: int | None = None) -> bool:
+        check_name(name)
+        if seconds is not None and not 15 <= seconds <= 60:
+            raise ValueError("A lease lasts 15 to 60 seconds, or has no end.")
+        self._enter("lease", name)
+        if name not in self.blobs:
+            return False
+        if not (self._is_leased(name) and self.leases[name] is None):
+            self.leases[name] = None if seconds is None else self._time() + timedelta(seconds=seconds)
+        return True
+
+    async def end_lease(self, name: str) -> None:
+        check_name(name)
+        self._enter("unlease", name)
+        if self.leases.get(name, self) is None:
+            del self.leases[name]
+
+    def _is_leased(self, name: str) -> bool:
+        if name not in self.leases:
+            return False
+        until = self.leases[name]
+        return until is None or self._time() < until
 
     async def set_tier(
         self, names: Sequence[str], tier: Tier, *, priority: Priority | None = None

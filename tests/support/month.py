@@ -301,7 +301,9 @@ class Month:
                 if self.random.random() < often:
                     plans.append((self._moment(begin), action))
             plans += [(self._moment(begin), self._edit) for _ in range(self.random.randrange(4))]
-        running = [asyncio.create_task(self._at(moment, action)) for moment, action in sorted(plans, key=lambda p: p[0])]
+        running = [
+            asyncio.create_task(self._at(moment, action)) for moment, action in sorted(plans, key=lambda p: p[0])
+        ]
         await asyncio.gather(*running)
         await self._end()
 

@@ -19,9 +19,10 @@ from azure.storage.blob import BlobBlock, ContentSettings, StandardBlobTier
 from azure.storage.blob.aio import ContainerClient
 
 from include.drive_backup.blob import rules
-from include.drive_backup.blob.calls import Calls, CallSettings
+from include.drive_backup.blob.calls import Calls, CallSettings, Watch
 from include.drive_backup.blob.conditions import CREATE, Condition
 from include.drive_backup.blob.errors import error_code, is_missing, is_taken, why_kept, why_not_moved
+from include.drive_backup.blob.leases import Leases
 from include.drive_backup.blob.pages import page_query, read_page
 from include.drive_backup.blob.properties import info_of, is_same
 from include.drive_backup.blob.reading import first_range, pieces
@@ -29,7 +30,7 @@ from include.drive_backup.blob.sending import Body, Sender
 from include.drive_backup.errors import ContainerMissingError, CorruptStoreError
 from include.drive_backup.hashing import md5_of
 from include.drive_backup.model import Priority, Refused, Tier
-from include.drive_backup.ports import BlobInfo, Clock
+from include.drive_backup.ports import BlobInfo, Clock, Guard
 
 _PAGE = 5000
 #: Requests at once, when many blobs are deleted or moved.
@@ -51,6 +52,7 @@ class AzureBlobStore:
         self._container = container
         self._calls = Calls(container, clock, settings)
         self._sender = Sender(container, clock, settings.line, settings.connection_timeout)
+        self._leases = Leases(self._calls, self._sender)
 
     async def __aenter__(self) -> Self:
         return self
@@ -116,18 +118,21 @@ class AzureBlobStore:
         metadata: dict[str, str] | None = None,
         md5: bytes | None = None,
         tier: Tier | None = None,
+        guard: Guard | None = None,
     ) -> bool:
         """Create a blob in one request. See the port."""
         rules.check_put(name, len(data))
         md5 = md5 or await md5_of(data)
         mime_type, encoded = rules.content_type(content_type), rules.encode_metadata(metadata or {})
-        body = Body(data, md5, self._calls.timeout(len(data)))
+        watch = Watch(guard)
+        body = Body(data, md5, self._calls.timeout(len(data)), watch)
 
         async def send() -> None:
             self._calls.writes += 1
             await self._sender.put_blob(name, body, mime_type, encoded, tier, only_if=self._only_if.headers)
 
-        return await self._create(send, BlobInfo(name=name, size=len(data), md5=md5.hex(), metadata=metadata or {}))
+        ours = BlobInfo(name=name, size=len(data), md5=md5.hex(), metadata=metadata or {})
+        return await self._create(send, ours, watch)
 
     async def stage_block(self, name: str, index: int, data: bytes | bytearray, *, upload_key: str) -> None:
         """Stage one block; its MD5 is checked in transit. See the port."""
@@ -178,7 +183,7 @@ class AzureBlobStore:
 
         return await self._create(send, BlobInfo(name=name, size=-1, md5=md5.hex(), metadata=metadata or {}))
 
-    async def _create(self, send: Callable[[], Awaitable[None]], ours: BlobInfo) -> bool:
+    async def _create(self, send: Callable[[], Awaitable[None]], ours: BlobInfo, watch: Watch | None = None) -> bool:
         """Run a create-only write; false when the name was in use before our first attempt.
 
         :param ours: what the blob is if it is ours; a size of -1 is not known.
@@ -196,7 +201,7 @@ class AzureBlobStore:
                 raise
             return True
 
-        if await self._calls.run(f"write '{ours.name}'", attempt):
+        if await self._calls.run(f"write '{ours.name}'", attempt, watch):
             return True
         return attempts > 1 and is_same(await self.head(ours.name), ours)
 
@@ -263,9 +268,18 @@ class AzureBlobStore:
             coming.cancel()
             await asyncio.gather(coming, return_exceptions=True)
 
-    async def delete(self, names: Sequence[str]) -> dict[str, Refused]:
+    async def delete(self, names: Sequence[str], *, guard: Guard | None = None) -> dict[str, Refused]:
         """Delete blobs, some at once. See the port."""
-        return await _each(names, self._delete)
+        watch = Watch(guard)
+        return await _each(names, lambda name: self._delete(name, watch))
+
+    async def lease(self, name: str, *, seconds: int | None = None) -> bool:
+        """Keep a blob from being deleted. See the port."""
+        return await self._leases.take(name, seconds)
+
+    async def end_lease(self, name: str) -> None:
+        """End the lease without an end. See the port."""
+        await self._leases.end(name)
 
     async def set_tier(
         self, names: Sequence[str], tier: Tier, *, priority: Priority | None = None
@@ -287,12 +301,10 @@ class AzureBlobStore:
 
         return await self._calls.run(f"move '{name}' to the {tier} tier", move)
 
-    async def _delete(self, name: str) -> Refused | None:
-        client = self._calls.blob(name)
-
+    async def _delete(self, name: str, watch: Watch) -> Refused | None:
         async def remove() -> Refused | None:
             try:
-                await client.delete_blob(**self._calls.options())
+                await self._sender.delete_blob(name, self._calls.timeout(), watch)
             except AzureError as error:
                 refused = why_kept(error)
                 if refused is None and not is_missing(error):
@@ -300,7 +312,7 @@ class AzureBlobStore:
                 return refused
             return None
 
-        return await self._calls.run(f"delete '{name}'", remove)
+        return await self._calls.run(f"delete '{name}'", remove, watch)
 
     async def now(self) -> datetime:
         """The ``Date`` of an answer. See the port."""

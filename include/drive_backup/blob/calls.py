@@ -13,7 +13,7 @@ from include.drive_backup.blob.errors import translate
 from include.drive_backup.blob.sending import Line
 from include.drive_backup.errors import DriveBackupError, ServiceUnavailableError
 from include.drive_backup.pacing import Backoff, is_transient, retry
-from include.drive_backup.ports import Clock
+from include.drive_backup.ports import Clock, Guard
 
 T = TypeVar("T")
 
@@ -35,6 +35,32 @@ class CallSettings:
     connection_timeout: float = 20.0
     read_timeout: float = 60.0
     line: Line = field(default_factory=Line)
+
+
+class Watch:
+    """A guard over all requests of one call: once it has raised, it raises for each further one.
+
+    :param guard: None: everything may be sent.
+    """
+
+    def __init__(self, guard: Guard | None) -> None:
+        self._guard = guard
+        self.refusal: Exception | None = None
+
+    def __call__(self) -> None:
+        """Let a request be sent.
+
+        :raises Exception: what the guard raises.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+        if self._guard is None:
+            return
+        try:
+            self._guard()
+        except Exception as error:
+            self.refusal = error
+            raise
 
 
 class Calls:
@@ -71,10 +97,11 @@ class Calls:
             "read_timeout": self.timeout(),
         }
 
-    async def run(self, doing: str, call: Callable[[], Awaitable[T]]) -> T:
+    async def run(self, doing: str, call: Callable[[], Awaitable[T]], watch: Watch | None = None) -> T:
         """Call until it succeeds or cannot.
 
         :param doing: what is tried, to follow "could not".
+        :param watch: what ``call`` asks before each request; when it refuses, the call is not repeated.
         """
 
         async def attempt() -> T:
@@ -89,7 +116,10 @@ class Calls:
                 message = f"Could not {doing} in {self.url}: no answer in time."
                 raise ServiceUnavailableError(message, service="blob", reason="timeout") from error
 
-        return await retry(attempt, backoff=self._settings.backoff, clock=self._clock, retryable=_worth_repeating)
+        def repeat(error: DriveBackupError) -> bool:
+            return (watch is None or error is not watch.refusal) and _worth_repeating(error)
+
+        return await retry(attempt, backoff=self._settings.backoff, clock=self._clock, retryable=repeat)
 
 
 def _worth_repeating(error: DriveBackupError) -> bool:

@@ -52,11 +52,13 @@ _DENIED = {
 _DENIED_OTHERWISE = (
     "Check the credential of the connection, and that it has the role 'Storage Blob Data Contributor' on the container."
 )
+#: Why the service keeps a blob that has a lease.
+LEASED = "LeaseIdMissing"
 _KEPT = {
     "BlobImmutableDueToPolicy": "An immutability policy protects it; it can be deleted when that has expired.",
     "BlobImmutableDueToLegalHold": "A legal hold in Azure protects it; it can be deleted when that was cleared.",
     "SnapshotsPresent": "Somebody made Blob snapshots of it; delete these first.",
-    "LeaseIdMissing": "Somebody has leased it; break the lease first.",
+    LEASED: "It is leased, because it is held or being restored; `drive-backup release` ends a hold.",
 }
 _STAYS = {
     "BlobArchived": "It is archived.",

@@ -1,7 +1,8 @@
 """The layout of the container, format version 1: every blob name is made and read here. Pure.
 
     content/<kind>/<id>/<folder>/…/<file>/<modified>-<content id><.ext>
-    snapshots/<kind>/<id>/<series>/<instant>[.<generation>]/items-00000.parquet, details-00000.parquet, manifest.json
+    snapshots/<kind>/<id>/<series>/<instant>[.<generation>]/items-00000.parquet, details-00000.parquet, manifest.json,
+        void.json
     work/<kind>/<id>/<run>/<token>/…
     damaged/<kind>/<id>/<content id>-<hash>-<state>.json
     verified/<kind>/<id>/<period>-<day>.json
@@ -9,6 +10,7 @@
     stopped/<kind>/<id>/<series>/<instant>[.<generation>].json, ….settled.json
     locks/<kind>/<id>/<number>
     holds/<kind>/<id>/<series>/<instant>[.<generation>]/<tag>
+    reading/<kind>/<id>/[<series>/<instant>[.<generation>]/]<token>
 
 docs/format.md describes the same for readers who do not have this software.
 """
@@ -54,6 +56,8 @@ __all__ = [
     "parse_content",
     "parse_snapshot",
     "quota_prefix",
+    "reading_name",
+    "reading_prefix",
     "sibling_segments",
     "snapshots_prefix",
     "source_path",
@@ -118,6 +122,11 @@ class SnapshotName(Struct, frozen=True):
     def manifest(self) -> str:
         """The blob that commits the snapshot."""
         return f"{self.prefix}manifest.json"
+
+    @property
+    def void(self) -> str:
+        """The blob that says that the manifest does not count."""
+        return f"{self.prefix}void.json"
 
     def part(self, number: int) -> str:
         """The blob of one part of the catalogue."""
@@ -192,6 +201,19 @@ def hold_name(snapshot: SnapshotName, tag: str) -> str:
 def stopped_name(series: Series, ident: str, *, settled: bool = False) -> str:
     """The record that a series ended with a snapshot, or that a person has settled it."""
     return f"stopped/{source_path(series.source)}/{series.name}/{ident}{'.settled' if settled else ''}.json"
+
+
+def reading_prefix(source: Source) -> str:
+    """Everything that says who reads snapshots of a source is under this prefix."""
+    return f"reading/{source_path(source)}/"
+
+
+def reading_name(source: Source, place: str, token: str) -> str:
+    """The blob that protects a snapshot, or all of a source, while it is read.
+
+    :param place: the snapshot's :attr:`SnapshotName.key`; empty: all of the source.
+    """
+    return f"{reading_prefix(source)}{place}{'/' if place else ''}{token}"
 
 
 def extension_of(name: str, content_format: str = "original") -> str:

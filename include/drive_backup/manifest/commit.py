@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ from include.drive_backup.manifest.catalogue import NameTakenError, TableWriter,
 from include.drive_backup.manifest.inventory import fingerprint, load_sound
 from include.drive_backup.manifest.left import LeftTable
 from include.drive_backup.manifest.manifest import Details, Kind, Manifest, Status
+from include.drive_backup.manifest.point import Possession, Unlocked, commit_manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.manifest.schema import (
     CatalogueRow,
@@ -29,7 +30,6 @@ from include.drive_backup.spent import Spent, spent_by_run
 from include.drive_backup.work import (
     decode_row,
     encode_row,
-    put_once,
     read_parts,
     read_results,
     results_prefix,
@@ -42,23 +42,16 @@ log = logging.getLogger(__name__)
 #: The plan's counts of items that are no part of the snapshot begin with this.
 LEFT_OUT = "left_out_"
 
-#: Raises when this run may not commit any more, because it lost the lock of its source.
-StillOurs = Callable[[], Awaitable[None]]
-
-
-async def nobody_else() -> None:
-    """Nobody deletes while this run commits."""
-
 
 async def commit_snapshot(
-    store: BlobStore, plan: PlanRef, clock: Clock, software_version: str, still_ours: StillOurs = nobody_else
+    store: BlobStore, plan: PlanRef, clock: Clock, software_version: str, lock: Possession | None = None
 ) -> dict[str, Any]:
     """Merge the plan with what the batches did, and commit it, whatever they did.
 
     If the instant is committed already and a reader would see no difference, nothing is stored.
 
-    :param still_ours: asked right before the manifest is written: what it refers to was looked for before that, and
-        whoever has the source's lock may delete.
+    :param lock: of the source; None: nobody deletes of it.
+    :raises SourceBusyError: the lock was lost. Nothing was committed, or what was is marked as void.
     :return: the manifest's facts as plain builtins, and ``created``: whether this call made a snapshot.
     """
     series, instant = plan.listing.task.snapshots, plan.listing.task.instant
@@ -70,7 +63,7 @@ async def commit_snapshot(
         log.info("%s as of %s is committed already, as good as this: nothing is stored.", series, instant)
         return _summary(same, created=False)
     name = SnapshotName(series=series, instant=instant, generation=tries[-1].generation + 1 if tries else 1)
-    while (manifest := await _write(store, name, rows, clock, software_version, still_ours)) is None:
+    while (manifest := await _write(store, name, rows, clock, software_version, lock or Unlocked())) is None:
         name = msgspec.structs.replace(name, generation=name.generation + 1)
     log.info("Committed %s: %s, %d items.", name.manifest, manifest.status, manifest.items)
     return _summary(manifest, created=True)
@@ -168,9 +161,9 @@ def _sees_less(tally: Tally, manifest: Manifest, *, late: bool) -> bool:
 
 
 async def _write(
-    store: BlobStore, name: SnapshotName, rows: _Rows, clock: Clock, software_version: str, still_ours: StillOurs
+    store: BlobStore, name: SnapshotName, rows: _Rows, clock: Clock, software_version: str, lock: Possession
 ) -> Manifest | None:
-    """Write catalogue and manifest; None when somebody else has this generation."""
+    """Write catalogue and manifest; None when another run has this generation, or retention made it void."""
     writer, tally, gone = TableWriter(store, "items", name.part), Tally(), LeftTable(store, rows.plan)
     await gone.load()
     try:
@@ -185,9 +178,7 @@ async def _write(
     facts = _facts(rows.plan, tally, clock, software_version) | await _spending(store, rows.plan, tally, clock)
     facts |= {"details": details, "left": left, "root": await _root(store, rows.plan)}
     manifest = Manifest(generation=name.generation, parts=tuple(writer.parts), **facts)
-    await still_ours()
-    created = await put_once(store, name.manifest, manifest.to_json(), content_type="application/json")
-    return manifest if created else None
+    return manifest if await commit_manifest(store, manifest, lock, clock) else None
 
 
 async def _write_details(store: BlobStore, name: SnapshotName, plan: PlanRef, tally: Tally) -> Details | None:

@@ -12,19 +12,20 @@ from include.drive_backup.errors import DriveBackupError
 from include.drive_backup.groups import Committed, SourceGroup
 from include.drive_backup.handover import PlanRef, SourceTask
 from include.drive_backup.journal import Journal, each_once, read_journal
-from include.drive_backup.manifest.commit import StillOurs, commit_snapshot, nobody_else
+from include.drive_backup.manifest.commit import commit_snapshot
+from include.drive_backup.manifest.point import Possession, Unlocked
 from include.drive_backup.ports import BlobStore, Clock
 
 #: Sources that one task commits at once.
 AT_ONCE = 4
 
 #: Holds a source while it is committed.
-Hold = Callable[[SourceTask], AbstractAsyncContextManager[StillOurs]]
+Hold = Callable[[SourceTask], AbstractAsyncContextManager[Possession]]
 
 
 @asynccontextmanager
-async def _unlocked(_: SourceTask) -> AsyncIterator[StillOurs]:
-    yield nobody_else
+async def _unlocked(_: SourceTask) -> AsyncIterator[Possession]:
+    yield Unlocked()
 
 
 async def commit_group(
@@ -45,8 +46,8 @@ async def commit_group(
     async with Journal(store, _journal(place, group), Committed, clock) as journal:
 
         async def do(plan: PlanRef) -> Committed:
-            async with hold(plan.listing.task) as still_ours:
-                summary = await commit_snapshot(store, plan, clock, software_version, still_ours)
+            async with hold(plan.listing.task) as lock:
+                summary = await commit_snapshot(store, plan, clock, software_version, lock)
             return Committed(source=plan.listing.task.source, summary=summary)
 
         tasks = [(plan.listing.task.source, plan) for plan in plans]

@@ -18,6 +18,7 @@ from include.drive_backup.blob.names import (
 from include.drive_backup.errors import AmbiguousSeriesError, CorruptStoreError, SnapshotNotFoundError
 from include.drive_backup.handover import Origin
 from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.manifest.void import VOID_MANIFEST, committed_names
 from include.drive_backup.model import Series, Source, format_instant
 from include.drive_backup.ports import BlobStore
 
@@ -52,11 +53,7 @@ class SnapshotRepository:
 
     async def all_series(self) -> list[Series]:
         """The series that have a committed snapshot, by source and name."""
-        found = set()
-        async for blob in self._store.list("snapshots/"):
-            name = parse_snapshot(blob.name)
-            if name is not None and blob.name == name.manifest:
-                found.add(name.series)
+        found = {name.series for name in await committed_names(self._store, "snapshots/")}
         return sorted(found, key=lambda series: (str(series.source), series.name))
 
     async def sources(self) -> list[Source]:
@@ -73,11 +70,7 @@ class SnapshotRepository:
 
         :return: oldest instant first, generations ascending.
         """
-        found = []
-        async for blob in self._store.list(snapshots_prefix(of)):
-            name = parse_snapshot(blob.name)
-            if name is not None and blob.name == name.manifest:
-                found.append(name)
+        found = await committed_names(self._store, snapshots_prefix(of))
         return sorted(found, key=lambda name: (name.instant, name.generation, name.series.name))
 
     async def find(self, source: Source, which: str = "latest", series: str | None = None) -> Manifest:
@@ -140,12 +133,13 @@ class SnapshotRepository:
         return sorted(found, key=lambda name: name.generation)
 
     async def read(self, name: SnapshotName) -> Manifest | None:
-        """The manifest, or None when this snapshot was not committed.
+        """The manifest, or None when this snapshot was not committed, or lost its commit.
 
         :raises CorruptStoreError: it cannot be read, or is of a newer format.
         """
         data = await self._store.read(name.manifest)
-        if data is None:
+        # In this order: the mark is written after the manifest.
+        if data is None or data == VOID_MANIFEST or await self._store.head(name.void) is not None:
             return None
         try:
             manifest = Manifest.from_json(data)
@@ -158,6 +152,13 @@ class SnapshotRepository:
         if manifest.name != name:
             raise CorruptStoreError(f"{name.manifest} speaks of {manifest.name.manifest}; use another snapshot.")
         return manifest
+
+    async def is_there(self, name: SnapshotName) -> bool:
+        """Whether it is committed, be its manifest readable or not."""
+        try:
+            return await self.read(name) is not None
+        except CorruptStoreError:
+            return True
 
     async def latest(self, series: Series, not_after: str, *, complete_only: bool = True) -> Manifest | None:
         """The newest snapshot not after an instant; of its generations the newest (complete) one.

@@ -1,12 +1,17 @@
 """Legal holds: a snapshot with a hold is kept, whatever the rules say, until the hold is released.
 
-A hold is an empty, create-only blob ``holds/<source>/<series>/<snapshot>/<tag>``.
+A hold is an empty, create-only blob ``holds/<source>/<series>/<snapshot>/<tag>``, and a lease without an end on the
+manifest: the service itself refuses to delete what is leased, also to a retention that looked for holds before.
 """
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from include.drive_backup.blob.names import SnapshotName, decode_segment, hold_name, holds_prefix
-from include.drive_backup.errors import ConfigError, PermanentError, SnapshotNotFoundError
+from include.drive_backup.errors import ConfigError, CredentialsError, PermanentError, SnapshotNotFoundError
+from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore
 
@@ -24,21 +29,25 @@ async def read_holds(store: BlobStore, source: Source) -> dict[str, tuple[str, .
 
 
 async def hold(store: BlobStore, snapshot: SnapshotName, tag: str) -> bool:
-    """Forbid retention to delete a snapshot.
+    """Forbid retention to delete a snapshot. When this returns, the snapshot can no longer be deleted.
 
     :param tag: says why, e.g. ``case-7``; several may hold one snapshot.
     :return: false when it was held by this tag already.
     :raises ConfigError: the tag is empty, too long, or not printable.
     :raises SnapshotNotFoundError: the snapshot is not there, or retention has deleted it at this very moment.
+    :raises CredentialsError: this credential may not write.
+    :raises TransientError: another program leases the manifest for a while.
     """
-    made = await store.put(hold_name(snapshot, check_tag(tag)), b"")
-    # Looked for after the hold is there: whoever deletes looks for holds first.
-    if await store.head(snapshot.manifest) is None:
-        await store.delete([hold_name(snapshot, tag)])
-        raise SnapshotNotFoundError(
-            f"There is no snapshot {snapshot.ident} of {snapshot.source}; `drive-backup snapshots {snapshot.source}` "
-            "lists them."
-        )
+    name = hold_name(snapshot, check_tag(tag))
+    async with _writing("hold"):
+        made = await store.put(name, b"")
+        try:
+            await _fence(store, snapshot)
+        except BaseException as error:
+            if made or isinstance(error, SnapshotNotFoundError):
+                await store.delete([name])
+                await _let_go(store, snapshot)
+            raise
     return made
 
 
@@ -47,16 +56,51 @@ async def release(store: BlobStore, snapshot: SnapshotName, tag: str) -> bool:
 
     :return: false when there was none.
     :raises PermanentError: Blob Storage keeps it.
+    :raises CredentialsError: this credential may not delete or write.
     """
     name = hold_name(snapshot, check_tag(tag))
     there = await store.head(name) is not None
-    for refused in (await store.delete([name])).values():
-        raise PermanentError(f"The hold '{tag}' stays: {refused.message}", reason=refused.reason)
+    async with _writing("release"):
+        for refused in (await store.delete([name])).values():
+            raise PermanentError(f"The hold '{tag}' stays: {refused.message}", reason=refused.reason)
+        await _let_go(store, snapshot)
     return there
 
 
+async def _fence(store: BlobStore, snapshot: SnapshotName) -> None:
+    leased = await store.lease(snapshot.manifest)
+    # Looked for after the lease is there: what is there then stays.
+    if not leased or not await SnapshotRepository(store).is_there(snapshot):
+        raise SnapshotNotFoundError(
+            f"There is no snapshot {snapshot.ident} of {snapshot.source}; `drive-backup snapshots {snapshot.source}` "
+            "lists them."
+        )
+
+
+async def _let_go(store: BlobStore, snapshot: SnapshotName) -> None:
+    """End the lease unless another hold needs it."""
+    if snapshot.key in await read_holds(store, snapshot.source):
+        return
+    await store.end_lease(snapshot.manifest)
+    # A hold that came meanwhile found a lease, and it was this one.
+    if snapshot.key in await read_holds(store, snapshot.source):
+        await store.lease(snapshot.manifest)
+
+
+@asynccontextmanager
+async def _writing(what: str) -> AsyncIterator[None]:
+    try:
+        yield
+    except CredentialsError as error:
+        raise CredentialsError(
+            f"This credential may not {what} a snapshot: that needs the right to create, write and delete blobs (SAS "
+            "letters c, w and d, or the role 'Storage Blob Data Contributor').",
+            reason=error.reason,
+        ) from error
+
+
 def check_tag(tag: str) -> str:
-    """Refuse what is no tag.
+    """Refuse what is not a tag.
 
     :raises ConfigError: with what is allowed.
     """

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from include.drive_backup.blob.names import source_path
+from include.drive_backup.manifest.point import Possession, Unlocked
 from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobInfo, BlobStore
 from include.drive_backup.retention.amount import Amount
@@ -16,9 +17,13 @@ SHARED = ("work/run/", "quota/", "outbox/")
 _AT_ONCE = 500
 
 
-async def clean_source(store: BlobStore, source: Source, days: float) -> Amount:
-    """Delete the work areas of runs of a source of which nothing was written for so many days."""
-    return await _clean(store, f"work/{source_path(source)}/", days, depth=4)
+async def clean_source(store: BlobStore, source: Source, days: float, lock: Possession | None = None) -> Amount:
+    """Delete the work areas of runs of a source of which nothing was written for so many days.
+
+    :param lock: of the source; looked at before each step, and asked before each request.
+    :raises SourceBusyError: the lock was lost.
+    """
+    return await _clean(store, f"work/{source_path(source)}/", days, depth=4, lock=lock)
 
 
 async def clean_shared(store: BlobStore, days: float) -> Amount:
@@ -29,7 +34,9 @@ async def clean_shared(store: BlobStore, days: float) -> Amount:
     return done
 
 
-async def _clean(store: BlobStore, prefix: str, days: float, depth: int | None) -> Amount:
+async def _clean(
+    store: BlobStore, prefix: str, days: float, depth: int | None, lock: Possession | None = None
+) -> Amount:
     """Delete what is old.
 
     :param depth: segments of the name that one run's blobs share; they go together, when the newest is old. None: each
@@ -39,16 +46,18 @@ async def _clean(store: BlobStore, prefix: str, days: float, depth: int | None) 
     done = Amount()
     async for group in _groups(store, prefix, depth):
         if all(is_older(info.modified, before) for info in group):
-            done += await delete_all(store, group)
+            done += await delete_all(store, group, lock)
     return done
 
 
-async def delete_all(store: BlobStore, blobs: list[BlobInfo]) -> Amount:
+async def delete_all(store: BlobStore, blobs: list[BlobInfo], lock: Possession | None = None) -> Amount:
     """Delete; what the service keeps does not count."""
+    held = lock or Unlocked()
     done = Amount()
     for start in range(0, len(blobs), _AT_ONCE):
         some = blobs[start : start + _AT_ONCE]
-        refused = await store.delete([info.name for info in some])
+        await held.confirm()
+        refused = await store.delete([info.name for info in some], guard=held.ensure)
         gone = [info for info in some if info.name not in refused]
         done += Amount(blobs=len(gone), bytes=sum(info.size for info in gone))
     return done

@@ -10,14 +10,19 @@ from include.drive_backup.blob.names import SnapshotName, content_prefix, parse_
 from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.manifest.void import read_folders
 from include.drive_backup.model import Source, Struct, Tier
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.protection import read_readers
 from include.drive_backup.retention.amount import Amount
 from include.drive_backup.retention.brake import brakes
 from include.drive_backup.retention.holds import read_holds
 from include.drive_backup.retention.references import References
 from include.drive_backup.retention.rules import Candidate, Policy, Verdict, judge
 from include.drive_backup.retention.tiers import add
+
+#: By series and id of a snapshot.
+Tags = Mapping[str, tuple[str, ...]]
 
 
 class SourcePlan(Struct, frozen=True):
@@ -57,8 +62,8 @@ async def plan_source(store: BlobStore, source: Source, policy: Policy) -> Sourc
     """Judge the snapshots of a source, and find what would be left without a reference."""
     now = await store.now()
     manifests, damaged = await read_manifests(store, source)
-    holds = await read_holds(store, source)
-    verdicts = _judge_each_series(manifests, holds, policy)
+    holds, readers = await read_holds(store, source), await read_readers(store, source)
+    verdicts = _judge_each_series(manifests, holds, readers, policy)
     kept = {verdict.snapshot.name for verdict in verdicts if verdict.kept}
     references, blocked = await kept_references(store, [each for each in manifests if each.name.key in kept], damaged)
     used = None if blocked is not None or policy.keep.empty else references
@@ -88,14 +93,12 @@ def _by_series(manifests: Iterable[Manifest]) -> list[list[Manifest]]:
     return list(found.values())
 
 
-def _judge_each_series(
-    manifests: Iterable[Manifest], holds: Mapping[str, tuple[str, ...]], policy: Policy
-) -> list[Verdict]:
+def _judge_each_series(manifests: Iterable[Manifest], holds: Tags, readers: Tags, policy: Policy) -> list[Verdict]:
     zone = ZoneInfo(policy.timezone)
     return [
         verdict
         for series in _by_series(manifests)
-        for verdict in judge([_candidate(each, holds) for each in series], policy.keep, zone)
+        for verdict in judge([_candidate(each, holds, readers) for each in series], policy.keep, zone)
     ]
 
 
@@ -137,7 +140,7 @@ async def kept_references(store: BlobStore, kept: list[Manifest], damaged: list[
     return references, None
 
 
-def _candidate(manifest: Manifest, holds: Mapping[str, tuple[str, ...]]) -> Candidate:
+def _candidate(manifest: Manifest, holds: Tags, readers: Tags) -> Candidate:
     name = manifest.name
     return Candidate(
         name=name.key,
@@ -145,6 +148,7 @@ def _candidate(manifest: Manifest, holds: Mapping[str, tuple[str, ...]]) -> Cand
         generation=name.generation,
         status=manifest.status,
         held=holds.get(name.key, ()),
+        readers=readers.get(name.key, ()),
     )
 
 
@@ -168,12 +172,13 @@ async def _content(
 
 async def _parts(store: BlobStore, source: Source, kept: set[str], committed: set[str], before: datetime) -> Amount:
     found = Amount()
-    async for info in store.list(snapshots_prefix(source)):
-        name = parse_snapshot(info.name)
-        if name is None or name.key in kept or info.name == name.manifest:
-            continue
-        if name.key in committed or is_older(info.modified, before):
-            found += Amount(blobs=1, bytes=info.size)
+    for name, folder in (await read_folders(store, snapshots_prefix(source))).items():
+        if folder.committed:
+            going = [info for info in folder.others[1:] if name.key in committed and name.key not in kept]
+        else:
+            going = [info for info in folder.others if is_older(info.modified, before)]
+            going += folder.marks if len(going) == len(folder.others) else []
+        found += Amount(blobs=len(going), bytes=sum(info.size for info in going))
     return found
 
 

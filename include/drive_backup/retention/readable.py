@@ -59,6 +59,8 @@ def _applied(result: Applied) -> Iterator[str]:
         yield f"  left over from old runs: {amount(result.leftovers)} deleted"
     if result.blocked:
         yield f"  NO CONTENT DELETED: {result.blocked}"
+    if result.held:
+        yield f"  kept, because they are held or read by now: {', '.join(result.held)}"
     for reason, refused in sorted(Counter(result.refused).items()):
         yield f"  kept by Blob Storage: {counted(refused, 'blob')}, {reason}"
     yield from unmoved_text(result.unmoved)

@@ -63,6 +63,7 @@ class Candidate(Struct, frozen=True):
     :param name: its series and its folder, e.g. ``default/20261123T000000.000Z`` or
         ``default/20261123T000000.000Z.2``.
     :param held: tags that forbid its deletion (legal holds).
+    :param readers: who reads it now: ``being restored by …``.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Candidate(Struct, frozen=True):
     generation: int
     status: Status
     held: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ()
 
     @property
     def moment(self) -> datetime:
@@ -108,7 +110,9 @@ def judge(snapshots: Iterable[Candidate], keep: Keep, zone: tzinfo = UTC) -> lis
     """
     ordered = sorted(snapshots, key=lambda each: (each.instant, each.generation), reverse=True)
     read = _read(ordered)
-    reasons: dict[str, list[str]] = {each.name: [f"held: {tag}" for tag in each.held] for each in ordered}
+    reasons: dict[str, list[str]] = {
+        each.name: [*(f"held: {tag}" for tag in each.held), *each.readers] for each in ordered
+    }
     for name, reason in (*_always(ordered), *_last(read, keep.last), *_within(read, keep.within_days)):
         reasons[name].append(reason)
     for rule, period in _PERIODS.items():

@@ -63,7 +63,7 @@ class House:
 
     def lock(self):
         self.runs += 1
-        return SourceLock(self.store, ANN, f"retention/{self.runs}")
+        return SourceLock(self.store, ANN, f"retention/{self.runs}", clock=self.backup.clock)
 
     async def plan(self, policy=EVERYTHING):
         return await plan_source(self.store, ANN, policy)

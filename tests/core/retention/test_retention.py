@@ -200,7 +200,7 @@ async def test_it_waits_for_a_run_of_the_source(house):
 async def test_a_run_that_has_lost_its_lock_commits_nothing(house):
     plan, _ = await house.backup.plan("2026-03-30")
     with pytest.raises(SourceBusyError, match="was lost"):
-        await commit_snapshot(house.store, plan, house.backup.clock, "test", still_ours=house.lock().confirm)
+        await commit_snapshot(house.store, plan, house.backup.clock, "test", lock=house.lock())
     assert await house.check() == 10
 
 

@@ -1,0 +1,61 @@
+"""The one request that commits a snapshot: the manifest is written while the lock is ours, or does not count."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from include.drive_backup.errors import SourceBusyError
+from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.manifest.void import write_void_record
+from include.drive_backup.model import format_instant
+from include.drive_backup.ports import BlobStore, Clock
+from include.drive_backup.work import put_once
+
+log = logging.getLogger(__name__)
+
+
+class Possession(Protocol):
+    """What a run has to have of its source to commit: the lock, see :class:`include.drive_backup.locking.SourceLock`.
+
+    Both methods raise :class:`~include.drive_backup.errors.SourceBusyError` when it was lost.
+    """
+
+    async def confirm(self) -> None:
+        """Look."""
+
+    def ensure(self) -> None:
+        """Make sure without a look, right before a request."""
+
+
+class Unlocked:
+    """Nobody deletes while this run commits."""
+
+    async def confirm(self) -> None:
+        """Nothing can be lost."""
+
+    def ensure(self) -> None:
+        """Nothing can be lost."""
+
+
+async def commit_manifest(store: BlobStore, manifest: Manifest, lock: Possession, clock: Clock) -> bool:
+    """Write a manifest, after all that it refers to was found in the container.
+
+    :param lock: of the source: whoever else has it may delete what was found.
+    :return: false when the name is taken: by another run, or by retention, which made the place void.
+    :raises SourceBusyError: the lock was lost. Nothing was written, or what was is marked as void.
+    """
+    await lock.confirm()
+    data, name = manifest.to_json(), manifest.name
+    created = await put_once(store, name.manifest, data, content_type="application/json", guard=lock.ensure)
+    if not created:
+        return False
+    try:
+        # No guard stops a request that is under way: what it wrote counts only if the lock was ours all the time.
+        await lock.confirm()
+    except SourceBusyError:
+        log.warning("The lock was lost while %s was written: it is marked as void.", name.manifest)
+        reason = "The run lost the lock of its source while it wrote the manifest: content may be missing."
+        await write_void_record(store, name, when=format_instant(clock.now()), run=manifest.run_id, reason=reason)
+        raise
+    return True
