@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from include.drive_backup.blob.names import parse_snapshot
 from include.drive_backup.errors import DriveBackupError, SnapshotNotFoundError, SourceBusyError
 from include.drive_backup.handover import BatchRef, PlanRef, SourceTask
 from include.drive_backup.hindsight import look_back
@@ -24,6 +25,7 @@ from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.commit import commit_snapshot
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.manifest.void import VOID_MANIFEST
 from include.drive_backup.model import Series, Source, format_instant
 from include.drive_backup.planning.plan import plan_source
 from include.drive_backup.protection import Reader, protected
@@ -34,7 +36,7 @@ from include.drive_backup.retention.rules import Candidate, Keep, Policy, judge
 from include.drive_backup.transfer.batch import copy_batch
 from include.drive_backup.verification.run import choose, verify_source
 from tests.support.fake_drive import FakeDrive
-from tests.support.gates import Gate, GatedStore, Killed
+from tests.support.gates import Gate, GatedStore, Killed, after, at
 from tests.support.memory_blob import MemoryBlobStore
 from tests.support.trees import file
 from tests.support.virtual_time import VirtualClock
@@ -42,7 +44,10 @@ from tests.support.virtual_time import VirtualClock
 ANN = Source(kind="user", id="ann@example.com")
 DAYS = 28
 FILES = 9
-POLICY = Policy(keep=Keep(daily=7, weekly=2), grace_days=0.5, brake_percent=100)
+POLICIES = [
+    Policy(keep=keep, grace_days=0.25, brake_percent=100)
+    for keep in (Keep(daily=7, weekly=2), Keep(daily=2), Keep(last=2), Keep(daily=3, monthly=1))
+]
 #: What each series selects: name to globs.
 SELECTIONS = {
     "default": (),
@@ -51,8 +56,15 @@ SELECTIONS = {
     Series.narrowed_name("default", "0"): ("0.*",),
 }
 NARROWED = [name for name in SELECTIONS if "~" in name]
-#: Virtual seconds after which Airflow takes a task for dead, and starts it again.
-PATIENCE = 1_800.0
+#: The requests at which a process is often stopped, by what it does.
+POINTS: dict[str, list[tuple[str, str]]] = {
+    "commit": [("put", "/manifest.json")],
+    "retention": [("delete", "content/"), ("delete", "/manifest.json"), ("list", "content/")],
+    "hold": [("put", "holds/"), ("head", "/manifest.json")],
+    "list": [],
+    "plan": [],
+    "copy": [],
+}
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 
 Step = Callable[[GatedStore], Awaitable[Any]]
@@ -81,14 +93,20 @@ class Promise(msgspec.Struct):
 class Month:
     """One month; run it in a :class:`~tests.support.virtual_time.VirtualLoop`."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, one_series: bool = False) -> None:
+        """:param one_series: the fault that series mend: all runs are of the job's series, whatever they select."""
+        self._one_series = one_series
         self.random = random.Random(seed)
+        self.policy = self.random.choice(POLICIES)
         self.clock = VirtualClock()
         self.drive = FakeDrive(page=5)
         self.store = MemoryBlobStore()
         self.store.clock = self.clock
         self.versions: dict[str, list[Version]] = {}
         self.promises: dict[str, Promise] = {}
+        #: What each manifest selects that was ever written and said complete, whether its run heard of it or not.
+        self.committed: dict[str, tuple[str, ...]] = {}
+        self.store.fault = self._watch
         self.held: set[tuple[str, str]] = set()
         self.log: list[str] = []
         self.problems: list[str] = []
@@ -98,6 +116,18 @@ class Month:
         self._writes = 0
         for number in range(FILES):
             self._add(number)
+
+    def _watch(self, phase: str, operation: str, name: str) -> None:
+        """Note what is committed, and what is made void."""
+        if (phase, operation) != ("after", "put") or not name.startswith("snapshots/"):
+            return
+        data = self.store.blobs[name][0]
+        if name.endswith("/void.json"):
+            self.committed.pop(name.replace("/void.json", "/manifest.json"), None)
+        elif name.endswith("/manifest.json") and data != VOID_MANIFEST:
+            manifest = Manifest.from_json(data)
+            if manifest.status == "complete":
+                self.committed[name] = tuple(manifest.selection["include"])
 
     # what people do in Drive
 
@@ -123,26 +153,36 @@ class Month:
             self.drive.delete(ident)
             return
         self._writes += 1
-        again = self.random.random() < 0.3
+        again = self.random.random() < 0.6
         content = self.random.choice(known).content if again else f"{ident} {self._writes}".encode() * 5
         self.drive.write(ident, content, _drive(now))
         known.append(Version(content, now))
 
     # processes
 
-    def process(self) -> tuple[GatedStore, Gate]:
-        """A new process; one in four is stopped somewhere, for minutes or days, or killed."""
-        stops = self.random.choice([3, 10, 25, 40, 60, 90]) if self.random.random() < 0.3 else None
-        stops = None if stops is None else self.random.randrange(stops)
-        kind = "kill" if self.random.random() < 0.25 else "freeze"
-        gate = Gate(stops, kind, late=self.random.random() < 0.2)
+    def process(self, what: str) -> tuple[GatedStore, Gate]:
+        """A new process; some are stopped somewhere, for minutes or days, or killed: often where it matters."""
+        points = POINTS[what.rpartition(" ")[2]]
+        point = None
+        if self.random.random() < (0.5 if points else 0.1):
+            operation, part = self.random.choice([*points, ("", "")])
+            number = self.random.randrange(3 if part else 40)
+            point = at(operation, part, number) if part else after(number)
+        kind = "kill" if self.random.random() < 0.2 else "freeze"
+        late = self.random.random() < 0.3
+        gate = Gate(point, kind, late=late, latency=lambda: self.random.random() * 4)
         self._gates.append(gate)
         return GatedStore(self.store, gate), gate
 
     async def step(self, what: str, do: Step) -> Any:
         """A task with retries: one that is frozen is taken for dead, one that has to wait is tried again."""
+        sleeping: list[Gate] = []
         for _ in range(8):
-            store, gate = self.process()
+            store, gate = self.process(what)
+            for earlier in sleeping:
+                # The one that was taken for dead wakes up beside the one that took its place.
+                if self.random.random() < 0.5:
+                    asyncio.get_running_loop().call_later(self.random.random() * 2 * MINUTE, earlier.thaw)
             task = self._spawn(do(store))
             waiter = asyncio.create_task(gate.frozen.wait())
             done, _pending = await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
@@ -150,7 +190,9 @@ class Month:
             if task not in done:
                 self.log.append(f"{self._now()} {what}: frozen")
                 self._thaw_later(gate)
-                await asyncio.wait({task}, timeout=PATIENCE)
+                sleeping.append(gate)
+                # So long Airflow takes to see that a task is dead, and begins it again.
+                await asyncio.wait({task}, timeout=self.random.choice([20 * MINUTE, 2 * HOUR, 5 * HOUR]))
             if task.done():
                 error = task.exception()
                 if error is None:
@@ -181,7 +223,7 @@ class Month:
         holder = f"backup/{self._runs}"
         task = SourceTask(
             source=str(ANN),
-            series=series,
+            series="default" if self._one_series else series,
             instant=format_instant(instant),
             run=f"run-{self._runs}",
             include=SELECTIONS[series],
@@ -226,15 +268,15 @@ class Month:
     def _said(self, summary: dict[str, Any], listed: tuple[datetime, datetime], task: SourceTask) -> None:
         self.log.append(f"{self._now()} {summary['manifest']}: {summary['status']}, created {summary['created']}")
         if summary["status"] == "complete" and summary["created"]:
-            self.promises[summary["manifest"]] = Promise(summary["manifest"], listed, SELECTIONS[task.series])
+            self.promises[summary["manifest"]] = Promise(summary["manifest"], listed, task.include)
 
     async def retain(self) -> None:
         """Retention, as the DAG does it."""
 
         async def apply(store: GatedStore) -> None:
-            plan = await plan_retention(store, ANN, POLICY)
+            plan = await plan_retention(store, ANN, self.policy)
             lock = SourceLock(store, ANN, f"retention/{self.random.random()}", clock=self.clock)
-            await apply_source(store, plan, POLICY, lock, self.clock, approved=True, leftover_days=20)
+            await apply_source(store, plan, self.policy, lock, self.clock, approved=True, leftover_days=20)
 
         await self.step("retention", apply)
 
@@ -243,7 +285,7 @@ class Month:
         names = await SnapshotRepository(self.store).names(ANN)
         if not names:
             return
-        name = self.random.choice(names)
+        name = self.random.choice([*names[:2], *names])
 
         async def place(store: GatedStore) -> None:
             await holds.hold(store, name, "case-7")
@@ -262,7 +304,7 @@ class Month:
         names = await SnapshotRepository(self.store).names(ANN)
         if not names:
             return
-        name = self.random.choice(names)
+        name = self.random.choice([*names[:2], *names])
         reader = Reader(who=f"restore/{self.random.random()}", doing="restored")
         with suppress(SnapshotNotFoundError):
             manifest = await SnapshotRepository(self.store).read(name)
@@ -297,9 +339,12 @@ class Month:
             if self.random.random() < 0.15:
                 plans.append((self._moment(begin), self._backfill))
             plans.append((begin + 3 * HOUR, self.retain))
-            for often, action in ((0.2, self.hold), (0.3, self.restore), (0.2, self.verify)):
-                if self.random.random() < often:
-                    plans.append((self._moment(begin), action))
+            if self.random.random() < 0.2:
+                plans.append((self._moment(begin), self.verify))
+            for action in (self.hold, self.restore):
+                # Often beside retention, which may just be deleting the snapshot.
+                if self.random.random() < 0.3:
+                    plans.append((begin + 3 * HOUR + self.random.random() * MINUTE, action))
             plans += [(self._moment(begin), self._edit) for _ in range(self.random.randrange(4))]
         running = [
             asyncio.create_task(self._at(moment, action)) for moment, action in sorted(plans, key=lambda p: p[0])
@@ -378,22 +423,18 @@ class Month:
                 self.problems.append(f"{where}: {row['path']} has the bytes of something else")
 
     def _promised(self) -> set[str]:
-        """The snapshots that the rules keep of all that were ever said to be complete."""
+        """The snapshots that the rules keep of all that were ever complete, each among those that select the same."""
         kept: set[str] = set()
-        for series in SELECTIONS:
-            ever: dict[str, Candidate] = {}
-            for manifest in self.promises:
-                _, _, _, name, ident, _ = manifest.split("/")
-                if name == series:
-                    instant, _, generation = ident.partition("Z")
-                    ever[manifest] = Candidate(
-                        name=manifest,
-                        instant=f"{instant}Z",
-                        generation=int(generation.removeprefix(".") or 1),
-                        status="complete",
-                    )
-            kept.update(verdict.snapshot.name for verdict in judge(ever.values(), POLICY.keep) if verdict.kept)
+        for selection in set(self.committed.values()):
+            ever = [_candidate(name) for name, selects in self.committed.items() if selects == selection]
+            kept.update(verdict.snapshot.name for verdict in judge(ever, self.policy.keep) if verdict.kept)
         return kept
+
+
+def _candidate(manifest: str) -> Candidate:
+    name = parse_snapshot(manifest)
+    assert name is not None
+    return Candidate(name=manifest, instant=name.instant, generation=name.generation, status="complete")
 
 
 def _selects(globs: Sequence[str], name: str) -> bool:
