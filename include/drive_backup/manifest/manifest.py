@@ -26,11 +26,16 @@ class Part(Struct, frozen=True):
 
 
 class Reason(Struct, frozen=True):
-    """Why items are not saved: how many, what was said of the first, and some of their paths."""
+    """Why items are not saved: how many, what was said of the first, and some of their paths.
+
+    ``again`` counts those of them whose same content failed in earlier snapshots, too, the longest ``since`` an instant.
+    """
 
     count: int = 0
     message: str | None = None
     examples: tuple[str, ...] = ()
+    again: int = 0
+    since: str | None = None
 
 
 class Details(Struct, frozen=True):
