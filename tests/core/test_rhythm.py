@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from include.drive_backup.errors import BrokenBodyError, ItemLaterError, ServiceUnavailableError, TransientError
+from include.drive_backup.errors import (
+    BrokenBodyError,
+    ItemLaterError,
+    ItemUnavailableError,
+    ServiceUnavailableError,
+    TransientError,
+)
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source
 from include.drive_backup.report import readable, verdict
@@ -241,6 +247,18 @@ async def test_a_task_that_failed_for_another_file_asks_again_for_all_when_it_is
     errors.clear()
     assert (await backup.copy(batch, resume=True, cleared=True))["failed"] == 0
     assert drive.reads["a"] == 2
+
+
+async def test_a_finished_batch_is_not_asked_again_when_its_task_is_retried_for_another_batch():
+    drive, errors = FakeDrive(*three()), dict[str, Exception]({"a": QUOTA})
+    refusing(drive, errors)
+    drive.errors["b"] = [ItemUnavailableError("No right.", reason="cannotDownloadFile")]
+    backup = Backup(drive)
+    _, [batch] = await backup.plan("2026-03-01")
+    await backup.copy(batch)
+    again = await backup.copy(batch, resume=True, cleared=False)
+    assert (again["failed"], again["unavailable"], again["stored"]) == (1, 1, 1)
+    assert drive.reads == {"a": 1, "b": 1, "c": 1}
 
 
 async def test_a_batch_that_never_ran_leaves_a_base_and_its_files_are_new_ones():

@@ -46,7 +46,7 @@ async def copy_batch(
     memory_bytes: int,
     resume: bool,
     stop: asyncio.Event,
-    cleared: bool = False,
+    cleared: bool | None = None,
     tier: Tier | None = None,
     progress: Progress | None = None,
     reads: Backoff = READS,
@@ -57,7 +57,8 @@ async def copy_batch(
     :param memory_bytes: for the contents of all files in flight; a single file of some TB needs up to 105 MB.
     :param resume: this is not the first try: look what is stored before anything is downloaded.
     :param stop: set it to end the batch soon.
-    :param cleared: a person runs it again: what Drive refused, and what failed for hours, is asked for again.
+    :param cleared: a person runs it again: what Drive refused, and what is tried once a run, is asked for again. None:
+        it is not known; then a batch that was finished counts as cleared.
     :param tier: of the content that is written; None: the account's default.
     :param progress: called with each file's result.
     :param reads: how often one file's bytes are read, and the waits between.
@@ -84,14 +85,16 @@ async def copy_batch(
     return await _conclude(run, drive, store, batch, len(orders))
 
 
-async def _recorded(store: BlobStore, batch: BatchRef, *, cleared: bool) -> Recorded:
+async def _recorded(store: BlobStore, batch: BatchRef, *, cleared: bool | None) -> Recorded:
     """What earlier tries recorded.
 
     That Drive refused a file is believed within one task, but not when a person runs a batch again, finished or not:
     the right that was missing may be there now.
     """
     recorded = await read_results(store, results_prefix(batch.plan, batch.number))
-    if not cleared and await store.head(_done_name(batch)) is None:
+    if cleared is None:
+        cleared = await store.head(_done_name(batch)) is not None
+    if not cleared:
         return recorded
     return {key: result for key, result in recorded.items() if result.outcome == "copied"}
 
