@@ -299,7 +299,9 @@ async def test_the_report_says_how_many_items_keep_failing_since_when_and_what_t
     third = await night(backup, "2026-03-03")
     report = readable([third.plan.to_dict()], [third.summary])
     assert "2 for downloadQuotaExceeded: b.txt, c.txt (1 of them failing since 2026-03-01 00:00:00 UTC)" in report
-    with pytest.raises(Exception, match=r"1 of them failed before, the first one since 2026-03-01 00:00:00 UTC") as caught:
+    with pytest.raises(
+        Exception, match=r"1 of them failed before, the first one since 2026-03-01 00:00:00 UTC"
+    ) as caught:
         verdict([third.plan.to_dict()], [third.summary])
     assert "Too many people downloaded 'b'" in str(caught.value)
 
