@@ -32,11 +32,14 @@ class Night:
         return self.manifest.listed.kind, self.manifest.listed.why
 
 
-async def night(backup: Backup, instant: str, **settings: Any) -> Night:
-    """Back up as a scheduled run does, ten minutes after its instant."""
+async def night(backup: Backup, instant: str, *, runs: bool = True, **settings: Any) -> Night:
+    """Back up as a scheduled run does, ten minutes after its instant.
+
+    :param runs: whether any copy task runs.
+    """
     backup.clock.set(at(instant) + timedelta(minutes=10))
     plan, batches = await backup.plan(instant, **{"full_listing_days": 365, **settings})
-    tries = [await copied(backup, batch) for batch in batches]
+    tries = [await copied(backup, batch) for batch in batches if runs]
     summary = await backup.commit(plan)
     data = await backup.store.read(summary["manifest"])
     assert data is not None

@@ -28,7 +28,8 @@ class Part(Struct, frozen=True):
 class Reason(Struct, frozen=True):
     """Why items are not saved: how many, what was said of the first, and some of their paths.
 
-    ``again`` counts those of them whose same content failed in earlier snapshots, too, the longest ``since`` an instant.
+    ``again`` counts those of them that failed in earlier snapshots, too, for the same content; ``since`` is the instant
+    of the first of these.
     """
 
     count: int = 0

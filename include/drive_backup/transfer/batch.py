@@ -212,11 +212,9 @@ class _Run:
     async def _earlier(self, order: CopyOrder) -> CopyResult | None:
         """What an earlier try made of an order, as far as it still holds."""
         result = self._recorded.get((order.item.id, order.format))
-        if result is not None and result.settled:
-            return result
         if order.details:
-            return result if result is not None and answers(result, order) else None
-        if result is not None and result.outcome == "unavailable":
+            return result if result is not None and (result.settled or answers(result, order)) else None
+        if result is not None and (result.settled or result.outcome == "unavailable"):
             return result
         if result is not None and result.content is not None and await self._copier.still_stored(result.content):
             return result

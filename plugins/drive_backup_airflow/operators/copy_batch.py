@@ -63,7 +63,7 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
     async def run(self, context: Context, stop: asyncio.Event) -> dict[str, Any]:
         """Copy one batch after the other, as its source's user; returns counts."""
         copies: CopyTask = CopyTask.from_dict(self.copies)
-        resume, cleared = context["ti"].try_number > 1, is_first_try(context["ti"], self.retries)
+        resume, cleared = context["ti"].try_number > 1, is_first_try(context["ti"], self.retries or 0)
         done, errors = list[dict[str, Any]](), list[DriveBackupError]()
         async with open_store(self.blob_conn_id, self.container) as store:
             batches, locks = await read_copies(store, copies), RunLocks(store, context)
