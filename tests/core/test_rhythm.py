@@ -9,6 +9,7 @@ import pytest
 
 from include.drive_backup.errors import (
     BrokenBodyError,
+    DailyQuotaError,
     ItemLaterError,
     ItemUnavailableError,
     ServiceUnavailableError,
@@ -259,6 +260,20 @@ async def test_a_finished_batch_is_not_asked_again_when_its_task_is_retried_for_
     again = await backup.copy(batch, resume=True, cleared=False)
     assert (again["failed"], again["unavailable"], again["stored"]) == (1, 1, 1)
     assert drive.reads == {"a": 1, "b": 1, "c": 1}
+
+
+async def test_a_day_whose_quota_is_used_up_says_nothing_of_a_file_that_failed_before():
+    drive, errors = FakeDrive(*three()), dict[str, Exception]({"b": BROKEN})
+    refusing(drive, errors)
+    backup = Backup(drive)
+    await night(backup, "2026-03-01")
+    errors["b"] = DailyQuotaError("Nothing more today.")
+    plan, [batch] = await backup.plan("2026-03-02")
+    assert (await backup.copy(batch))["failed"] == 1
+    found = await backup.commit(plan)
+    assert found["reasons"]["dailyLimitExceeded"]["since"] == "20260301T000000.000Z"
+    errors.clear()
+    assert (await backup.copy(batch, resume=True, cleared=False))["copied"] == 1
 
 
 async def test_a_batch_that_never_ran_leaves_a_base_and_its_files_are_new_ones():
