@@ -297,7 +297,8 @@ class CopyOrder(Struct, frozen=True):
 
     With ``details`` it asks for these instead: ``format`` is :data:`DETAILS` and ``blob`` empty. With fidelity
     ``head-later`` an older version is wanted: ``past`` are those that are stored, ``head`` what is stored of the head,
-    ``spoilt`` the content ids that something damaged has.
+    ``spoilt`` the content ids that something damaged has. ``failing``: the same was tried and failed in the run before,
+    so it is tried once in this one.
     """
 
     item: Item
@@ -310,12 +311,14 @@ class CopyOrder(Struct, frozen=True):
     past: tuple[StoredContent, ...] = ()
     head: StoredContent | None = None
     spoilt: tuple[str, ...] = ()
+    failing: bool = False
 
 
 class PlanRow(Struct, frozen=True):
     """What the plan decided for one item. ``copies`` counts the copies it has in batches.
 
     ``details`` are asked for by a further order. ``place_later`` says why name and place may not be those of T.
+    ``failed_since`` is the instant of the first snapshot in a row in which the same content failed.
     """
 
     item: Item
@@ -328,6 +331,7 @@ class PlanRow(Struct, frozen=True):
     reason: str | None = None
     message: str | None = None
     place_later: str | None = None
+    failed_since: datetime | None = None
 
 
 class CopyResult(Struct, frozen=True):
@@ -336,7 +340,7 @@ class CopyResult(Struct, frozen=True):
     ``resource`` is the newer resource when the item had changed since it was listed. Of an order for details,
     ``details`` is what Drive gave, ``refused`` what it did not, ``digest`` tells one answer from another, and
     ``outcome`` is ``unavailable`` when anything was refused. ``revision`` is the older version that the content is of;
-    ``stored`` says that the content was there before.
+    ``stored`` says that the content was there before. ``settled``: it failed, and another try of this run is of no use.
     """
 
     item_id: str
@@ -353,6 +357,7 @@ class CopyResult(Struct, frozen=True):
     digest: str | None = None
     revision: Revision | None = None
     stored: bool = False
+    settled: bool = False
 
 
 class ApiUse(Struct, frozen=True):

@@ -99,13 +99,25 @@ def _problems(summary: Summary, *, fail_on_unavailable: bool) -> Iterator[str]:
     source, counts = summary["source"], summary["counts"]
     yield from (found["message"] for reason, found in summary["reasons"].items() if reason in _ANOTHER_DAY)
     if counts.get("failed"):
-        yield f"{_number(counts['failed'])} items of {source} could not be copied"
+        yield f"{_number(counts['failed'])} items of {source} could not be copied{_keep_failing(summary)}"
     if not summary["listing_complete"]:
         yield f"Drive did not list all of {source}"
     elif summary["status"] != "complete" and not counts.get("failed"):
         yield f"the snapshot of {source} is partial"
     if fail_on_unavailable and counts.get("unavailable"):
         yield f"Drive does not give {_number(counts['unavailable'])} items of {source}"
+
+
+def _keep_failing(summary: Summary) -> str:
+    """What a person has to know of items that fail run after run; each run asks for them once."""
+    kept = [found for found in summary["reasons"].values() if found.get("again")]
+    if not kept:
+        return ""
+    again, oldest = sum(found["again"] for found in kept), min(kept, key=lambda found: found["since"])
+    return (
+        f" ({_number(again)} of them failed before, the first one since {_moment(parse_instant(oldest['since']))}: "
+        f"{str(oldest['message']).rstrip('.')}. See 'Items that keep failing' in docs/troubleshooting.md)"
+    )
 
 
 def _committed(summary: Summary) -> list[str]:
@@ -227,8 +239,14 @@ def _reasons(summary: Summary) -> list[str]:
     for reason, found in sorted(summary["reasons"].items(), key=lambda pair: (-pair[1]["count"], pair[0])):
         count, examples = found["count"], found.get("examples", ())[:_EXAMPLES]
         more = " …" if count > len(examples) else ""
-        lines += _line("NOT SAVED", f"{_number(count)} for {reason}: {', '.join(examples)}{more}")
+        again = f" ({_again(found)})" if found.get("again") else ""
+        lines += _line("NOT SAVED", f"{_number(count)} for {reason}: {', '.join(examples)}{more}{again}")
     return lines
+
+
+def _again(found: Mapping[str, Any]) -> str:
+    """How many items of a reason failed in earlier runs, too."""
+    return f"{_number(found['again'])} of them failing since {_moment(parse_instant(found['since']))}"
 
 
 def _spent(api: Mapping[str, int]) -> str:

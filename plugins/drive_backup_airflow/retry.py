@@ -7,6 +7,8 @@ An expected problem leaves a task as a ``SystemExit`` that carries its sentence:
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from include.drive_backup.errors import DriveBackupError, PermanentError
@@ -46,3 +48,11 @@ RETRY_POLICY = ExceptionRetryPolicy(
 def task_problem(error: DriveBackupError) -> TaskProblem:
     """Wrap an error for Airflow."""
     return (PermanentTaskProblem if isinstance(error, PermanentError) else TransientTaskProblem)(error)
+
+
+def is_first_try(ti: Any, retries: int) -> bool:
+    """Whether a task begins, for the first time or because a person cleared it, and was not retried by Airflow.
+
+    When a person clears a task, Airflow goes on counting its tries and grants it as many retries as at first.
+    """
+    return bool(ti.try_number == ti.max_tries - retries + 1)

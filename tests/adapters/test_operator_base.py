@@ -2,11 +2,12 @@
 
 import asyncio
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from drive_backup_airflow.operators.base import DriveBackupOperator
-from drive_backup_airflow.retry import TransientTaskProblem
+from drive_backup_airflow.retry import TransientTaskProblem, is_first_try
 
 
 class Work(DriveBackupOperator):
@@ -49,3 +50,12 @@ def test_a_task_stops_when_airflow_asks_it_to():
     assert work.execute({}) == "stopped"
     # Airflow asks again after its own time-out, when there is nothing left to stop.
     work.on_kill()
+
+
+@pytest.mark.parametrize(
+    ("try_number", "max_tries", "first"),
+    # At first 4 retries: tries 1 to 5. Cleared after try 5 (Airflow: max_tries = 5 + 4), or in the middle, after try 2.
+    [(1, 4, True), (2, 4, False), (5, 4, False), (6, 9, True), (7, 9, False), (3, 6, True), (4, 6, False)],
+)
+def test_a_first_try_is_told_from_a_retry_also_after_a_task_was_cleared(try_number, max_tries, first):
+    assert is_first_try(SimpleNamespace(try_number=try_number, max_tries=max_tries), retries=4) is first

@@ -44,7 +44,8 @@ _RATE = frozenset(
 
 _TRANSIENT = frozenset({"backendError", "badGateway", "gatewayTimeout", "internalError", "transientError"})
 
-#: One item, for hours or a day. It is no fact about the item: the next run completes the backup.
+#: One item, for now: a spent quota for about a day, open downloads until they end. It is no fact about the item, and a
+#: later try completes the backup.
 _LATER = {
     "downloadQuotaExceeded": "Too many people downloaded it; its quota comes back within about a day.",
     "UrlLeaseLimitExceeded": "Too many downloads of it are open.",

@@ -118,6 +118,20 @@ async def read_rows_but(
             yield row
 
 
+async def read_rows_having(
+    store: BlobStore, manifest: Manifest, columns: list[str], having: str
+) -> AsyncIterator[dict[str, Any]]:
+    """As :func:`read_rows`, of the rows that have a value in a column.
+
+    :param having: one of the columns.
+    """
+    from include.drive_backup.manifest.tables import rows_having  # noqa: PLC0415 - imports pyarrow
+
+    async for batch in _read_batches(store, manifest.parts, columns):
+        for row in rows_having(batch, having):
+            yield row
+
+
 async def read_left(store: BlobStore, manifest: Manifest) -> AsyncIterator[dict[str, Any]]:
     """The items that the snapshot before had and this one has not, like :func:`read_rows`."""
     async for row in _read_parts(store, manifest.left.parts if manifest.left else (), None):

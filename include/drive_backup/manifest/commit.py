@@ -84,13 +84,14 @@ class _Rows:
 
         :param tally: is fed with each.
         """
+        instant = parse_instant(self.plan.listing.task.instant)
         async for row in read_parts(self._store, rows_prefix(self.plan.plan), PlanRow, parts=self.plan.parts):
             results = self._results.of(row.item.id)
             contents = [*row.contents, *(each.content for each in results if each.content is not None)]
             missing = {
                 each.blob for each in contents if fingerprint(each.blob, each.size, each.md5) not in self._stored
             }
-            merged = merge(row, results, missing)
+            merged = merge(row, results, missing, instant)
             tally.add(merged)
             yield merged
 
@@ -133,7 +134,7 @@ async def _as_good(
     """
     if not tries:
         return None
-    tally = Tally()
+    tally = Tally(plan.listing.task.instant)
     async for _ in rows.read(tally):
         pass
     for name in reversed(tries):
@@ -164,7 +165,8 @@ async def _write(
     store: BlobStore, name: SnapshotName, rows: _Rows, clock: Clock, software_version: str, lock: Possession
 ) -> Manifest | None:
     """Write catalogue and manifest; None when another run has this generation, or retention made it void."""
-    writer, tally, gone = TableWriter(store, "items", name.part), Tally(), LeftTable(store, rows.plan)
+    writer, tally = TableWriter(store, "items", name.part), Tally(name.instant)
+    gone = LeftTable(store, rows.plan)
     await gone.load()
     try:
         async for row in rows.read(tally):

@@ -26,11 +26,17 @@ class Part(Struct, frozen=True):
 
 
 class Reason(Struct, frozen=True):
-    """Why items are not saved: how many, what was said of the first, and some of their paths."""
+    """Why items are not saved: how many, what was said of the first, and some of their paths.
+
+    ``again`` counts those of them that failed in earlier snapshots, too, for the same content; ``since`` is the instant
+    of the first of these.
+    """
 
     count: int = 0
     message: str | None = None
     examples: tuple[str, ...] = ()
+    again: int = 0
+    since: str | None = None
 
 
 class Details(Struct, frozen=True):

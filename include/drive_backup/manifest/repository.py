@@ -179,22 +179,41 @@ class SnapshotRepository:
         return manifest.name.manifest if manifest else None
 
     async def before(self, series: Series, instant: str) -> Manifest | None:
-        """The latest complete snapshot of an earlier instant: what a new snapshot follows.
+        """The latest snapshot of an earlier instant that lists all that was there: what a new snapshot follows.
 
-        One that cannot be read is passed over: it must not keep the next backup from being made.
+        Content that it lacks does not matter here: what a source held is known from its listing. Of one instant, the
+        snapshot that readers take comes first. One that cannot be read is passed over: it must not keep the next
+        backup from being made.
         """
+        newest: Manifest | None = None
         for name in reversed(await self.names(series)):
-            if name.instant < instant:
-                manifest = await self.try_read(name)
-                if manifest is not None and manifest.status == "complete":
-                    return manifest
+            if name.instant >= instant:
+                continue
+            if newest is not None and name.instant != newest.instant:
+                break
+            manifest = await self.try_read(name)
+            if manifest is not None and manifest.status == "complete":
+                return manifest
+            if manifest is not None and manifest.listing_complete:
+                newest = newest or manifest
+        return newest
+
+    async def last_try(self, series: Series, instant: str) -> Manifest | None:
+        """The latest snapshot of an earlier instant, whatever it lacks: it says what failed last."""
+        for name in reversed(await self.names(series)):
+            manifest = await self.try_read(name) if name.instant < instant else None
+            if manifest is not None:
+                return manifest
         return None
 
     async def last_listing(self, series: Series) -> Origin | None:
-        """The listing of the latest complete snapshot that has one: what the change feed goes on from."""
+        """The listing of the latest snapshot whose listing is complete: what the change feed goes on from.
+
+        Items whose content failed are in it like all others; whether their content is stored is asked of the container.
+        """
         for name in reversed(await self.names(series)):
             manifest = await self.try_read(name)
-            if manifest is not None and manifest.status == "complete" and manifest.listing_complete:
+            if manifest is not None and manifest.listing_complete:
                 return manifest.listed
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence, Set  # noqa: PYI025 - the abstract one
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -24,8 +25,15 @@ from include.drive_backup.model import (
 _NOT_COPIED = "Its batch did not finish; clear the batch's task, or run the backup again."
 
 
+#: Reasons of failed items whose content Drive was not asked for, or gave.
+_NOT_TRIED = frozenset({"notCopied", "dailyBudget", "dailyLimitExceeded", "blobMissing"})
+
+
 class CatalogueRow(Struct, frozen=True):
-    """One item of a snapshot. ``details`` were saved, others ``refused``; they have a table of their own."""
+    """One item of a snapshot. ``details`` were saved, others ``refused``; they have a table of their own.
+
+    ``failed_since`` is the instant of the first snapshot in a row in which the same content was tried and failed.
+    """
 
     item: Item
     path: str
@@ -37,6 +45,7 @@ class CatalogueRow(Struct, frozen=True):
     details: tuple[Detail, ...] = ()
     refused: dict[Detail, Refused] = {}
     details_digest: str | None = None
+    failed_since: datetime | None = None
 
     @property
     def stored_bytes(self) -> int:
@@ -44,11 +53,12 @@ class CatalogueRow(Struct, frozen=True):
         return sum(content.size for content in self.contents)
 
 
-def merge(row: PlanRow, results: Sequence[CopyResult], missing: Set[str]) -> CatalogueRow:
+def merge(row: PlanRow, results: Sequence[CopyResult], missing: Set[str], instant: datetime) -> CatalogueRow:
     """What became of an item: the plan's word, and what its batch did.
 
     :param results: of this item's orders, one per format; those for details say what was saved without its values.
     :param missing: blobs that are not in the container as they should be.
+    :param instant: T of the snapshot.
     """
     told = next((result for result in results if result.format == DETAILS), None)
     results = [result for result in results if result.format != DETAILS]
@@ -71,7 +81,15 @@ def merge(row: PlanRow, results: Sequence[CopyResult], missing: Set[str]) -> Cat
         details=tuple(detail for detail in row.details if told and detail not in told.refused),
         refused=told.refused if told else {},
         details_digest=told.digest if told else None,
+        failed_since=_failed_since(row, outcome, reason, instant),
     )
+
+
+def _failed_since(row: PlanRow, outcome: Outcome, reason: str | None, instant: datetime) -> datetime | None:
+    """A night on which a batch does not come to an item changes nothing: it is still failing, or still new."""
+    if outcome != "failed" or reason == "blobMissing":
+        return None
+    return row.failed_since or (None if reason in _NOT_TRIED else instant)
 
 
 def _fidelity(row: PlanRow, results: Sequence[CopyResult]) -> str:
@@ -170,6 +188,7 @@ def record(row: CatalogueRow) -> dict[str, object]:
         "fidelity": row.fidelity,
         "reason": row.reason,
         "message": None if row.message is None else text(row.message),
+        "failed_since": row.failed_since,
         "trashed": row.path.startswith(f"{TRASH}/"),
         "contents": [msgspec.to_builtins(content) for content in row.contents],
         "resource": json_text(item.resource),
@@ -203,6 +222,7 @@ def row_of(values: dict[str, Any]) -> CatalogueRow:
         reason=values["reason"],
         message=values["message"],
         contents=msgspec.convert(values["contents"] or [], tuple[StoredContent, ...]),
+        failed_since=values["failed_since"],
     )
 
 

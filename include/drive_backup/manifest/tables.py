@@ -48,6 +48,7 @@ SCHEMA = pa.schema(
         pa.field("fidelity", pa.string(), nullable=False),
         ("reason", pa.string()),
         ("message", pa.string()),
+        ("failed_since", _MS),
         ("trashed", pa.bool_()),
         ("contents", pa.list_(CONTENT)),
         pa.field("resource", pa.string(), nullable=False),
@@ -133,6 +134,11 @@ def rows_of_items(batch: pa.RecordBatch, ids: Collection[str] | None) -> list[di
     if ids is not None:
         batch = batch.filter(pc.is_in(batch["item_id"], pa.array(ids, pa.string())))
     return batch.to_pylist()  # type: ignore[no-any-return]
+
+
+def rows_having(batch: pa.RecordBatch, column: str) -> list[dict[str, Any]]:
+    """The rows that have a value in a column."""
+    return batch.filter(pc.is_valid(batch[column])).to_pylist()  # type: ignore[no-any-return]
 
 
 def _table(lines: bytearray, schema: pa.Schema) -> pa.Table:

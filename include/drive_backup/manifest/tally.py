@@ -10,7 +10,7 @@ import msgspec
 from include.drive_backup.handover import Told
 from include.drive_backup.manifest.manifest import Reason
 from include.drive_backup.manifest.schema import CatalogueRow, text
-from include.drive_backup.model import Detail
+from include.drive_backup.model import Detail, format_instant
 
 EXAMPLES = 5
 #: Fidelities of rows that are not for certain as they were at the instant.
@@ -21,9 +21,13 @@ _STORED = ("copied", "unchanged", "known")
 
 
 class Tally:
-    """Feed it every row."""
+    """Feed it every row.
 
-    def __init__(self) -> None:
+    :param instant: T of the snapshot.
+    """
+
+    def __init__(self, instant: str) -> None:
+        self._instant = instant
         self.items = 0
         self.copied_files = 0
         self.counts: dict[str, int] = {}
@@ -44,6 +48,8 @@ class Tally:
         # Also of one export format that Drive refuses, while others are stored.
         if row.reason is not None or row.outcome in ("unavailable", "failed"):
             self._note(row.reason or row.outcome, row.message, row.path)
+        if row.failed_since is not None:
+            self._note_again(row.reason or row.outcome, format_instant(row.failed_since))
         if row.fidelity in _NOT_OF_THEN:
             self._tell(row)
         for detail in row.details:
@@ -67,11 +73,18 @@ class Tally:
 
     def _note(self, key: str, message: str | None, path: str) -> None:
         known = self.reasons.get(key, Reason())
-        self.reasons[key] = Reason(
+        self.reasons[key] = msgspec.structs.replace(
+            known,
             count=known.count + 1,
             message=known.message or (None if message is None else text(message)),
             examples=(*known.examples, path)[:EXAMPLES],
         )
+
+    def _note_again(self, key: str, since: str) -> None:
+        if since < self._instant:
+            known = self.reasons[key]
+            first = min(since, known.since or since)
+            self.reasons[key] = msgspec.structs.replace(known, again=known.again + 1, since=first)
 
     @property
     def exact(self) -> int:

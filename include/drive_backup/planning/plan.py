@@ -35,6 +35,7 @@ from include.drive_backup.planning.decide import (
     with_details,
 )
 from include.drive_backup.planning.details import units_of
+from include.drive_backup.planning.failing import load_failing
 from include.drive_backup.planning.filters import ItemFilter, left_out
 from include.drive_backup.planning.shards import Pace, Sized, make_batches, share_batches
 from include.drive_backup.planning.stored import StoredIndex, load_stored
@@ -160,13 +161,14 @@ class _Planner:
         self, newest: Mapping[str, int], tree: Tree, wanted: AbstractSet[str], past: Hindsight | None
     ) -> None:
         stored = await load_stored(self._store, self._rules.source)
+        failing = await load_failing(self._store, self._listing.task.snapshots, self._listing.task.instant)
         async with (
             PartWriter[PlanRow](self._store, rows_prefix(self._plan), PART_ROWS) as rows,
             PartWriter[CopyOrder](self._store, self._orders_prefix, PART_ROWS) as orders,
         ):
             async for ident, item in self._each(newest, wanted, past):
                 place = Place(folders=tree.folders(ident), segment=tree.segment(ident))
-                decision = self._decide(ident, item, place, stored, past)
+                decision = failing.mark(self._decide(ident, item, place, stored, past))
                 later = past.why_place_later(ident, tree) if past else None
                 await rows.write(replace(decision.row, place_later=later))
                 self._counts[decision.row.outcome or "copy"] += 1

@@ -17,7 +17,7 @@ from typing import Any
 
 from include.drive_backup.errors import DailyQuotaError, StoppedError, TransientError
 from include.drive_backup.handover import BatchRef
-from include.drive_backup.model import CopyOrder, CopyResult, Tier, human_bytes, parse_instant
+from include.drive_backup.model import CopyOrder, CopyResult, Source, Tier, human_bytes, parse_instant
 from include.drive_backup.pacing import Backoff
 from include.drive_backup.ports import BlobStore, Clock, Drive
 from include.drive_backup.transfer.budget import MemoryBudget
@@ -46,6 +46,7 @@ async def copy_batch(
     memory_bytes: int,
     resume: bool,
     stop: asyncio.Event,
+    cleared: bool | None = None,
     tier: Tier | None = None,
     progress: Progress | None = None,
     reads: Backoff = READS,
@@ -56,12 +57,15 @@ async def copy_batch(
     :param memory_bytes: for the contents of all files in flight; a single file of some TB needs up to 105 MB.
     :param resume: this is not the first try: look what is stored before anything is downloaded.
     :param stop: set it to end the batch soon.
+    :param cleared: a person runs it again: what Drive refused, and what is tried once a run, is asked for again. None:
+        it is not known; then a batch that was finished counts as cleared.
     :param tier: of the content that is written; None: the account's default.
     :param progress: called with each file's result.
     :param reads: how often one file's bytes are read, and the waits between.
     :return: counts and bytes; when the day's quota is used up, too, for a further try today is no use: what is left
-        is recorded as ``failed``.
-    :raises TransientError: some files could not be copied; the next try copies only these.
+        is recorded as ``failed``. So are files that failed in the run before, too, or that Drive gives to nobody for
+        hours: they are tried once.
+    :raises TransientError: some other files could not be copied; the next try copies only these.
     :raises StoppedError: ``stop`` was set.
     :raises DriveBackupError: of a kind that concerns more than one file; what is finished is recorded.
     """
@@ -69,25 +73,28 @@ async def copy_batch(
     orders = [order async for order in read_parts(store, prefix, CopyOrder, parts=batch.parts)]
     # Largest first: a large file that begins last would keep the task waiting for itself alone.
     orders.sort(key=lambda order: (-(order.item.size or 0), order.item.id, order.format))
-    recorded = await _recorded(store, batch) if resume else {}
+    recorded = await _recorded(store, batch, cleared=cleared) if resume else {}
     memory, instant = MemoryBudget(memory_bytes), parse_instant(batch.task.instant)
     copier = ContentCopier(drive, store, clock=clock, instant=instant, memory=memory, tier=tier, reads=reads)
     flight = Flight(clock, in_flight, lambda: drive.strain + store.strain)
     log.info("%s%s", batch.label, ": looking for what is missing" if resume else "")
     async with ResultLog(store, results_prefix(batch.plan, batch.number), secrets.token_hex(6), clock) as results:
-        run = _Run(drive, copier, results, recorded, flight, resume=resume, progress=progress)
+        health = DriveHealth(drive, Source.parse(batch.task.source))
+        run = _Run(drive, copier, results, recorded, flight, health, resume=resume, progress=progress)
         await run.all(orders, stop)
     return await _conclude(run, drive, store, batch, len(orders))
 
 
-async def _recorded(store: BlobStore, batch: BatchRef) -> Recorded:
+async def _recorded(store: BlobStore, batch: BatchRef, *, cleared: bool | None) -> Recorded:
     """What earlier tries recorded.
 
-    That Drive refused a file is believed within one task, but not when a batch that was finished is run again: then
-    somebody may have given the right that was missing, and wants to see it work.
+    That Drive refused a file is believed within one task, but not when a person runs a batch again, finished or not:
+    the right that was missing may be there now.
     """
     recorded = await read_results(store, results_prefix(batch.plan, batch.number))
-    if await store.head(_done_name(batch)) is None:
+    if cleared is None:
+        cleared = await store.head(_done_name(batch)) is not None
+    if not cleared:
         return recorded
     return {key: result for key, result in recorded.items() if result.outcome == "copied"}
 
@@ -113,6 +120,8 @@ async def _conclude(run: _Run, drive: Drive, store: BlobStore, batch: BatchRef, 
             reason="filesFailed",
         )
     else:
+        if counts["failed"]:
+            log.warning("%s: %d files keep failing. Each run asks for them once.", batch.label, counts["failed"])
         await store.put(_done_name(batch), b"{}", content_type="application/json")
     return {
         "source": batch.task.source,
@@ -140,6 +149,7 @@ class _Run:
         results: ResultLog,
         recorded: Recorded,
         flight: Flight,
+        health: DriveHealth,
         *,
         resume: bool,
         progress: Progress | None,
@@ -151,7 +161,7 @@ class _Run:
         self.day_over: DailyQuotaError | None = None
         self._drive = drive
         self._copier = copier
-        self._health = DriveHealth(drive)
+        self._health = health
         self._results = results
         self._recorded = recorded
         self._flight = flight
@@ -203,8 +213,8 @@ class _Run:
         """What an earlier try made of an order, as far as it still holds."""
         result = self._recorded.get((order.item.id, order.format))
         if order.details:
-            return result if result is not None and answers(result, order) else None
-        if result is not None and result.outcome == "unavailable":
+            return result if result is not None and (result.settled or answers(result, order)) else None
+        if result is not None and (result.settled or result.outcome == "unavailable"):
             return result
         if result is not None and result.content is not None and await self._copier.still_stored(result.content):
             return result
@@ -231,7 +241,7 @@ class _Run:
                 # What is under way is finished; nothing else begins.
                 self.day_over = error
             await self._health.refused(order, error)
-            return failed(order, error)
+            return failed(order, error, settled=await self._health.is_settled(order, error))
         self._health.served()
         return result
 
@@ -244,7 +254,7 @@ class _Run:
             self.stored_bytes += result.content.size
         elif not told:
             log.warning("%s: %s (%s): %s", order.path, result.outcome, result.reason, result.message)
-        if result.outcome == "failed" and self.first_failure is None:
+        if result.outcome == "failed" and not result.settled and self.first_failure is None:
             self.first_failure = result.message
         if self._progress is not None:
             self._progress(result)

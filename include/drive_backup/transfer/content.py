@@ -94,7 +94,8 @@ class ContentCopier:
         try:
             if order.fidelity == "head-later":
                 return await self._copy_past(order)
-            return await self._again(lambda: self._read_once(job), _worth_another_read)
+            worth = _worth_another_look if order.failing else _worth_another_read
+            return await self._again(lambda: self._read_once(job), worth)
         except ItemUnavailableError as error:
             return job.result("unavailable", reason=error.reason, message=str(error))
 
@@ -317,6 +318,11 @@ class _Job:
 
 def _worth_another_read(error: DriveBackupError) -> bool:
     return isinstance(error, BrokenBodyError | ItemChangedError)
+
+
+def _worth_another_look(error: DriveBackupError) -> bool:
+    """Of content that failed in the run before: its bytes are read once, unless they are other ones now."""
+    return isinstance(error, ItemChangedError)
 
 
 def _is_broken_range(error: DriveBackupError) -> bool:

@@ -8,14 +8,16 @@ from include.drive_backup.errors import (
     ConfigError,
     ContainerMissingError,
     CredentialsError,
+    DailyQuotaError,
     DriveBackupError,
+    ItemLaterError,
     ItemUnavailableError,
     RateLimitError,
     SecretMissingError,
     ServiceUnavailableError,
     StoppedError,
 )
-from include.drive_backup.model import CopyOrder, CopyResult
+from include.drive_backup.model import CopyOrder, CopyResult, Source
 from include.drive_backup.ports import Drive
 
 log = logging.getLogger(__name__)
@@ -36,8 +38,20 @@ def stops_the_batch(error: Exception) -> bool:
     return isinstance(error, _RUN_LEVEL)
 
 
-def failed(order: CopyOrder, error: Exception) -> CopyResult:
-    """The record of a file that could not be copied this time."""
+#: Drive's reasons that last longer than all tries of a task: a file's download quota comes back within about a day.
+_FOR_HOURS = frozenset({"downloadQuotaExceeded"})
+
+
+def lasts(error: Exception) -> bool:
+    """Whether Drive says that it gives a file to nobody before all tries of a task are over."""
+    return isinstance(error, ItemLaterError) and error.reason in _FOR_HOURS
+
+
+def failed(order: CopyOrder, error: Exception, *, settled: bool = False) -> CopyResult:
+    """The record of a file that could not be copied this time.
+
+    :param settled: another try of this run is of no use.
+    """
     if isinstance(error, DriveBackupError):
         reason, message = error.reason, str(error)
     else:
@@ -55,6 +69,7 @@ def failed(order: CopyOrder, error: Exception) -> CopyResult:
         fidelity="unavailable",
         reason=reason,
         message=message,
+        settled=settled,
     )
 
 
@@ -63,11 +78,13 @@ class DriveHealth:
 
     Without it, each file of a batch would go through all its waits while Drive is down.
 
+    :param source: what the batch is of.
     :param patience: files in a row that Drive must refuse before it is asked how it is.
     """
 
-    def __init__(self, drive: Drive, patience: int = 20) -> None:
+    def __init__(self, drive: Drive, source: Source, patience: int = 20) -> None:
         self._drive = drive
+        self._source = source
         self._patience = patience
         self._in_a_row = 0
 
@@ -91,3 +108,23 @@ class DriveHealth:
             await self._drive.get_item(order.item.id, order.item.resource_key)
         except ItemUnavailableError:
             return
+
+    async def is_settled(self, order: CopyOrder, error: Exception) -> bool:
+        """Whether another try of the same run is of no use: the file fails for hours, or did so in the run before.
+
+        While Drive is down, nothing is known of the file.
+        """
+        if lasts(error):
+            return True
+        if not order.failing or isinstance(error, DailyQuotaError):
+            return False
+        return not isinstance(error, RateLimitError | ServiceUnavailableError) or await self._answers()
+
+    async def _answers(self) -> bool:
+        """Whether Drive answers a call that concerns no file."""
+        try:
+            await self._drive.change_token(self._source)
+        except DriveBackupError as error:
+            log.info("Drive does not answer for any file now: %s", error)
+            return False
+        return True

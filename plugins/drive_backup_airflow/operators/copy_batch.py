@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from drive_backup_airflow.locks import RunLocks
 from drive_backup_airflow.operators.base import DriveBackupOperator
+from drive_backup_airflow.retry import is_first_try
 from drive_backup_airflow.wiring import open_shared_drive, open_store
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import DriveBackupError, StoppedError
@@ -62,14 +63,14 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
     async def run(self, context: Context, stop: asyncio.Event) -> dict[str, Any]:
         """Copy one batch after the other, as its source's user; returns counts."""
         copies: CopyTask = CopyTask.from_dict(self.copies)
-        resume = context["ti"].try_number > 1
+        resume, cleared = context["ti"].try_number > 1, is_first_try(context["ti"], self.retries or 0)
         done, errors = list[dict[str, Any]](), list[DriveBackupError]()
         async with open_store(self.blob_conn_id, self.container) as store:
             batches, locks = await read_copies(store, copies), RunLocks(store, context)
             for batch in batches:
                 try:
                     async with locks.hold(batch.task):
-                        done.append(await self._copy(store, batch, resume=resume, stop=stop))
+                        done.append(await self._copy(store, batch, resume=resume, cleared=cleared, stop=stop))
                 except StoppedError:
                     raise
                 except DriveBackupError as error:
@@ -77,7 +78,9 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
         raise_together(errors, f"{len(errors)} of {len(batches)} batches could not be copied")
         return done[0] if len(done) == 1 else _sums(done)
 
-    async def _copy(self, store: BlobStore, batch: BatchRef, *, resume: bool, stop: asyncio.Event) -> dict[str, Any]:
+    async def _copy(
+        self, store: BlobStore, batch: BatchRef, *, resume: bool, cleared: bool, stop: asyncio.Event
+    ) -> dict[str, Any]:
         async with open_shared_drive(
             self.gcp_conn_id,
             store,
@@ -95,6 +98,7 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
                 memory_bytes=self.memory_mb * 1_000_000,
                 tier=self.tier,
                 resume=resume,
+                cleared=cleared,
                 stop=stop,
             )
 

@@ -42,11 +42,28 @@ async def test_the_latest_is_the_newest_complete_one_not_after_the_instant(store
     assert await repository.latest(SERIES, "20261119T000000.000Z") is None
 
 
-async def test_the_base_is_complete_and_of_an_earlier_instant(store):
+async def test_the_base_has_a_complete_listing_and_is_of_an_earlier_instant(store):
     repository = SnapshotRepository(store)
-    base = f"snapshots/user/ann@example.com/default/{DAYS[0]}/manifest.json"
-    assert await repository.base_for(SERIES, DAYS[2]) == base
+    base = "snapshots/user/ann@example.com/default/{}/manifest.json"
+    # Only content failed on the second day: what the source held is known.
+    assert await repository.base_for(SERIES, DAYS[2]) == base.format(DAYS[1])
+    assert await repository.base_for(SERIES, DAYS[1]) == base.format(DAYS[0])
     assert await repository.base_for(SERIES, DAYS[0]) is None
+
+
+async def test_what_drive_did_not_list_completely_is_no_base(store):
+    repository = SnapshotRepository(store)
+    await commit(store, [row("a", "metadata")], instant="20261121T120000.000Z", token="d4", complete=False)
+    assert (await repository.before(SERIES, DAYS[2])).instant == DAYS[1]
+    assert (await repository.last_try(SERIES, DAYS[2])).instant == "20261121T120000.000Z"
+
+
+async def test_of_one_instant_the_base_is_what_readers_take(store):
+    repository = SnapshotRepository(store)
+    assert (await repository.before(SERIES, "2027")).name.generation == 1
+    assert (await repository.last_try(SERIES, "2027")).name.generation == 2
+    await store.delete([(await repository.before(SERIES, "2027")).name.manifest])
+    assert (await repository.before(SERIES, "2027")).name.generation == 2
 
 
 async def test_a_damaged_manifest_is_reported_but_no_reason_to_stop_backing_up(store):
@@ -61,7 +78,7 @@ async def test_a_damaged_manifest_is_reported_but_no_reason_to_stop_backing_up(s
         await store.put(name.manifest, damage)
         with pytest.raises(CorruptStoreError):
             await repository.read(name)
-        assert await repository.base_for(SERIES, DAYS[2]) is None
+        assert await repository.base_for(SERIES, DAYS[1]) is None
 
 
 async def test_a_manifest_that_was_moved_is_noticed(store):
