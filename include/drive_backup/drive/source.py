@@ -28,6 +28,7 @@ from include.drive_backup.errors import ItemUnavailableError, ServiceUnavailable
 from include.drive_backup.model import ApiUse, Detail, Item, Revision, Source
 from include.drive_backup.pacing import LIST_UNITS, QuotaLimiter
 from include.drive_backup.ports import ChangePage, Clock, Page
+from include.drive_backup.values import read_object, read_text
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class GoogleDrive:
         """The address that this credential acts as, in lower case; empty when Drive does not tell it. Asked once."""
         if self._email is None:
             about = await self._client.get_json("about", {"fields": "user(emailAddress)"}, what="the account")
-            self._email = str((about.get("user") or {}).get("emailAddress") or "").lower()
+            self._email = (read_text(read_object(about.get("user")).get("emailAddress")) or "").lower()
         return self._email
 
     async def root(self, source: Source) -> Item:
@@ -112,9 +113,10 @@ class GoogleDrive:
         if corpus.drive_id:
             params["driveId"] = corpus.drive_id
         answer = await self._client.get_json("changes/startPageToken", params, what=f"the change feed of {source}")
-        if "startPageToken" not in answer:
+        token = read_text(answer.get("startPageToken"))
+        if not token:
             raise _senseless(f"the change feed of {source}")
-        return str(answer["startPageToken"])
+        return token
 
     async def list_items(self, source: Source) -> AsyncIterator[Page]:
         """See :meth:`include.drive_backup.ports.Drive.list_items`.
@@ -294,8 +296,8 @@ class GoogleDrive:
                 token, seen, restarts = "", set(), restarts + 1
                 log.warning("Drive rejects the page token of %s; the listing starts over", what)
                 continue
-            token = answer.get("nextPageToken") or ""
-            yield Part(_read_page(answer), more=bool(token))
+            token = _token_of(answer, what)
+            yield Part(_read_page(answer, what), more=bool(token))
             if not token:
                 return
             if token in seen:
@@ -339,15 +341,40 @@ def _check_root(source: Source, item: Item) -> None:
         )
 
 
-def _read_page(answer: dict[str, Any]) -> Page:
-    items = tuple(_item(resource) for resource in answer.get("files") or ())
-    return Page(items=items, incomplete=bool(answer.get("incompleteSearch", False)))
+def _read_page(answer: dict[str, Any], what: str = "a listing") -> Page:
+    files = answer.get("files")
+    if not isinstance(files, list | None):
+        raise _senseless(what)
+    items = [_item_or_none(resource) for resource in files or ()]
+    known = tuple(item for item in items if item is not None)
+    if items and not known:
+        # A page without a single item is not a page with an odd one.
+        raise _senseless(what)
+    # Nobody knows what that was, so it may be one that is missing.
+    incomplete = bool(answer.get("incompleteSearch", False)) or len(known) < len(items)
+    return Page(items=known, incomplete=incomplete)
+
+
+def _item_or_none(resource: Any) -> Item | None:
+    try:
+        return Item.from_resource(resource)
+    except ValueError:
+        log.warning("Drive lists something without an id, so the listing counts as incomplete: %.200r", resource)
+        return None
+
+
+def _token_of(answer: dict[str, Any], what: str) -> str:
+    """The token of the next page; empty after the last one."""
+    token = answer.get("nextPageToken") or ""
+    if not isinstance(token, str):
+        raise _senseless(what)
+    return token
 
 
 def _item(resource: dict[str, Any]) -> Item:
     try:
         return Item.from_resource(resource)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except ValueError as error:
         raise _senseless(f"the item {resource.get('id', '')}") from error
 
 

@@ -150,7 +150,6 @@ def _said(results: Sequence[CopyResult]) -> str | None:
 def record(row: CatalogueRow) -> dict[str, object]:
     """A row as the values of :data:`.tables.SCHEMA`."""
     item = row.item
-    owners = item.resource.get("owners") or [{}]
     return {
         "item_id": item.id,
         "path": row.path,
@@ -163,7 +162,7 @@ def record(row: CatalogueRow) -> dict[str, object]:
         "md5": item.md5,
         "sha256": item.sha256,
         "parents": list(item.parents),
-        "owner": owners[0].get("emailAddress"),
+        "owner": item.owner,
         "drive_version": item.version,
         "head_revision_id": item.head_revision_id,
         "outcome": row.outcome,
