@@ -130,12 +130,12 @@ def _subject(change: dict[str, Any]) -> tuple[str, Item | None]:
 def _is_removed(change: dict[str, Any]) -> bool:
     removed = change.get("removed") or False
     if not isinstance(removed, bool):
-        raise ValueError(f"A change is removed: {removed!r}.")
+        raise ValueError(f"A change is removed: {removed!r}.")  # noqa: TRY004 - what Drive says, not what a caller gives
     return removed
 
 
 def _token(answer: dict[str, Any], key: str) -> str | None:
     token = answer.get(key) or None
     if not isinstance(token, str | None):
-        raise ValueError(f"Its {key} is not a text.")
+        raise ValueError(f"Its {key} is not a text.")  # noqa: TRY004 - as above
     return token
