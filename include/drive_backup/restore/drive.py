@@ -90,6 +90,9 @@ class DriveFolder:
 
         :raises PermanentError: the account or the shared drive is full.
         """
+        return [*await self._bring_back(row), *not_saved(row)]
+
+    async def _bring_back(self, row: CatalogueRow) -> list[RestoreResult]:
         try:
             parent = await self.folder_of(row.path)
             results = await self._item(row, parent)
@@ -143,12 +146,19 @@ class DriveFolder:
         if row.item.kind == "shortcut":
             return [await self._shortcut(row, parent)]
         if not row.contents:
-            return [not_saved(row)]
+            return []
         if row.item.kind == "file":
             return [await self._file(row, row.contents[0], self._metadata(row, parent, row.contents[0].format))]
         if (content := importable(row)) is not None:
             return [await self._native(row, content, parent)]
-        return [await self._plain(row, content, parent) for content in row.contents]
+        return [await self._export(row, content, parent) for content in row.contents]
+
+    async def _export(self, row: CatalogueRow, content: StoredContent, parent: str) -> RestoreResult:
+        try:
+            return await self._plain(row, content, parent)
+        except (ContentArchivedError, CorruptStoreError, BrokenBodyError) as error:
+            # The other formats of the item are worth having.
+            return self._failed(row, error)
 
     async def _folder(self, row: CatalogueRow, parent: str) -> RestoreResult:
         self.folders[row.path] = ""

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from include.drive_backup.errors import PermanentError
+from include.drive_backup.errors import ContentArchivedError, CorruptStoreError, PermanentError
 from include.drive_backup.manifest.schema import CatalogueRow
 from include.drive_backup.model import StoredContent
 from include.drive_backup.ports import BlobStore
@@ -56,11 +56,12 @@ class LocalFolder:
 
         :raises PermanentError: the disk is full or can no longer be written.
         """
+        return [*await self._bring_back(row), *not_saved(row)]
+
+    async def _bring_back(self, row: CatalogueRow) -> list[RestoreResult]:
         if row.item.kind == "shortcut":
             return [result_for(row, "left-out", reason="shortcut", message=_SHORTCUT)]
-        if row.item.kind != "folder" and not row.contents:
-            return [not_saved(row)]
-        formats = [content.format for content in row.contents] or [""]
+        formats = [""] if row.item.kind == "folder" else [content.format for content in row.contents]
         return [await self._safely(row, content_format) for content_format in formats]
 
     async def _safely(self, row: CatalogueRow, content_format: str) -> RestoreResult:
@@ -68,6 +69,9 @@ class LocalFolder:
         try:
             content = next((each for each in row.contents if each.format == content_format), None)
             return self._make_folder(row, place) if content is None else await self._file(row, content, place)
+        except (ContentArchivedError, CorruptStoreError) as error:
+            # The other formats of the item are worth having.
+            return result_for(row, "failed", self._shown(place), reason=error.reason, message=str(error))
         except OSError as error:
             message = f"'{self._shown(place)}' cannot be written: {error.strerror or error}."
             if error.errno in _HOPELESS:
