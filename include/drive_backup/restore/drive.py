@@ -37,6 +37,7 @@ from include.drive_backup.restore.orders import (
     result_for,
     wrong_bytes,
 )
+from include.drive_backup.values import read_integer, read_object, read_text
 
 _TRIES = 4
 _FULL = frozenset({"storageQuotaExceeded", "teamDriveFileLimitExceeded", "activeItemCreationLimitExceeded"})
@@ -83,7 +84,7 @@ class DriveFolder:
     async def recall(self) -> None:
         """Find what earlier tries of this restore made."""
         async for found in self._writer.find(self._target.query, self._target.drive_id, "what was restored before"):
-            self._made[(found.get("appProperties") or {}).get(ITEM_KEY, "")] = found
+            self._made[str(read_object(found.get("appProperties")).get(ITEM_KEY, ""))] = found
 
     async def restore(self, row: CatalogueRow) -> list[RestoreResult]:
         """Make one item again. See the port.
@@ -129,7 +130,7 @@ class DriveFolder:
         async with self._lock:
             if folder not in self.folders:
                 metadata = {
-                    "name": decode_segment(segment),
+                    "name": _name_of(segment),
                     "mimeType": FOLDER,
                     "parents": [self.folders.get(above) or self._target.folder_id],
                     "appProperties": self._target.marks(folder),
@@ -171,7 +172,7 @@ class DriveFolder:
         return result
 
     async def _shortcut(self, row: CatalogueRow, parent: str) -> RestoreResult:
-        target = (row.item.resource.get("shortcutDetails") or {}).get("targetId")
+        target = read_text(read_object(row.item.resource.get("shortcutDetails")).get("targetId"))
         if not target:
             return _result(
                 row, "left-out", reason="shortcut", message="Drive cannot make shortcuts of other apps again."
@@ -339,9 +340,18 @@ class DriveFolder:
         return _result(row, "failed", reason=error.reason, message=str(error))
 
 
+def _name_of(segment: str) -> str:
+    """The name of a folder that is not an item."""
+    try:
+        return decode_segment(segment)
+    except ValueError:
+        # One of the backup's own, which no name in Drive is encoded as.
+        return segment
+
+
 def _has(resource: Resource, content: StoredContent) -> bool:
     """Whether Drive says that the file has these bytes."""
-    if int(resource.get("size") or 0) != content.size or resource.get("md5Checksum") != content.md5:
+    if (read_integer(resource.get("size")) or 0) != content.size or resource.get("md5Checksum") != content.md5:
         return False
     return resource.get("sha256Checksum") in (None, content.sha256)
 

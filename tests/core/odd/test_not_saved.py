@@ -142,9 +142,7 @@ async def test_a_plan_and_a_drill_say_it(tmp_path):
     task = RestoreTask(source=str(ANN), to="container/restored", run="manual", snapshot=manifest.name.ident)
     plan = await plan_container_restore(backup.store, MemoryTargetStore(), task, work_of("manual", "one"))
     assert plan.shortfall == shortfall(manifest)
-    drilled = await drill(
-        backup.store, manifest, tmp_path, drive=None, seed="x", most_bytes=10**6, most_files=10
-    )
+    drilled = await drill(backup.store, manifest, tmp_path, drive=None, seed="x", most_bytes=10**6, most_files=10)
     assert drilled.shortfall == shortfall(manifest)
     assert shortfall(manifest) in str(drilled)
 
@@ -178,5 +176,3 @@ async def test_a_file_that_failed_in_part_comes_back_in_part(tmp_path):
 
 async def read(backup, summary):
     return Manifest.from_json(await backup.store.read(summary["manifest"]))
-
-
