@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -26,6 +27,9 @@ LIFETIME = timedelta(minutes=10)
 #: Seconds between two signs of life.
 EVERY = 60.0
 _TRIES = 5
+#: What :func:`~include.drive_backup.blob.names.lock_name` writes in a thousand years of a word a minute. A larger number
+#: would leave none after it.
+_NUMBER = re.compile(r"0[0-9]{9}")
 
 #: Told a holder, says whether its run is known to have ended, so that its lock is void.
 HasEnded = Callable[[str], Awaitable[bool]]
@@ -106,10 +110,14 @@ class SourceLock:
 
     async def _last(self) -> Turn | None:
         """The blob with the highest number."""
-        last = None
-        async for info in self._store.list(lock_prefix(self.source), metadata=True):
-            number = info.name.rpartition("/")[2]
-            if not number.isdecimal() or info.modified is None:
+        last, prefix = None, lock_prefix(self.source)
+        async for info in self._store.list(prefix, metadata=True):
+            number = info.name.removeprefix(prefix)
+            if not _NUMBER.fullmatch(number):
+                # No run writes such a name, so none can hold the lock by it, and to pass it over lets in no second one.
+                log.warning("'%s' is not a word on a lock, so it is passed over; delete it.", info.name)
+                continue
+            if info.modified is None:
                 raise CorruptStoreError(f"'{info.name}' is no lock; delete it.")
             last = Turn(number=int(number), holder=info.metadata.get("holder"), said=info.modified)
         return last
@@ -128,8 +136,9 @@ class SourceLock:
     async def _tidy(self, number: int) -> None:
         # Only what lies below the highest number: a slow writer may still use a number that was deleted.
         newest = lock_name(self.source, number)
-        old = [info.name async for info in self._store.list(lock_prefix(self.source)) if info.name < newest]
-        await self._store.delete(old)
+        prefix = lock_prefix(self.source)
+        found = [info.name async for info in self._store.list(prefix) if info.name < newest]
+        await self._store.delete([name for name in found if _NUMBER.fullmatch(name.removeprefix(prefix))])
 
 
 @asynccontextmanager

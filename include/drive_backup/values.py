@@ -6,6 +6,7 @@ came has it in the resource.
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime
 from typing import Any
@@ -59,6 +60,15 @@ def read_integer(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     return value if 0 <= value <= _MOST else None
+
+
+def read_number(text: str) -> float | None:
+    """A number that is finite, of its text."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def read_flag(value: object) -> bool | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ from include.drive_backup.ports import BlobInfo
 #: Bytes that a name may take of the 8 KiB of metadata; a longer one is cut here and whole in the catalogue.
 _MAX_NAME = 4096
 _MAX_VALUE = 512
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class StoredFile(Struct, frozen=True):
@@ -83,7 +85,7 @@ def stored_file(info: BlobInfo) -> StoredFile | None:
         return None
     if facts.get("md5") != info.md5 or facts.get("size") != str(info.size):
         return None
-    if not (facts.get("file_id") and facts.get("format") and facts.get("sha256")):
+    if not (facts.get("file_id") and facts.get("format") and _SHA256.fullmatch(facts.get("sha256", ""))):
         return None
     content = StoredContent(
         blob=info.name,

@@ -19,8 +19,16 @@ async def read_holds(store: BlobStore, source: Source) -> dict[str, tuple[str, .
     prefix = holds_prefix(source)
     async for info in store.list(prefix):
         ident, _, tag = info.name.removeprefix(prefix).partition("/")
-        found[ident] = (*found.get(ident, ()), decode_segment(tag))
+        found[ident] = (*found.get(ident, ()), _tag(tag))
     return found
+
+
+def _tag(segment: str) -> str:
+    """The tag; a name that is not one holds as well, and is shown as it is."""
+    try:
+        return decode_segment(segment)
+    except ValueError:
+        return segment
 
 
 async def hold(store: BlobStore, snapshot: SnapshotName, tag: str) -> bool:
