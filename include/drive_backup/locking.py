@@ -27,8 +27,7 @@ LIFETIME = timedelta(minutes=10)
 #: Seconds between two signs of life.
 EVERY = 60.0
 _TRIES = 5
-#: What :func:`~include.drive_backup.blob.names.lock_name` writes in a thousand years of a word a minute. A larger number
-#: would leave none after it.
+#: The numbers of a thousand years with a word a minute. A larger one would leave none after it.
 _NUMBER = re.compile(r"0[0-9]{9}")
 
 #: Told a holder, says whether its run is known to have ended, so that its lock is void.

@@ -97,9 +97,10 @@ class Outbox:
         data = await self._store.read(name)
         if data is None:
             return None  # another drainer was faster
+        if len(data) > MAX_BYTES:
+            log.warning(_ODD, name, f"It has more than {MAX_BYTES} bytes.")
+            return None
         try:
-            if len(data) > MAX_BYTES:
-                raise ValueError(f"It has more than {MAX_BYTES} bytes.")
             return name, Event.from_json(data)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             log.warning(_ODD, name, error)
