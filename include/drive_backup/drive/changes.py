@@ -135,7 +135,7 @@ def _is_removed(change: dict[str, Any]) -> bool:
 
 
 def _token(answer: dict[str, Any], key: str) -> str | None:
-    token = answer.get(key) or None
+    token = answer.get(key)
     if not isinstance(token, str | None):
         raise ValueError(f"Its {key} is not a text.")  # noqa: TRY004 - as above
-    return token
+    return token or None

@@ -12,10 +12,10 @@ from urllib.parse import quote
 from include.drive_backup.drive.client import DriveClient
 from include.drive_backup.drive.content import resource_keys
 from include.drive_backup.drive.fields import FILE_USER
+from include.drive_backup.drive.pages import next_token, senseless
 from include.drive_backup.errors import ItemUnavailableError, ServiceUnavailableError
 from include.drive_backup.model import Detail, Item
 from include.drive_backup.pacing import GET_UNITS, LIST_UNITS
-from include.drive_backup.values import read_text
 
 _PERMISSION = (
     "id,type,role,emailAddress,domain,displayName,allowFileDiscovery,expirationTime,deleted,pendingOwner,view,"
@@ -104,9 +104,7 @@ async def _my_drive_permissions(client: DriveClient, item: Item) -> list[dict[st
 def _entries(value: object, what: str) -> list[dict[str, Any]]:
     """A list of objects; half of one is not taken for all of it."""
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-        raise ServiceUnavailableError(
-            f"Drive's answer for {what} makes no sense; it is asked again later.", service="drive", reason="badAnswer"
-        )
+        raise senseless(what)
     return value
 
 
@@ -126,7 +124,7 @@ async def _all_pages(client: DriveClient, item: Item, detail: Detail, how: _List
             resource_keys=resource_keys(item),
         )
         found += _entries(answer.get(how.key, []), what)
-        token = read_text(answer.get("nextPageToken"))
+        token = next_token(answer, what)
         if not token:
             return found
         if token in seen:

@@ -15,10 +15,10 @@ from urllib.parse import quote
 from include.drive_backup.drive.client import DriveClient
 from include.drive_backup.drive.content import open_route, pieces_of, resource_keys
 from include.drive_backup.drive.errors import UnexpectedAnswerError
+from include.drive_backup.drive.pages import entries_of, next_token
 from include.drive_backup.errors import CredentialsError, ItemUnavailableError, ServiceUnavailableError
 from include.drive_backup.model import Item, Revision
 from include.drive_backup.pacing import LIST_UNITS
-from include.drive_backup.values import read_objects, read_text
 
 _FIELDS = "kind,nextPageToken,revisions(id,modifiedTime,size,md5Checksum,keepForever,exportLinks)"
 
@@ -36,8 +36,8 @@ async def list_revisions(client: DriveClient, item: Item) -> tuple[Revision, ...
     while True:
         path = f"files/{quote(item.id, safe='')}/revisions"
         answer = await client.get_json(path, params, units=LIST_UNITS, what=what, resource_keys=resource_keys(item))
-        found += read_objects(answer.get("revisions"))
-        token = read_text(answer.get("nextPageToken"))
+        found += entries_of(answer, "revisions", what)
+        token = next_token(answer, what)
         if not token or token in seen:
             return tuple(_readable(found))
         seen.add(token)
