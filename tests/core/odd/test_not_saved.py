@@ -19,7 +19,7 @@ from include.drive_backup.restore.drive import DriveFolder
 from include.drive_backup.restore.drive_target import open_target
 from include.drive_backup.restore.orders import shortfall
 from include.drive_backup.restore.run import restore
-from include.drive_backup.restore.selection import Selection, select
+from include.drive_backup.restore.selection import Selection, select, why_not_saved
 from include.drive_backup.verification.drill import drill
 from tests.core.restore.test_drive import ANN as LOCAL_ANN
 from tests.core.restore.test_drive import opened
@@ -176,3 +176,24 @@ async def test_a_file_that_failed_in_part_comes_back_in_part(tmp_path):
 
 async def read(backup, summary):
     return Manifest.from_json(await backup.store.read(summary["manifest"]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome", "reason", "stored", "said"),
+    [
+        ("file", "copied", None, True, None),
+        ("file", "unchanged", None, False, "unchanged"),
+        ("native", "copied", "tooLarge", True, "tooLarge"),
+        ("native", "unavailable", None, True, "unavailable"),
+        ("native", "failed", None, True, "failed"),
+        ("folder", "metadata", None, False, None),
+        ("folder", "unavailable", None, False, "unavailable"),
+        ("folder", "failed", None, False, "failed"),
+        ("shortcut", "metadata", None, False, None),
+        ("shortcut", "failed", "notCopied", False, "notCopied"),
+    ],
+)
+def test_what_is_not_saved(kind, outcome, reason, stored, said):
+    why = why_not_saved(kind, outcome, reason, None, stored=stored)
+    assert (why and why[0]) == said
+    assert why is None or why[1].endswith(".")
