@@ -8,15 +8,25 @@ finished one it begins another, so that a cleared task really does its work agai
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Generic, Self, TypeVar
 
-from include.drive_backup.errors import DriveBackupError, PermanentError, SourceBusyError, StoppedError, TransientError
+from include.drive_backup.errors import (
+    CorruptStoreError,
+    DriveBackupError,
+    PermanentError,
+    SourceBusyError,
+    StoppedError,
+    TransientError,
+)
 from include.drive_backup.model import Struct
 from include.drive_backup.ports import BlobStore, Clock
 from include.drive_backup.work import PartWriter, put_once, read_parts
+
+log = logging.getLogger(__name__)
 
 #: Seconds of work that a killed try may lose.
 _SECONDS = 10.0
@@ -51,7 +61,11 @@ class Journal(Generic[Row]):
     async def __aenter__(self) -> Self:
         generation, finished = await _newest(self._store, self._prefix)
         self._generation = generation + 1 if finished else generation
-        self.rows = await _read(self._store, self._prefix, self._generation, self._row_type)
+        try:
+            self.rows = await _read(self._store, self._prefix, self._generation, self._row_type)
+        except CorruptStoreError as error:
+            log.warning("What earlier tries recorded cannot be read, so all of it is done again. %s", error)
+            self._generation += 1
         token = secrets.token_hex(6)
         self._writer = PartWriter[Row](self._store, f"{self._prefix}{self._generation:03d}-{token}-")
         self._stored = self._clock.monotonic()

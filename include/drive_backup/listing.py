@@ -168,8 +168,7 @@ async def _pages(drive: Drive, store: BlobStore, task: SourceTask, source: Sourc
 
 def _is_covered(item: Item, covered: frozenset[str]) -> bool:
     """Whether another source of the run holds this item: its owner's My Drive, or its shared drive."""
-    owners = item.resource.get("owners") or ()
-    homes = {f"user/{str(owner.get('emailAddress', '')).lower()}" for owner in owners}
+    homes = {f"user/{str(owner.get('emailAddress', '')).lower()}" for owner in item.owners}
     return f"drive/{item.drive_id}" in covered or not covered.isdisjoint(homes)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -30,6 +31,8 @@ EVERY = 60.0
 #: The share of a lock's life that is left when it is no longer relied on without a look.
 _MARGIN = 0.1
 _TRIES = 5
+#: The numbers of a thousand years with a word a minute. A larger one would leave none after it.
+_NUMBER = re.compile(r"0[0-9]{9}")
 
 #: Told a holder, says whether its run is known to have ended, so that its lock is void.
 HasEnded = Callable[[str], Awaitable[bool]]
@@ -201,9 +204,13 @@ class SourceLock:
 
     async def _last(self) -> Turn | None:
         """The blob with the highest number."""
-        last = None
-        async for info in self._store.list(lock_prefix(self.source), metadata=True):
-            last = _turn(info)
+        last, prefix = None, lock_prefix(self.source)
+        async for info in self._store.list(prefix, metadata=True):
+            if _NUMBER.fullmatch(info.name.removeprefix(prefix)):
+                last = _turn(info)
+            else:
+                # No run writes such a name, so none can hold the lock by it, and to pass it over lets in no second one.
+                log.warning("'%s' is not a word on a lock, so it is passed over; delete it.", info.name)
         return last
 
     async def _say(self, number: int, holder: str | None, since: int) -> Turn | None:
@@ -223,13 +230,14 @@ class SourceLock:
     async def _tidy(self, number: int) -> None:
         # Only what lies below the highest number: a slow writer may still use a number that was deleted.
         newest = lock_name(self.source, number)
-        old = [info.name async for info in self._store.list(lock_prefix(self.source)) if info.name < newest]
-        await self._store.delete(old)
+        prefix = lock_prefix(self.source)
+        found = [info.name async for info in self._store.list(prefix) if info.name < newest]
+        await self._store.delete([name for name in found if _NUMBER.fullmatch(name.removeprefix(prefix))])
 
 
 def _turn(info: BlobInfo) -> Turn:
     number, since = info.name.rpartition("/")[2], info.metadata.get("since", "")
-    if not number.isdecimal() or info.modified is None:
+    if info.modified is None:
         raise CorruptStoreError(f"'{info.name}' is not a lock; delete it.")
     return Turn(
         number=int(number),

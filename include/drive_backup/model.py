@@ -14,6 +14,18 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from include.drive_backup.errors import ConfigError
+from include.drive_backup.values import (
+    read_flag,
+    read_hex,
+    read_id,
+    read_integer,
+    read_links,
+    read_object,
+    read_objects,
+    read_text,
+    read_texts,
+    read_time,
+)
 
 FOLDER = "application/vnd.google-apps.folder"
 SHORTCUT = "application/vnd.google-apps.shortcut"
@@ -194,39 +206,53 @@ class Item(Struct, frozen=True):
             return "shortcut"
         return "native" if self.mime_type.startswith(NATIVE_PREFIX) else "file"
 
+    @property
+    def owners(self) -> tuple[dict[str, Any], ...]:
+        """Its owners, as Drive gives them; empty in shared drives."""
+        return read_objects(self.resource.get("owners"))
+
+    @property
+    def owner(self) -> str | None:
+        """The address of its first owner, as Drive writes it."""
+        return read_text(self.owners[0].get("emailAddress")) if self.owners else None
+
+    def may(self, right: str) -> bool | None:
+        """Whether the account has a right (a name of ``capabilities``); None when Drive does not say."""
+        return read_flag(read_object(self.resource.get("capabilities")).get(right))
+
     @classmethod
     def from_resource(cls, resource: dict[str, Any]) -> Item:
-        """Read a ``drive#file`` resource (int64 values arrive as strings, absent fields are left out)."""
-        size = resource.get("size")
-        capabilities = resource.get("capabilities") or {}
+        """Read a ``drive#file`` resource (int64 values arrive as strings, absent fields are left out).
+
+        What cannot be read of it is not known; the resource keeps it as it came.
+
+        :raises ValueError: it has no id, so nobody knows what it is of.
+        """
+        ident = read_id(read_object(resource).get("id"))
+        if ident is None:
+            raise ValueError("A resource without an id is not an item.")
+        name, version = resource.get("name"), read_integer(resource.get("version"))
+        rights = read_object(resource.get("capabilities"))
         return cls(
-            id=resource["id"],
-            name=resource.get("name", ""),
-            mime_type=resource.get("mimeType", "application/octet-stream"),
-            parents=tuple(resource.get("parents") or ()),
-            created=_time(resource.get("createdTime")),
-            modified=_time(resource.get("modifiedTime")),
-            size=None if size is None else int(size),
-            md5=_hex(resource.get("md5Checksum")),
-            sha256=_hex(resource.get("sha256Checksum")),
-            version=None if resource.get("version") is None else str(resource["version"]),
-            head_revision_id=resource.get("headRevisionId"),
-            trashed=bool(resource.get("trashed", False)),
-            can_download=capabilities.get("canDownload"),
-            can_list_children=capabilities.get("canListChildren"),
-            drive_id=resource.get("driveId"),
-            resource_key=resource.get("resourceKey"),
-            export_links=resource.get("exportLinks") or {},
+            id=ident,
+            name=name if isinstance(name, str) else "",
+            mime_type=read_text(resource.get("mimeType")) or "application/octet-stream",
+            parents=read_texts(resource.get("parents")),
+            created=read_time(resource.get("createdTime")),
+            modified=read_time(resource.get("modifiedTime")),
+            size=read_integer(resource.get("size")),
+            md5=read_hex(resource.get("md5Checksum")),
+            sha256=read_hex(resource.get("sha256Checksum")),
+            version=None if version is None else str(version),
+            head_revision_id=read_text(resource.get("headRevisionId")) or None,
+            trashed=resource.get("trashed") is True,
+            can_download=read_flag(rights.get("canDownload")),
+            can_list_children=read_flag(rights.get("canListChildren")),
+            drive_id=read_text(resource.get("driveId")) or None,
+            resource_key=read_text(resource.get("resourceKey")) or None,
+            export_links=read_links(resource.get("exportLinks")),
             resource=resource,
         )
-
-
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
-
-
-def _hex(text: str | None) -> str | None:
-    return text.lower() if text else None
 
 
 class StoredContent(Struct, frozen=True):
@@ -255,15 +281,22 @@ class Revision(Struct, frozen=True):
 
     @classmethod
     def from_resource(cls, resource: dict[str, Any]) -> Revision:
-        """Read a ``drive#revision`` resource that has a modified time."""
-        size = resource.get("size")
+        """Read a ``drive#revision`` resource.
+
+        :raises ValueError: it has no id, or no time that can be read.
+        """
+        ident, modified = read_id(read_object(resource).get("id")), None
+        if ident is not None:
+            modified = read_time(resource.get("modifiedTime"))
+        if ident is None or modified is None:
+            raise ValueError("A revision needs an id and a time that can be read.")
         return cls(
-            id=resource["id"],
-            modified=datetime.fromisoformat(resource["modifiedTime"]).astimezone(UTC),
-            size=None if size is None else int(size),
-            md5=_hex(resource.get("md5Checksum")),
-            kept=bool(resource.get("keepForever", False)),
-            export_links=resource.get("exportLinks") or {},
+            id=ident,
+            modified=modified,
+            size=read_integer(resource.get("size")),
+            md5=read_hex(resource.get("md5Checksum")),
+            kept=resource.get("keepForever") is True,
+            export_links=read_links(resource.get("exportLinks")),
         )
 
 

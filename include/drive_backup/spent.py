@@ -17,6 +17,7 @@ from include.drive_backup.errors import DriveBackupError
 from include.drive_backup.handover import SourceTask
 from include.drive_backup.model import ApiUse, Source, Struct
 from include.drive_backup.ports import BlobStore, Clock, Drive
+from include.drive_backup.values import read_integer
 
 log = logging.getLogger(__name__)
 
@@ -92,8 +93,8 @@ async def read_sums(store: BlobStore, prefix: str) -> list[tuple[Spent, dict[str
 
 
 def _spent(metadata: dict[str, str]) -> Spent:
-    values = {key: metadata.get(key, "") for key in Spent.__struct_fields__}
-    return Spent(**{key: int(value) for key, value in values.items() if value.isdecimal()})
+    values = {key: read_integer(metadata.get(key)) for key in Spent.__struct_fields__}
+    return Spent(**{key: value for key, value in values.items() if value is not None})
 
 
 @asynccontextmanager

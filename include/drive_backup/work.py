@@ -180,7 +180,7 @@ def _rows_of(name: str, part: bytes, decoder: msgspec.json.Decoder[Row]) -> Iter
             *lines, rest = (rest + gzip.decompress(part[start : start + _UNPACKED])).split(b"\n")
             for line in lines:
                 yield decode_row(decoder, line)
-    except (zlib.error, msgspec.DecodeError) as error:
+    except (zlib.error, msgspec.DecodeError, ValueError, RecursionError) as error:
         raise CorruptStoreError(
             f"'{name}' in the work area is broken: {error}. Clear the run to do it anew."
         ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, get_args
 
 from airflow.sdk import Param
@@ -202,7 +202,9 @@ def _instant(text: str | None) -> datetime | None:
         return None
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
+        if instant.tzinfo is not None:
+            instant = instant.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ConfigError(f"instant: '{text}' is not a time; write e.g. 2026-11-23T02:00:00Z.") from None
     if instant.tzinfo is None:
         raise ConfigError(f"instant: '{text}' has no time zone; write e.g. {text}Z for UTC.")

@@ -138,6 +138,7 @@ async def test_a_connection_that_is_nowhere_is_a_missing_secret():
         ({"host": "localhost", "login": "a", "password": KEY}, "no dot"),
         ({"host": "https://account-with-a-long-name-secondary.blob.core.windows.net", "password": KEY}, "24"),
         ({"login": "account", "extra": "{"}, "no JSON"),
+        ({"login": "account", "extra": "[1]"}, "not a JSON object"),
         ({"login": "account", "password": KEY, "extra": {"retry_total": "many"}}, "write a number"),
     ],
 )

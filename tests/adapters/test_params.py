@@ -1,6 +1,9 @@
 """The trigger form's sources: a box of lines while they are texts, JSON when there are mappings."""
 
-from drive_backup_airflow.params import backup_params
+import pytest
+
+from drive_backup_airflow.params import _instant, backup_params
+from include.drive_backup.errors import ConfigError
 from include.drive_backup.settings import Job
 
 
@@ -13,3 +16,9 @@ def test_the_form_takes_lines_when_all_sources_are_texts():
 def test_the_form_takes_json_when_there_are_mappings():
     job = Job(sources=("user/me", {"users": {"exclude": ["robot-*"]}}))
     assert backup_params(job)["sources"].resolve() == ["user/me", {"users": {"exclude": ["robot-*"]}}]
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "10000-01-01T00:00:00Z"])
+def test_an_instant_that_there_is_not_is_a_sentence(text):
+    with pytest.raises(ConfigError, match="is not a time"):
+        _instant(text)

@@ -276,3 +276,28 @@ def test_restore_brings_a_folder_back_into_drive_once(cli, local_drive):
 )
 def test_a_restore_into_nowhere_is_a_sentence(cli, options, words):
     assert words in cli("restore", ANN, *options, code=2)
+
+
+def test_a_restore_of_what_is_not_all_saved_ends_with_1(azurite, command_line, tmp_path):
+    async def make(name):
+        async with ContainerClient.from_connection_string(azurite, name) as client:
+            store = AzureBlobStore(client, clock=SystemClock())
+            await store.ensure_container(create=True)
+            closed = folder("Closed", id="closed", capabilities={"canListChildren": False})
+            made = Backup(FakeDrive(closed, file("a.txt", b"first", id="a")), store)
+            made.drive.incomplete = True
+            return (await made.run("2026-03-01"))["manifest"].split("/")[-2]
+
+    name = f"c{uuid.uuid4().hex[:20]}"
+    ident = asyncio.run(make(name))
+    run = command_line(name)
+    code, out, err = run("restore", ANN, "--at", ident, "--to", str(tmp_path / "out"), "--dry-run")
+    assert code == 0
+    assert (out + err).count("listing was incomplete") == 1
+    assert "1 item not saved" in out + err
+    code, out, err = run("restore", ANN, "--at", ident, "--to", str(tmp_path / "out"))
+    assert code == 1
+    assert (out + err).count("listing was incomplete") == 2
+    assert "not-saved" in out + err
+    code, out, err = run("restore", ANN, "--at", ident, "--to", str(tmp_path / "out"), "--path", "a.txt")
+    assert (code, (tmp_path / "out" / "a.txt").read_bytes()) == (1, b"first")

@@ -183,4 +183,4 @@ def _retry_after(error: AzureError) -> float | None:
         seconds = float(response.headers.get("Retry-After")) if response is not None else math.nan
     except (TypeError, ValueError):
         return None
-    return seconds if seconds >= 0 else None
+    return seconds if 0 <= seconds < math.inf else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from urllib.parse import quote
 
@@ -11,6 +12,8 @@ from include.drive_backup.ports import BlobInfo
 
 #: Bytes that a name may take of the 8 KiB of metadata; a longer one is cut here and whole in the catalogue.
 _MAX_NAME = 4096
+_MAX_VALUE = 512
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class StoredFile(Struct, frozen=True):
@@ -65,11 +68,11 @@ def _facts(item: Item, stored: StoredContent | None) -> dict[str, str | None]:
     sums = {"md5": stored.md5, "sha256": stored.sha256} if stored else {}
     return {
         "file_id": item.id,
-        "name": _cut(item.name),
-        "drive_mime_type": item.mime_type,
+        "name": _cut(item.name, _MAX_NAME),
+        "drive_mime_type": _cut(item.mime_type, _MAX_VALUE),
         "modified": format_instant(item.modified) if item.modified else None,
         "version": item.version,
-        "head_revision_id": item.head_revision_id,
+        "head_revision_id": _cut(item.head_revision_id or "", _MAX_VALUE),
         **content,
         **sums,
     }
@@ -82,7 +85,7 @@ def stored_file(info: BlobInfo) -> StoredFile | None:
         return None
     if facts.get("md5") != info.md5 or facts.get("size") != str(info.size):
         return None
-    if not (facts.get("file_id") and facts.get("format") and facts.get("sha256")):
+    if not (facts.get("file_id") and facts.get("format") and _SHA256.fullmatch(facts.get("sha256", ""))):
         return None
     content = StoredContent(
         blob=info.name,
@@ -101,7 +104,8 @@ def stored_file(info: BlobInfo) -> StoredFile | None:
     )
 
 
-def _cut(name: str) -> str:
-    while len(quote(name, errors="surrogatepass")) > _MAX_NAME:
-        name = name[: len(name) * 3 // 4]
-    return name
+def _cut(text: str, most: int) -> str:
+    text = text[:most]
+    while len(quote(text, errors="surrogatepass")) > most:
+        text = text[: len(text) * 3 // 4]
+    return text

@@ -38,6 +38,7 @@ __all__ = [
     "ORPHANS",
     "REST_OF_PATH",
     "TRASH",
+    "UNREAD",
     "ContentName",
     "SnapshotName",
     "content_blob",
@@ -71,6 +72,8 @@ FORMAT_VERSION = 1
 #: UTF-16 code units and segments; the service allows 1,024 and 254.
 MAX_NAME = 1000
 MAX_SEGMENTS = 250
+#: What tells one version of an item from another when none of it can be read.
+UNREAD = ("modifiedTime", "version")
 #: Begins the segment that stands for the rest of a folder path.
 REST_OF_PATH = "~path-"
 
@@ -228,18 +231,27 @@ def content_identity(item: Item) -> str:
     """What tells one content version of an item from another, by the best that Drive knows.
 
     A native has no checksum, and its ``version`` also grows when it is only shared or renamed: its modified time is
-    all there is.
+    all there is. Where that cannot be read, the version has to do.
     """
     modified = _NO_TIME if item.modified is None else format_instant(item.modified)
-    if item.kind == "native":
+    if item.kind == "native" and item.modified is not None:
         return f"modified:{modified}"
+    if item.kind == "native":
+        return f"version:{item.version or _unread(item)}"
     if item.sha256:
         return f"sha256:{item.sha256}"
     if item.md5 and item.size is not None:
         return f"md5:{item.md5}:{item.size}"
     if item.head_revision_id:
         return f"revision:{item.head_revision_id}"
-    return f"state:{modified}:{item.size}:{item.version}"
+    version = item.version if item.version or item.modified else _unread(item)
+    return f"state:{modified}:{item.size}:{version}"
+
+
+def _unread(item: Item) -> str:
+    """Stands for time and version as they came, where neither can be read: other ones mean that it changed."""
+    claims = [repr(item.resource.get(key)) for key in UNREAD]
+    return hashlib.sha256("\0".join(claims).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def content_id(item: Item, content_format: str, copy: int = 0) -> str:
@@ -304,6 +316,8 @@ def parse_content(name: str) -> ContentName | None:
     source = _source(middle[:2])
     if area != "content" or match is None or source is None or len(middle) < 3:
         return None
+    if match[1] != _NO_TIME and not _is_instant(match[1]):
+        return None
     return ContentName(
         source=source,
         folders=tuple(middle[2:-1]),
@@ -320,9 +334,18 @@ def parse_snapshot(name: str) -> SnapshotName | None:
     if len(parts) != 6 or parts[0] != "snapshots" or not Series.is_name(parts[3]):
         return None
     source, match = _source(parts[1:3]), _INSTANT.fullmatch(parts[4])
-    if source is None or match is None or match[2] == "1":
+    if source is None or match is None or match[2] == "1" or not _is_instant(match[1]):
         return None
     return SnapshotName(series=Series(source=source, name=parts[3]), instant=match[1], generation=int(match[2] or 1))
+
+
+def _is_instant(text: str) -> bool:
+    """Whether digits in the form of an instant are one: others may write what they like under these prefixes."""
+    try:
+        parse_instant(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _source(segments: list[str]) -> Source | None:

@@ -25,6 +25,7 @@ from include.drive_backup.ports import BlobInfo
 PAGE = 5000
 #: Bytes that are parsed together.
 _PIECE = 64 * 1024
+_MD5_BYTES = 16
 
 
 def page_query(prefix: str, marker: str, *, metadata: bool) -> Mapping[str, str]:
@@ -91,7 +92,7 @@ def _blob(element: ET.Element) -> BlobInfo:
         # Encoded when it has characters that XML cannot hold.
         name=unquote(text) if name.get("Encoded") == "true" else text,
         size=int(facts["Content-Length"] or ""),
-        md5=base64.b64decode(facts.get("Content-MD5") or "").hex() or None,
+        md5=_md5(facts.get("Content-MD5") or ""),
         content_type=facts.get("Content-Type") or None,
         metadata=decode_metadata(metadata),
         modified=_time(modified) if modified else None,
@@ -100,6 +101,15 @@ def _blob(element: ET.Element) -> BlobInfo:
         tier_changed=_time(moved) if moved else None,
         rehydrating=(facts.get("ArchiveStatus") or "").startswith("rehydrate-pending"),
     )
+
+
+def _md5(text: str) -> str | None:
+    """In hex; None when there is none, also where somebody set a text that is not one."""
+    try:
+        found = base64.b64decode(text, validate=True)
+    except ValueError:
+        return None
+    return found.hex() if len(found) == _MD5_BYTES else None
 
 
 @lru_cache

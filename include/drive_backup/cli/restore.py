@@ -22,7 +22,7 @@ from include.drive_backup.errors import ConfigError
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.narrowed import narrowed_note
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Priority, Source, human_bytes
+from include.drive_backup.model import Priority, Source, counted, human_bytes
 from include.drive_backup.ports import BlobStore, TargetStore
 from include.drive_backup.restore.container import TargetContainer
 from include.drive_backup.restore.container_names import container_names
@@ -31,7 +31,7 @@ from include.drive_backup.restore.drive import DriveFolder
 from include.drive_backup.restore.drive_target import open_target
 from include.drive_backup.restore.local import LocalFolder
 from include.drive_backup.restore.naming import local_names
-from include.drive_backup.restore.orders import Conflict, Destination, RestoreResult
+from include.drive_backup.restore.orders import Conflict, Destination, RestoreResult, shortfall
 from include.drive_backup.restore.permissions import read_permissions
 from include.drive_backup.restore.run import restore as run_restore
 from include.drive_backup.restore.selection import Entry, Selection, select
@@ -147,16 +147,20 @@ def restore(
     archive = Rehydration(rehydrate, wait)
     selection = Selection(paths=tuple(path or ()), ids=tuple(item or ()))
 
+    lacks: list[str] = []
+
     async def bring_back(store: BlobStore) -> Counter[str]:
         manifest = await SnapshotRepository(store).find(Source.parse(source), at, series)
         session.output.note(await narrowed_note(store, manifest))
         wanted = await select(store, manifest, selection)
         session.output.say(_heading(manifest, wanted))
+        lacks.extend(filter(None, [shortfall(manifest)]))
         if dry_run:
             if into.container is not None:
                 async with _container(into.container, store):
                     pass
             session.output.rows((entry.to_dict() for entry in wanted.values()), ("kind", "size", "path"))
+            _say_not_saved(session, wanted)
             await foretell(session, store, manifest, wanted, archive)
             return Counter()
         await make_readable(session, store, manifest, wanted, archive)
@@ -164,8 +168,8 @@ def restore(
 
     counts = session.run(bring_back)
     if not dry_run:
-        session.output.say(_summary(counts, into))
-    if counts["failed"] or counts["not-saved"]:
+        session.output.say(" ".join([_summary(counts, into), *lacks]))
+    if not dry_run and (counts["failed"] or counts["not-saved"] or lacks):
         raise typer.Exit(1)
 
 
@@ -225,8 +229,18 @@ async def _with_progress(
 
 def _heading(manifest: Manifest, wanted: dict[str, Entry]) -> str:
     size = human_bytes(sum(entry.size for entry in wanted.values()))
-    partial = "" if manifest.status == "complete" else " This snapshot is PARTIAL: some files are not in it."
+    lacks = shortfall(manifest)
+    partial = f" {lacks}" if lacks else ""
     return f"{manifest.source} as of {manifest.name.ident}: {len(wanted)} items, {size}.{partial}"
+
+
+def _say_not_saved(session: Session, wanted: dict[str, Entry]) -> None:
+    """For a dry run: what a restore would say is not saved."""
+    lost = [entry for entry in wanted.values() if entry.not_saved]
+    if lost:
+        session.output.say(f"{counted(len(lost), 'item')} not saved, or not all of it:")
+        for entry in lost:
+            session.output.say(f"  {entry.path}: {entry.not_saved}")
 
 
 def _summary(counts: Counter[str], into: _Into) -> str:

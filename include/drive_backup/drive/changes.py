@@ -8,7 +8,7 @@ or out of reach; positions never expire; ``newStartPageToken`` comes on the last
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from include.drive_backup.drive.client import DriveClient
@@ -19,6 +19,10 @@ from include.drive_backup.errors import FeedLostError, ItemUnavailableError
 from include.drive_backup.model import Item
 from include.drive_backup.pacing import LIST_UNITS
 from include.drive_backup.ports import ChangePage
+from include.drive_backup.values import read_id, read_objects, read_time
+
+#: Kinds of entries that are about shared drives, not about items.
+_OF_DRIVES = ("drive", "teamDrive")
 
 _FIELDS = (
     "kind,nextPageToken,newStartPageToken,"
@@ -37,15 +41,14 @@ async def read_changes(client: DriveClient, corpus: Corpus, token: str, what: st
     while token not in seen:
         seen.add(token)
         answer = await _page(client, corpus, token, what)
-        end = answer.get("newStartPageToken")
         try:
-            page = _read(answer, corpus, end)
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise FeedLostError(f"Drive's answer for {what} makes no sense.", reason="feedUnclear") from error
+            page, following = _read(answer, corpus), _token(answer, "nextPageToken")
+        except ValueError as error:
+            raise FeedLostError(f"Drive's answer for {what} makes no sense. {error}", reason="feedUnclear") from error
         yield page
-        if end:
+        if page.token:
             return
-        token = answer.get("nextPageToken") or token
+        token = following or token
     raise FeedLostError(f"Drive's answer for {what} neither ends nor goes on.", reason="feedUnclear")
 
 
@@ -70,28 +73,69 @@ async def _page(client: DriveClient, corpus: Corpus, token: str, what: str) -> d
         ) from error
 
 
-def _read(answer: dict[str, Any], corpus: Corpus, end: str | None) -> ChangePage:
+def _read(answer: dict[str, Any], corpus: Corpus) -> ChangePage:
     items, removed, elsewhere, corpus_changed = [], [], [], False
     times: dict[str, datetime] = {}
-    for change in answer["changes"]:
-        if change.get("changeType", "file") != "file":
+    for change in _changes(answer):
+        if change.get("changeType", "file") in _OF_DRIVES:
             # A user's feed also tells of shared drives that the user joined or left: sources of their own.
             corpus_changed = corpus_changed or corpus.kind == "drive"
             continue
-        ident = str(change.get("fileId") or change["file"]["id"])
-        if change.get("time"):
-            times[ident] = datetime.fromisoformat(change["time"]).astimezone(UTC)
-        if change.get("removed"):
+        ident, item = _subject(change)
+        if (time := read_time(change.get("time"))) is not None:
+            times[ident] = time
+        if _is_removed(change):
             removed.append(ident)
-            if change.get("file"):
-                elsewhere.append(Item.from_resource(change["file"]))
+            elsewhere += [item] if item else []
+        elif item is not None:
+            items.append(item)
         else:
-            items.append(Item.from_resource(change["file"]))
+            raise ValueError(f"The change of {ident} does not have the item.")
     return ChangePage(
         items=tuple(items),
         removed=tuple(removed),
         elsewhere=tuple(elsewhere),
         times=times,
-        token=end,
+        token=_token(answer, "newStartPageToken"),
         corpus_changed=corpus_changed,
     )
+
+
+def _changes(answer: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """The entries of a page: all of them, for what cannot be read may be about anything.
+
+    :raises ValueError: one cannot be read.
+    """
+    changes = answer.get("changes")
+    entries = read_objects(changes)
+    if not isinstance(changes, list) or len(entries) < len(changes):
+        raise ValueError("Its changes are not a list of objects.")
+    if any(entry.get("changeType", "file") not in ("file", *_OF_DRIVES) for entry in entries):
+        raise ValueError("It has a kind of change that nobody knows.")
+    return entries
+
+
+def _subject(change: dict[str, Any]) -> tuple[str, Item | None]:
+    """Which item an entry is about.
+
+    :raises ValueError: it does not say so.
+    """
+    item = Item.from_resource(change["file"]) if change.get("file") else None
+    ident = item.id if item and not change.get("fileId") else read_id(change.get("fileId"))
+    if ident is None:
+        raise ValueError("A change does not name its item.")
+    return ident, item
+
+
+def _is_removed(change: dict[str, Any]) -> bool:
+    removed = change.get("removed") or False
+    if not isinstance(removed, bool):
+        raise ValueError(f"A change is removed: {removed!r}.")  # noqa: TRY004 - what Drive says, not what a caller gives
+    return removed
+
+
+def _token(answer: dict[str, Any], key: str) -> str | None:
+    token = answer.get(key)
+    if not isinstance(token, str | None):
+        raise ValueError(f"Its {key} is not a text.")  # noqa: TRY004 - as above
+    return token or None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ _MAX_REDIRECTS = 8
 #: google-auth renews twice for one request (``google.auth.transport.DEFAULT_MAX_REFRESH_ATTEMPTS``). Once more: the
 #: next 401 ends the run for good, and Drive is known to give some without cause.
 _MAX_RENEWALS = 3
+#: Of a whole number: msgspec reads no more, and Python few more.
+_MOST_DIGITS = 300
 _ERROR_BODY = 64 * 1024
 #: Drive compresses for clients whose User-Agent says gzip (guide "Improve performance").
 _USER_AGENT = "drive-backup (gzip)"
@@ -189,7 +192,7 @@ class DriveClient:
         :param repeat: send again after a failure that leaves open whether the call was carried out. What Drive refused
             because of its rate is always sent again.
         """
-        url = URL(target, encoded=True) if "://" in target else self._url(target, params)
+        url = self._target(target, params, what)
 
         async def call() -> Answer:
             response = await self._send(method, url, {**_headers("gzip", None), **headers}, units, what, wanted, data)
@@ -220,7 +223,7 @@ class DriveClient:
         :param attempts: of this request, instead of the settings'.
         :param span: only the bytes from the first number to before the second; then the answer's status is 206.
         """
-        url = URL(target, encoded=True) if "://" in target else self._url(target, params)
+        url = self._target(target, params, what)
         # Not compressed: the length that the answer names is then that of the content, and a cut body is noticed.
         headers = _headers("identity", resource_keys)
         if span is not None:
@@ -229,6 +232,12 @@ class DriveClient:
         return await self._retry(
             lambda: self._send("GET", url, headers, DOWNLOAD_UNITS, what, wanted), attempts or self.settings.attempts
         )
+
+    def _target(self, target: str, params: Mapping[str, str] | None, what: str) -> URL:
+        try:
+            return URL(target, encoded=True) if "://" in target else self._url(target, params)
+        except ValueError as broken:
+            raise _unreachable(broken, what) from broken
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> URL:
         url = URL(
@@ -276,7 +285,8 @@ class DriveClient:
                 if response.status in wanted:
                     return response
                 error = await _refusal(response, what)
-            except (aiohttp.ClientError, TimeoutError, OSError) as broken:
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as broken:
+                # ValueError: Drive gave an address, or something for a header, that cannot be one.
                 raise _unreachable(broken, what) from broken
             if response.status == 401 and renewals < _MAX_RENEWALS:
                 renewals += 1
@@ -340,7 +350,7 @@ async def _read_json(response: aiohttp.ClientResponse, what: str) -> dict[str, A
     try:
         async with response:
             return _object(await response.read())
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError, TypeError) as broken:
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError, TypeError, RecursionError) as broken:
         raise _unreachable(broken, what) from broken
 
 
@@ -359,8 +369,18 @@ def _decode(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
     except msgspec.DecodeError:
-        text = json.dumps(json.loads(body), ensure_ascii=False)
+        # What no number of ours can hold stays the text that it is.
+        found = json.loads(body, parse_int=_whole_number, parse_float=_number, parse_constant=str)
+        text = json.dumps(found, ensure_ascii=False)
         return json.loads(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
+
+
+def _whole_number(text: str) -> int | str:
+    return int(text) if len(text) <= _MOST_DIGITS else text
+
+
+def _number(text: str) -> float | str:
+    return number if math.isfinite(number := float(text)) else text
 
 
 def _unreachable(broken: BaseException, what: str) -> ServiceUnavailableError:

@@ -7,6 +7,7 @@ second for everything.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -27,6 +28,7 @@ from include.drive_backup.errors import (
 )
 from include.drive_backup.model import Item
 from include.drive_backup.pacing import GET_UNITS
+from include.drive_backup.values import read_object, read_text
 
 Body = AsyncGenerator[bytes, None]
 
@@ -40,6 +42,7 @@ _SAME = (
 _TOO_LARGE_OR_NOT_HERE = frozenset({"exportSizeLimitExceeded", "fileNotExportable"})
 #: Attempts of a route that has another one behind it: a PDF beyond the limit has been seen as a lasting 500.
 _FEWER = 3
+_HEADER = re.compile(r"[!-~]{1,1000}")
 _POLLS = (1, 2, 4, 8, *(10,) * 60)
 
 
@@ -96,7 +99,7 @@ def may_acknowledge_abuse(item: Item) -> bool:
     """
     if item.drive_id is None:
         return item.resource.get("ownedByMe") is True
-    return (item.resource.get("capabilities") or {}).get("canDelete") is True
+    return item.may("canDelete") is True
 
 
 async def _open_whole(client: DriveClient, item: Item) -> aiohttp.ClientResponse | None:
@@ -160,7 +163,9 @@ async def _open(
 
 def resource_keys(item: Item) -> str | None:
     """Value of ``X-Goog-Drive-Resource-Keys`` for calls that touch the item."""
-    return f"{item.id}/{item.resource_key}" if item.resource_key else None
+    keys = f"{item.id}/{item.resource_key}" if item.resource_key else ""
+    # Nothing else can be in a header.
+    return keys if _HEADER.fullmatch(keys) else None
 
 
 class _Export:
@@ -229,15 +234,15 @@ class _Export:
             name = str(operation.get("name", "")).removeprefix("operations/")
             operation = await self._call(f"operations/{quote(name, safe='')}", what)
         if operation.get("error"):
-            raise operation_error(operation["error"], what)
-        uri = (operation.get("response") or {}).get("downloadUri")
+            raise operation_error(read_object(operation["error"]), what)
+        uri = read_text(read_object(operation.get("response")).get("downloadUri"))
         if not uri:
             raise ServiceUnavailableError(
                 f"Drive did not finish {what} in ten minutes; it is asked again later.",
                 service="drive",
                 reason="operationTimeout",
             )
-        return str(uri)
+        return uri
 
     async def _call(
         self, path: str, what: str, params: dict[str, str] | None = None, method: str = "GET"

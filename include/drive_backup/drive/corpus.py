@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from include.drive_backup.model import Item, Source, Struct
+from include.drive_backup.values import read_flag
 
 #: ``user``   the flat listing of what the account owns or can see
 #: ``drive``  the flat listing of one shared drive
@@ -35,11 +36,10 @@ def corpus_of(source: Source, root: Item) -> Corpus:
 
 def owned(item: Item) -> bool:
     """Whether the account owns the item; an item of which Drive does not say so counts as owned, so is never lost."""
-    mine = item.resource.get("ownedByMe")
+    mine = read_flag(item.resource.get("ownedByMe"))
     if mine is not None:
-        return bool(mine)
-    owners = item.resource.get("owners") or ()
-    return not owners or any(owner.get("me") for owner in owners)
+        return mine
+    return not item.owners or any(owner.get("me") for owner in item.owners)
 
 
 def belongs_to_my_drive(item: Item, decided: Mapping[str, bool]) -> bool | None:
@@ -56,6 +56,9 @@ def belongs_to_my_drive(item: Item, decided: Mapping[str, bool]) -> bool | None:
     if item.drive_id is not None:
         return False
     if owned(item):
+        return True
+    if not item.parents and item.resource.get("parents"):
+        # It has some that cannot be read: better kept than lost.
         return True
     answers = [decided.get(parent) for parent in item.parents]
     if any(answers):

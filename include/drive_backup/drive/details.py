@@ -12,6 +12,7 @@ from urllib.parse import quote
 from include.drive_backup.drive.client import DriveClient
 from include.drive_backup.drive.content import resource_keys
 from include.drive_backup.drive.fields import FILE_USER
+from include.drive_backup.drive.pages import next_token, senseless
 from include.drive_backup.errors import ItemUnavailableError, ServiceUnavailableError
 from include.drive_backup.model import Detail, Item
 from include.drive_backup.pacing import GET_UNITS, LIST_UNITS
@@ -74,7 +75,7 @@ async def fetch_details(client: DriveClient, item: Item, detail: Detail) -> list
     if detail == "permissions" and item.drive_id is None:
         return await _my_drive_permissions(client, item)
     how = _LISTS[detail]
-    if how.right is not None and (item.resource.get("capabilities") or {}).get(how.right) is False:
+    if how.right is not None and item.may(how.right) is False:
         raise ItemUnavailableError(
             f"The account that the backup acts as may not read the {detail} of '{item.name}'. Give it a role that may.",
             reason=how.refused,
@@ -97,8 +98,14 @@ async def _my_drive_permissions(client: DriveClient, item: Item) -> list[dict[st
             "the backup acts as the role Editor.",
             reason="cannotShare",
         )
-    permissions: list[dict[str, Any]] = answer["permissions"]
-    return permissions
+    return _entries(answer["permissions"], f"the permissions of '{item.name}'")
+
+
+def _entries(value: object, what: str) -> list[dict[str, Any]]:
+    """A list of objects; half of one is not taken for all of it."""
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise senseless(what)
+    return value
 
 
 async def _all_pages(client: DriveClient, item: Item, detail: Detail, how: _List) -> list[dict[str, Any]]:
@@ -116,8 +123,8 @@ async def _all_pages(client: DriveClient, item: Item, detail: Detail, how: _List
             what=what,
             resource_keys=resource_keys(item),
         )
-        found += answer.get(how.key, [])
-        token = answer.get("nextPageToken")
+        found += _entries(answer.get(how.key, []), what)
+        token = next_token(answer, what)
         if not token:
             return found
         if token in seen:

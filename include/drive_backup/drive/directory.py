@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from include.drive_backup.drive.client import DEFAULT_ENDPOINT, DriveClient
 from include.drive_backup.drive.errors import READ_SCOPE
+from include.drive_backup.drive.pages import entries_of, next_token
 from include.drive_backup.errors import CredentialsError, ItemUnavailableError, ServiceUnavailableError
 from include.drive_backup.pacing import LIST_UNITS
 from include.drive_backup.ports import Account
+from include.drive_backup.values import read_id, read_object, read_text
+
+log = logging.getLogger(__name__)
 
 #: For reading the list of users, and nothing else (discovery document ``admin.directory_v1``, ``users.list``).
 DIRECTORY_SCOPE = "https://www.googleapis.com/auth/admin.directory.user.readonly"
@@ -37,12 +42,11 @@ async def list_users(client: DriveClient, *, domain: str | None) -> AsyncIterato
     query = {**whose, "maxResults": "500", "orderBy": "email", "fields": _USER_FIELDS}
     try:
         async for answer in _pages(client, "users", query, units=0, what="the users of the organisation"):
-            for user in answer.get("users") or ():
-                yield Account(
-                    email=user["primaryEmail"],
-                    suspended=bool(user.get("suspended", False)),
-                    org_unit=user.get("orgUnitPath") or "/",
-                )
+            for user in entries_of(answer, "users", "the users of the organisation"):
+                if (account := _account(read_object(user))) is not None:
+                    yield account
+                else:
+                    log.warning("The directory lists a user without an address, which is passed over: %.200r", user)
     except (CredentialsError, ItemUnavailableError) as error:
         raise CredentialsError(
             f"The users of the organisation cannot be listed. {error} Listing them needs an administrator (the "
@@ -50,6 +54,14 @@ async def list_users(client: DriveClient, *, domain: str | None) -> AsyncIterato
             f"and the scope {DIRECTORY_SCOPE} allowed under domain-wide delegation.",
             reason=error.reason,
         ) from error
+
+
+def _account(user: Mapping[str, Any]) -> Account | None:
+    email = read_text(user.get("primaryEmail"))
+    if not email:
+        return None
+    unit = read_text(user.get("orgUnitPath")) or "/"
+    return Account(email=email, suspended=user.get("suspended") is True, org_unit=unit)
 
 
 async def shared_drives(client: DriveClient, *, as_admin: bool) -> AsyncIterator[tuple[str, str]]:
@@ -61,8 +73,11 @@ async def shared_drives(client: DriveClient, *, as_admin: bool) -> AsyncIterator
     query = {"pageSize": "100", "fields": _DRIVE_FIELDS, "useDomainAdminAccess": "true" if as_admin else "false"}
     try:
         async for answer in _pages(client, "drives", query, units=LIST_UNITS, what="the shared drives"):
-            for drive in answer.get("drives") or ():
-                yield drive["id"], drive.get("name") or drive["id"]
+            for drive in entries_of(answer, "drives", "the shared drives"):
+                if ident := read_id(read_object(drive).get("id")):
+                    yield ident, read_text(drive.get("name")) or ident
+                else:
+                    log.warning("Drive lists a shared drive without an id, which is passed over: %.200r", drive)
     except (CredentialsError, ItemUnavailableError) as error:
         if not as_admin:
             raise
@@ -83,7 +98,7 @@ async def _pages(
         more = {"pageToken": token} if token else {}
         answer = await client.get_json(path, {**query, **more}, units=units, what=what)
         yield answer
-        token = answer.get("nextPageToken") or ""
+        token = next_token(answer, what)
         if not token:
             return
         if token in seen:

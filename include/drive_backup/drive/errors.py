@@ -24,6 +24,7 @@ from include.drive_backup.errors import (
     RateLimitError,
     ServiceUnavailableError,
 )
+from include.drive_backup.values import read_integer
 
 READ_SCOPE = "https://www.googleapis.com/auth/drive.readonly"
 #: What a restore into Drive needs, and nothing else does.
@@ -127,7 +128,7 @@ def parse_refusal(status: int, body: bytes) -> Refusal:
         reason = first.get("reason") or _detail_reason(error) or error.get("status") or ""
         message = first.get("message") or error.get("message") or ""
         return Refusal(status, str(reason), str(message), str(first.get("location") or ""))
-    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError, AttributeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError, AttributeError, RecursionError):
         return Refusal(status)
 
 
@@ -206,7 +207,7 @@ def _permanent(refusal: Refusal, said: str) -> DriveBackupError | None:
 def operation_error(error: Mapping[str, Any], what: str) -> DriveBackupError:
     """Our error for the ``error`` of a long-running operation (a ``google.rpc.Status``)."""
     said = f"Drive could not prepare {what}: {str(error.get('message') or 'no reason given').rstrip('.')}"
-    if error.get("code") in _TRANSIENT_CODES:
+    if read_integer(error.get("code")) in _TRANSIENT_CODES:
         return ServiceUnavailableError(f"{said}. It is asked again later.", service="drive", reason="operationFailed")
     return ItemUnavailableError(f"{said}. {_ITEM['fileNotExportable']}", reason="fileNotExportable")
 
@@ -214,10 +215,10 @@ def operation_error(error: Mapping[str, Any], what: str) -> DriveBackupError:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds of a ``Retry-After`` header: a number, or a date (compared with the answer's own ``Date``)."""
     value = headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdecimal():
-        return float(value)
+    if (seconds := read_integer(value)) is not None:
+        return float(seconds)
     try:
         wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("Date", ""))
         return max(0.0, wait.total_seconds())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

@@ -7,14 +7,15 @@ exported by the links that it carries (guides "Manage file revisions", "Changes 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import quote
 
 from include.drive_backup.drive.client import DriveClient
 from include.drive_backup.drive.content import open_route, pieces_of, resource_keys
 from include.drive_backup.drive.errors import UnexpectedAnswerError
+from include.drive_backup.drive.pages import entries_of, next_token
 from include.drive_backup.errors import CredentialsError, ItemUnavailableError, ServiceUnavailableError
 from include.drive_backup.model import Item, Revision
 from include.drive_backup.pacing import LIST_UNITS
@@ -24,7 +25,7 @@ _FIELDS = "kind,nextPageToken,revisions(id,modifiedTime,size,md5Checksum,keepFor
 
 async def list_revisions(client: DriveClient, item: Item) -> tuple[Revision, ...]:
     """See :meth:`include.drive_backup.ports.Drive.revisions`."""
-    if (item.resource.get("capabilities") or {}).get("canReadRevisions") is False:
+    if item.may("canReadRevisions") is False:
         raise ItemUnavailableError(
             f"The account that the backup acts as may not read revisions of '{item.name}'. Give it the role Editor.",
             reason="cannotReadRevisions",
@@ -35,12 +36,19 @@ async def list_revisions(client: DriveClient, item: Item) -> tuple[Revision, ...
     while True:
         path = f"files/{quote(item.id, safe='')}/revisions"
         answer = await client.get_json(path, params, units=LIST_UNITS, what=what, resource_keys=resource_keys(item))
-        found += answer.get("revisions", [])
-        token = answer.get("nextPageToken")
+        found += entries_of(answer, "revisions", what)
+        token = next_token(answer, what)
         if not token or token in seen:
-            return tuple(Revision.from_resource(each) for each in found if each.get("modifiedTime"))
+            return tuple(_readable(found))
         seen.add(token)
         params = {**params, "pageToken": token}
+
+
+def _readable(resources: Iterable[dict[str, Any]]) -> Iterator[Revision]:
+    """Those that say when they were made; of the others nobody can tell where they belong."""
+    for resource in resources:
+        with suppress(ValueError):
+            yield Revision.from_resource(resource)
 
 
 @asynccontextmanager

@@ -19,15 +19,17 @@ from include.drive_backup.drive.details import fetch_details
 from include.drive_backup.drive.directory import shared_drives
 from include.drive_backup.drive.errors import UnexpectedAnswerError
 from include.drive_backup.drive.fields import DRIVE_FIELDS, FILE_FIELDS, LIST_FIELDS
+from include.drive_backup.drive.pages import entries_of, next_token, senseless
 from include.drive_backup.drive.ranges import Life, Part, list_in_ranges
 from include.drive_backup.drive.revisions import list_revisions, open_revision
 from include.drive_backup.drive.shared import SHARED_ROOT, shared_with_me
 from include.drive_backup.drive.tokens import Tokens
 from include.drive_backup.drive.writing import DriveWriter
-from include.drive_backup.errors import ItemUnavailableError, ServiceUnavailableError, SourceNotFoundError
+from include.drive_backup.errors import ItemUnavailableError, SourceNotFoundError
 from include.drive_backup.model import ApiUse, Detail, Item, Revision, Source
 from include.drive_backup.pacing import LIST_UNITS, QuotaLimiter
 from include.drive_backup.ports import ChangePage, Clock, Page
+from include.drive_backup.values import read_object, read_text
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +95,7 @@ class GoogleDrive:
         """The address that this credential acts as, in lower case; empty when Drive does not tell it. Asked once."""
         if self._email is None:
             about = await self._client.get_json("about", {"fields": "user(emailAddress)"}, what="the account")
-            self._email = str((about.get("user") or {}).get("emailAddress") or "").lower()
+            self._email = (read_text(read_object(about.get("user")).get("emailAddress")) or "").lower()
         return self._email
 
     async def root(self, source: Source) -> Item:
@@ -112,9 +114,10 @@ class GoogleDrive:
         if corpus.drive_id:
             params["driveId"] = corpus.drive_id
         answer = await self._client.get_json("changes/startPageToken", params, what=f"the change feed of {source}")
-        if "startPageToken" not in answer:
-            raise _senseless(f"the change feed of {source}")
-        return str(answer["startPageToken"])
+        token = read_text(answer.get("startPageToken"))
+        if not token:
+            raise senseless(f"the change feed of {source}")
+        return token
 
     async def list_items(self, source: Source) -> AsyncIterator[Page]:
         """See :meth:`include.drive_backup.ports.Drive.list_items`.
@@ -294,12 +297,12 @@ class GoogleDrive:
                 token, seen, restarts = "", set(), restarts + 1
                 log.warning("Drive rejects the page token of %s; the listing starts over", what)
                 continue
-            token = answer.get("nextPageToken") or ""
-            yield Part(_read_page(answer), more=bool(token))
+            token = next_token(answer, what)
+            yield Part(_read_page(answer, what), more=bool(token))
             if not token:
                 return
             if token in seen:
-                raise _senseless(what)
+                raise senseless(what)
             seen.add(token)
 
     async def _page(self, query: dict[str, str], token: str, what: str) -> dict[str, Any]:
@@ -314,7 +317,7 @@ class GoogleDrive:
         answer = await self._client.get_json("files", params, units=LIST_UNITS, what=what)
         if not _PAGE_KEYS & answer.keys():
             # An empty object is not an empty Drive.
-            raise _senseless(what)
+            raise senseless(what)
         return answer
 
 
@@ -339,22 +342,27 @@ def _check_root(source: Source, item: Item) -> None:
         )
 
 
-def _read_page(answer: dict[str, Any]) -> Page:
-    items = tuple(_item(resource) for resource in answer.get("files") or ())
-    return Page(items=items, incomplete=bool(answer.get("incompleteSearch", False)))
+def _read_page(answer: dict[str, Any], what: str = "a listing") -> Page:
+    items = [_item_or_none(resource) for resource in entries_of(answer, "files", what)]
+    known = tuple(item for item in items if item is not None)
+    if items and not known:
+        # A page without a single item is not a page with an odd one.
+        raise senseless(what)
+    # Nobody knows what that was, so it may be one that is missing.
+    incomplete = bool(answer.get("incompleteSearch", False)) or len(known) < len(items)
+    return Page(items=known, incomplete=incomplete)
+
+
+def _item_or_none(resource: Any) -> Item | None:
+    try:
+        return Item.from_resource(resource)
+    except ValueError:
+        log.warning("Drive lists something without an id, so the listing counts as incomplete: %.200r", resource)
+        return None
 
 
 def _item(resource: dict[str, Any]) -> Item:
     try:
         return Item.from_resource(resource)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise _senseless(f"the item {resource.get('id', '')}") from error
-
-
-def _senseless(what: str) -> ServiceUnavailableError:
-    return ServiceUnavailableError(
-        f"Drive's answer for {what} makes no sense; it is asked again later. If this stays, check api_endpoint and "
-        "any proxy.",
-        service="drive",
-        reason="badAnswer",
-    )
+    except ValueError as error:
+        raise senseless(f"the item {resource.get('id', '')}") from error

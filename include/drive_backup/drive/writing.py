@@ -10,9 +10,11 @@ from urllib.parse import quote
 
 from include.drive_backup.drive.client import DriveClient
 from include.drive_backup.drive.errors import UnexpectedAnswerError
+from include.drive_backup.drive.pages import entries_of, next_token, senseless
 from include.drive_backup.drive.resumable import upload_chunks
 from include.drive_backup.errors import BrokenBodyError, ItemUnavailableError
 from include.drive_backup.pacing import LIST_UNITS, WRITE_UNITS
+from include.drive_backup.values import read_id, read_object, read_texts
 
 #: Larger contents go by resumable upload. Drive takes 5 MB in one request.
 SMALL = 4 * 1024**2
@@ -48,7 +50,10 @@ class DriveWriter:
         """
         params = {"count": str(count), "type": kind, "space": "drive"}
         answer = await self._client.get_json("files/generateIds", params, units=WRITE_UNITS, what="ids for new files")
-        return [str(each) for each in answer["ids"]]
+        ids = read_texts(answer.get("ids"))
+        if not ids:
+            raise senseless("ids for new files")
+        return list(ids)
 
     async def create(self, metadata: Metadata, file_id: str | None = None) -> dict[str, Any]:
         """Make an item without content: a folder, a shortcut.
@@ -125,11 +130,13 @@ class DriveWriter:
         }
         while True:
             answer = await self._client.get_json("files", params, units=LIST_UNITS, what=what)
-            for found in answer.get("files") or ():
-                yield found
-            if not answer.get("nextPageToken"):
+            for found in entries_of(answer, "files", what):
+                if read_id(read_object(found).get("id")):
+                    yield found
+            token = next_token(answer, what)
+            if not token:
                 return
-            params["pageToken"] = answer["nextPageToken"]
+            params["pageToken"] = token
 
     async def share(self, file_id: str, permission: Metadata) -> None:
         """Give somebody access, without a mail. Giving it again changes nothing."""

@@ -85,8 +85,9 @@ class Emitter:
             return self._blob
         # Into Blob first, so that there is one order; when Blob is still down, straight from this machine.
         move = self._local.move_to(self._store)
-        await _within(BLOB_LIMIT, move, otherwise=None, what="moving events from this machine to Blob")
-        blob_is_up = len(self._spool.names(PREFIX)) < waiting
+        moved = await _within(BLOB_LIMIT, move, otherwise=False, what="moving events from this machine to Blob")
+        # An odd file that cannot be moved says nothing about Blob.
+        blob_is_up = moved or len(self._spool.names(PREFIX)) < waiting
         return self._blob if blob_is_up else self._local
 
     async def _something_waits(self) -> bool:

@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
-from include.drive_backup.events.envelope import Event
+from include.drive_backup.events.envelope import MAX_BYTES, Event
 from include.drive_backup.events.sink import EventSink, OutboxStore
 
 PREFIX = "outbox/"
 _JSON = "application/json"
+_ODD = "%s is no event of ours and stays unsent: look at it, then delete it. %s"
 
 log = logging.getLogger(__name__)
 
@@ -66,14 +67,21 @@ class Outbox:
             sent += len(found)
         return sent
 
-    async def move_to(self, other: OutboxStore) -> None:
-        """Hand everything over to another store, under the same names."""
+    async def move_to(self, other: OutboxStore) -> bool:
+        """Hand everything over to another store, under the same names. What cannot have its name there stays.
+
+        :return: true, once that is done.
+        """
         async for names in self._chunks():
             for name in names:
                 data = await self._store.read(name)
-                if data is not None:
-                    await other.put(name, data, content_type=_JSON)
-                    await self._store.delete([name])
+                try:
+                    if data is not None:
+                        await other.put(name, data, content_type=_JSON)
+                        await self._store.delete([name])
+                except ValueError as error:
+                    log.warning(_ODD, name, error)
+        return True
 
     async def _chunks(self) -> AsyncIterator[list[str]]:
         chunk: list[str] = []
@@ -89,8 +97,11 @@ class Outbox:
         data = await self._store.read(name)
         if data is None:
             return None  # another drainer was faster
+        if len(data) > MAX_BYTES:
+            log.warning(_ODD, name, f"It has more than {MAX_BYTES} bytes.")
+            return None
         try:
             return name, Event.from_json(data)
-        except msgspec.MsgspecError as error:
-            log.warning("%s is no event of ours and stays unsent: look at it, then delete it. %s", name, error)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            log.warning(_ODD, name, error)
             return None

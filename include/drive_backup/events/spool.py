@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from include.drive_backup.ports import BlobInfo
+
+log = logging.getLogger(__name__)
 
 
 class LocalSpool:
@@ -64,7 +67,11 @@ class LocalSpool:
 
 
 def _read(path: Path) -> bytes | None:
+    """The bytes of a file; None when it is gone, or is not one that can be read."""
     try:
-        return path.read_bytes()
+        return path.read_bytes() if path.is_file() else None
     except FileNotFoundError:
+        return None
+    except OSError as error:
+        log.warning("%s cannot be read and stays: %s", path, error)
         return None

@@ -117,8 +117,7 @@ def hidden_in(folder: str, ident: str) -> Told:
 
 def owner_of(item: Item) -> str | None:
     """The address of its owner, in lower case; None in shared drives, and where Drive does not tell it."""
-    owners = item.resource.get("owners") or [{}]
-    return str(owners[0].get("emailAddress") or "").lower() or None
+    return item.owner.lower() if item.owner else None
 
 
 def told_prefix(work: str) -> str:

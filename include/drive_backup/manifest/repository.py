@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -15,12 +14,18 @@ from include.drive_backup.blob.names import (
     snapshots_prefix,
     stopped_name,
 )
-from include.drive_backup.errors import AmbiguousSeriesError, CorruptStoreError, SnapshotNotFoundError
+from include.drive_backup.errors import (
+    AmbiguousSeriesError,
+    ConfigError,
+    CorruptStoreError,
+    SnapshotNotFoundError,
+)
 from include.drive_backup.handover import Origin
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.void import VOID_MANIFEST, committed_names
 from include.drive_backup.model import Series, Source, format_instant
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.values import read_time
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +37,13 @@ def _moment(text: str) -> str:
 
     :raises SnapshotNotFoundError: it is neither a time nor an id of a snapshot.
     """
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+    moment = read_time(text)
+    if moment is None:
         raise SnapshotNotFoundError(
             f"'{text}' is neither the id of a snapshot nor a time. Write 'latest', an id such as 20261123T000000.000Z, "
             "or a time such as 2026-11-23 or 2026-11-23T18:00+01:00."
-        ) from None
-    return format_instant(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        )
+    return format_instant(moment)
 
 
 class SnapshotRepository:
@@ -143,14 +147,15 @@ class SnapshotRepository:
             return None
         try:
             manifest = Manifest.from_json(data)
-        except msgspec.MsgspecError as error:
+            speaks_of = manifest.name
+        except (msgspec.MsgspecError, ConfigError, RecursionError) as error:
             raise CorruptStoreError(f"{name.manifest} is no manifest ({error}); use another snapshot.") from error
         if manifest.format_version > FORMAT_VERSION:
             raise CorruptStoreError(
                 f"{name.manifest} has format version {manifest.format_version}; update Drive Backup to read it."
             )
-        if manifest.name != name:
-            raise CorruptStoreError(f"{name.manifest} speaks of {manifest.name.manifest}; use another snapshot.")
+        if speaks_of != name:
+            raise CorruptStoreError(f"{name.manifest} speaks of {speaks_of.manifest}; use another snapshot.")
         return manifest
 
     async def is_there(self, name: SnapshotName) -> bool:

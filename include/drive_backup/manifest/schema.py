@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from include.drive_backup.blob.names import TRASH
+from include.drive_backup.manifest.versions import described, mixture, versions_of
 from include.drive_backup.model import (
     DETAILS,
     CopyResult,
@@ -64,14 +65,17 @@ def merge(row: PlanRow, results: Sequence[CopyResult], missing: Set[str], instan
     results = [result for result in results if result.format != DETAILS]
     contents = (*row.contents, *(result.content for result in results if result.content is not None))
     kept = tuple(content for content in contents if content.blob not in missing)
+    versions = [version for version in versions_of(row, results) if version.content.blob not in missing]
     outcome, reason, message = _outcome(row, results, kept, [each.blob for each in contents if each.blob in missing])
     if outcome != "failed" and row.details and (told is None or told.outcome == "failed"):
         outcome, reason, message = "failed", *_why_no_details(told)
     fidelity = _fidelity(row, results)
+    if mixed := mixture(versions):
+        fidelity, message = "head-later", f"{message} {mixed}" if message else mixed
     if fidelity == "exact" and row.place_later is not None:
         fidelity, message = "place-later", message or row.place_later
     return CatalogueRow(
-        item=_as_copied(row.item, results),
+        item=described(row, results, versions),
         path=row.path,
         outcome=outcome,
         fidelity="unavailable" if outcome in ("unavailable", "failed") and not kept else fidelity,
@@ -94,9 +98,11 @@ def _failed_since(row: PlanRow, outcome: Outcome, reason: str | None, instant: d
 
 def _fidelity(row: PlanRow, results: Sequence[CopyResult]) -> str:
     """The least true one of all contents; the plan's word for those that it found."""
-    found = {result.fidelity for result in results}
-    if row.contents or not results:
+    found = {result.fidelity for result in results if result.content is not None}
+    if row.contents:
         found.add(row.fidelity)
+    if not found:
+        found = {result.fidelity for result in results} or {row.fidelity}
     return next((each for each in ("head-later", "earlier", "revision", "unavailable") if each in found), "exact")
 
 
@@ -104,38 +110,6 @@ def _why_no_details(told: CopyResult | None) -> tuple[str | None, str | None]:
     if told is None:
         return "notCopied", _NOT_COPIED
     return told.reason, f"What was to be saved beside its content could not be had. {told.message}"
-
-
-def _as_copied(item: Item, results: Sequence[CopyResult]) -> Item:
-    """The item whose bytes were copied: one that changed meanwhile has another size, checksum and time.
-
-    Name and place stay those of the listing, on which all paths were built.
-    """
-    then = next((result for result in results if result.revision is not None), None)
-    if then is not None and all(result.revision == then.revision for result in results):
-        return _as_revision(item, then)
-    newer = next((result.resource for result in results if result.resource is not None), None)
-    if newer is None:
-        return item
-    placed = {"name": item.name, "parents": item.parents, "trashed": item.trashed}
-    return msgspec.structs.replace(Item.from_resource(newer), **placed)
-
-
-def _as_revision(item: Item, result: CopyResult) -> Item:
-    """The item with the content of an older version; its resource stays what Drive says now."""
-    revision, content = result.revision, result.content
-    if revision is None or content is None:
-        return item
-    own = item.kind == "file"
-    return msgspec.structs.replace(
-        item,
-        modified=revision.modified,
-        version=None,
-        head_revision_id=revision.id if own else None,
-        size=content.size if own else None,
-        md5=content.md5 if own else None,
-        sha256=content.sha256 if own else None,
-    )
 
 
 def _outcome(
@@ -168,7 +142,6 @@ def _said(results: Sequence[CopyResult]) -> str | None:
 def record(row: CatalogueRow) -> dict[str, object]:
     """A row as the values of :data:`.tables.SCHEMA`."""
     item = row.item
-    owners = item.resource.get("owners") or [{}]
     return {
         "item_id": item.id,
         "path": row.path,
@@ -181,7 +154,7 @@ def record(row: CatalogueRow) -> dict[str, object]:
         "md5": item.md5,
         "sha256": item.sha256,
         "parents": list(item.parents),
-        "owner": owners[0].get("emailAddress"),
+        "owner": item.owner,
         "drive_version": item.version,
         "head_revision_id": item.head_revision_id,
         "outcome": row.outcome,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from include.drive_backup.blob.names import content_blob, extension_of
+from include.drive_backup.blob.names import UNREAD, content_blob, extension_of
 from include.drive_backup.model import DETAILS, CopyOrder, Detail, Fidelity, Item, Outcome, PlanRow, Source, Struct
 from include.drive_backup.planning.details import details_of
 from include.drive_backup.planning.exports import Export, NoExport, exports_of
@@ -156,8 +156,7 @@ def _with_content(
 
 
 def _may_have_revisions(item: Item) -> bool:
-    rights = item.resource.get("capabilities") or {}
-    return rights.get("canReadRevisions") is not False and item.can_download is not False
+    return item.may("canReadRevisions") is not False and item.can_download is not False
 
 
 def _of_the_past(item: Item, place: Place, exports: Sequence[Export], stored: StoredIndex, rules: Rules) -> Decision:
@@ -194,7 +193,8 @@ def _order(
 
 
 def _slim(item: Item) -> Item:
-    return replace(item, resource={key: item.resource[key] for key in _NEEDED if key in item.resource})
+    needed = _NEEDED if item.modified is not None else (*_NEEDED, *UNREAD)
+    return replace(item, resource={key: item.resource[key] for key in needed if key in item.resource})
 
 
 def _as_of(item: Item, exports: Sequence[Export], stored: StoredIndex, rules: Rules) -> list[StoredVersion] | None:

@@ -14,7 +14,7 @@ from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.catalogue import read_rows_having
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import CopyOrder, Item
+from include.drive_backup.model import CopyOrder, Item, Series
 from include.drive_backup.planning.decide import Decision
 from include.drive_backup.planning.places import Places
 from include.drive_backup.ports import BlobStore
@@ -69,7 +69,7 @@ class Failing:
 
 
 async def load_failing(store: BlobStore, series: Series, instant: str) -> Failing:
-    """What failed in the latest snapshot of a series of an earlier instant. One that cannot be read costs retries, no more."""
+    """What failed in the latest snapshot of a series before an instant. One that cannot be read only costs retries."""
     failing = Failing()
     manifest = await SnapshotRepository(store).last_try(series, instant)
     if manifest is not None and manifest.counts.get("failed"):

@@ -15,6 +15,7 @@ from include.drive_backup.globs import compile_globs
 from include.drive_backup.handover import Filters, SourceTask
 from include.drive_backup.model import Item, parse_instant
 from include.drive_backup.planning.tree import Tree
+from include.drive_backup.values import read_text
 
 #: The keys of the manifest's ``left_out``; the first is that of the globs.
 PATH, FOLDER_ID, MIME_TYPE, SIZE, OWNER, MODIFIED = (
@@ -92,7 +93,8 @@ class ItemFilter:
         return (self._min is None or item.size >= self._min) and (self._max is None or item.size <= self._max)
 
     def _right_owner(self, item: Item) -> bool:
-        owners = [owner["emailAddress"].lower() for owner in item.resource.get("owners", ()) if "emailAddress" in owner]
+        texts = (read_text(owner.get("emailAddress")) for owner in item.owners)
+        owners = [text.lower() for text in texts if text]
         return not (self._owners and owners) or any(_one_of(owner, self._owners) for owner in owners)
 
 

@@ -20,6 +20,7 @@ from include.drive_backup.model import Item, parse_instant
 from include.drive_backup.planning.then import Hindsight, Witness
 from include.drive_backup.planning.tree import Node
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.values import read_flag, read_time
 from include.drive_backup.work import read_parts
 
 log = logging.getLogger(__name__)
@@ -96,5 +97,4 @@ def _witness(values: Mapping[str, object]) -> Witness:
 
 
 def _thrown(item: Item) -> tuple[bool | None, datetime | None]:
-    when = item.resource.get("trashedTime")
-    return item.resource.get("explicitlyTrashed"), datetime.fromisoformat(when) if when else None
+    return read_flag(item.resource.get("explicitlyTrashed")), read_time(item.resource.get("trashedTime"))

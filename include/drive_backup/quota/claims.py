@@ -9,13 +9,17 @@ from __future__ import annotations
 import secrets
 
 from include.drive_backup.model import Struct
+from include.drive_backup.pacing import QuotaLimiter
 from include.drive_backup.ports import BlobInfo, BlobStore, Clock
 from include.drive_backup.quota.division import RESOURCES, Claim
+from include.drive_backup.values import read_integer, read_number
 
 #: Epochs after which a claim whose task did not take it away is anybody's to delete.
 _STALE = 30
 #: Seconds in which a blob that was stored at the end of an epoch has surely become visible.
 _GUARD = 0.3
+#: The text of a pace has four digits.
+_SLOWEST = QuotaLimiter.slowest - 0.0001
 
 
 class Seen(Struct, frozen=True):
@@ -112,11 +116,18 @@ class ClaimBoard:
             self._written.pop(name, None)
 
     def _claim(self, info: BlobInfo) -> Claim:
+        """What cannot be read counts as wanted without bound, at full pace: it may be a task that spends."""
         token, _, _ = info.name.removeprefix(self._prefix).rpartition("-")
-        wants = {resource: info.metadata.get(f"want_{resource}", "") for resource in RESOURCES}
+        wants = {resource: read_integer(info.metadata.get(f"want_{resource}")) for resource in RESOURCES}
         return Claim(
             token=token,
             user=info.metadata.get("user", ""),
-            wants={resource: int(amount) for resource, amount in wants.items() if amount.isdecimal()},
-            pace=float(info.metadata.get("pace", "1")),
+            wants={resource: amount for resource, amount in wants.items() if amount is not None},
+            pace=_pace(info.metadata.get("pace", "")),
         )
+
+
+def _pace(text: str) -> float:
+    """A pace that a limiter can have; another one would stop, or hurry, all that share the quota."""
+    pace = read_number(text)
+    return pace if pace is not None and _SLOWEST <= pace <= 1 else 1.0

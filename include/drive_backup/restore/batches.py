@@ -23,7 +23,7 @@ from include.drive_backup.ports import BlobStore, Clock
 from include.drive_backup.restore.container_target import KIND, ContainerPlace
 from include.drive_backup.restore.drive import DriveFolder
 from include.drive_backup.restore.drive_target import DriveTarget, open_target
-from include.drive_backup.restore.orders import Conflict, Destination, RestoreResult, ordered_rows
+from include.drive_backup.restore.orders import Conflict, Destination, RestoreResult, ordered_rows, shortfall
 from include.drive_backup.restore.permissions import read_permissions
 from include.drive_backup.restore.run import FILES, SHORTCUTS, restore_folders
 from include.drive_backup.restore.selection import Entry, Selection, select
@@ -113,7 +113,10 @@ class RestoreRecord(Record, frozen=True):
 
 
 class RestorePlan(Struct, frozen=True):
-    """What ``plan`` hands on. ``shortcuts`` come after the batches, for they may lead to what these restore."""
+    """What ``plan`` hands on. ``shortcuts`` come after the batches, for they may lead to what these restore.
+
+    ``shortfall`` says why the snapshot itself may lack something.
+    """
 
     work: str
     manifest: str
@@ -122,6 +125,7 @@ class RestorePlan(Struct, frozen=True):
     priority: Priority = "standard"
     batches: tuple[RestoreBatch, ...] = ()
     shortcuts: RestoreBatch | None = None
+    shortfall: str | None = None
 
 
 def work_of(run: str, token: str) -> str:
@@ -189,6 +193,7 @@ def planned(
         priority=task.priority,
         batches=tuple(batches),
         shortcuts=shortcuts,
+        shortfall=shortfall(manifest),
     )
 
 
@@ -363,9 +368,10 @@ async def report(store: BlobStore, plan: RestorePlan, token: str) -> tuple[Count
     return counts, f"{prefix}*.jsonl.gz"
 
 
-def verdict(counts: Mapping[str, int]) -> None:
-    """Fail when something of what was asked for is not there.
+def verdict(counts: Mapping[str, int], lacks: str | None = None) -> None:
+    """Fail when something of what was asked for is not there, or may not be.
 
+    :param lacks: from :func:`.orders.shortfall`.
     :raises SnapshotIncompleteError: with how many of what.
     """
     bad = {name: counts.get(name, 0) for name in ("failed", "not-saved", "missing") if counts.get(name, 0)}
@@ -373,5 +379,7 @@ def verdict(counts: Mapping[str, int]) -> None:
         said = ", ".join(f"{count} {name}" for name, count in bad.items())
         raise SnapshotIncompleteError(
             f"The restore is not complete: {said}. The report names each item and why; clear the failed tasks to try "
-            "again: only what is missing is restored."
+            "again: only what is missing is restored." + (f" {lacks}" if lacks else "")
         )
+    if lacks:
+        raise SnapshotIncompleteError(f"All that was asked for and is in the snapshot is restored. {lacks}")

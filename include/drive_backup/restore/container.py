@@ -55,10 +55,11 @@ class TargetContainer:
 
         :raises PermanentError: the container or the credential is of no use, whatever the item.
         """
+        return [*await self._bring_back(row), *not_saved(row)]
+
+    async def _bring_back(self, row: CatalogueRow) -> list[RestoreResult]:
         if row.item.kind == "shortcut":
             return [result_for(row, "left-out", reason="shortcut", message=_SHORTCUT)]
-        if row.item.kind != "folder" and not row.contents:
-            return [not_saved(row)]
         if row.item.kind == "folder":
             return [await self._safely(row, None)]
         return [await self._safely(row, content) for content in row.contents]

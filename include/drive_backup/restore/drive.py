@@ -37,6 +37,7 @@ from include.drive_backup.restore.orders import (
     result_for,
     wrong_bytes,
 )
+from include.drive_backup.values import read_integer, read_object, read_text
 
 _TRIES = 4
 _FULL = frozenset({"storageQuotaExceeded", "teamDriveFileLimitExceeded", "activeItemCreationLimitExceeded"})
@@ -83,13 +84,16 @@ class DriveFolder:
     async def recall(self) -> None:
         """Find what earlier tries of this restore made."""
         async for found in self._writer.find(self._target.query, self._target.drive_id, "what was restored before"):
-            self._made[(found.get("appProperties") or {}).get(ITEM_KEY, "")] = found
+            self._made[str(read_object(found.get("appProperties")).get(ITEM_KEY, ""))] = found
 
     async def restore(self, row: CatalogueRow) -> list[RestoreResult]:
         """Make one item again. See the port.
 
         :raises PermanentError: the account or the shared drive is full.
         """
+        return [*await self._bring_back(row), *not_saved(row)]
+
+    async def _bring_back(self, row: CatalogueRow) -> list[RestoreResult]:
         try:
             parent = await self.folder_of(row.path)
             results = await self._item(row, parent)
@@ -126,7 +130,7 @@ class DriveFolder:
         async with self._lock:
             if folder not in self.folders:
                 metadata = {
-                    "name": decode_segment(segment),
+                    "name": _name_of(segment),
                     "mimeType": FOLDER,
                     "parents": [self.folders.get(above) or self._target.folder_id],
                     "appProperties": self._target.marks(folder),
@@ -143,12 +147,19 @@ class DriveFolder:
         if row.item.kind == "shortcut":
             return [await self._shortcut(row, parent)]
         if not row.contents:
-            return [not_saved(row)]
+            return []
         if row.item.kind == "file":
             return [await self._file(row, row.contents[0], self._metadata(row, parent, row.contents[0].format))]
         if (content := importable(row)) is not None:
             return [await self._native(row, content, parent)]
-        return [await self._plain(row, content, parent) for content in row.contents]
+        return [await self._export(row, content, parent) for content in row.contents]
+
+    async def _export(self, row: CatalogueRow, content: StoredContent, parent: str) -> RestoreResult:
+        try:
+            return await self._plain(row, content, parent)
+        except (ContentArchivedError, CorruptStoreError, BrokenBodyError) as error:
+            # The other formats of the item are worth having.
+            return self._failed(row, error)
 
     async def _folder(self, row: CatalogueRow, parent: str) -> RestoreResult:
         self.folders[row.path] = ""
@@ -161,7 +172,7 @@ class DriveFolder:
         return result
 
     async def _shortcut(self, row: CatalogueRow, parent: str) -> RestoreResult:
-        target = (row.item.resource.get("shortcutDetails") or {}).get("targetId")
+        target = read_text(read_object(row.item.resource.get("shortcutDetails")).get("targetId"))
         if not target:
             return _result(
                 row, "left-out", reason="shortcut", message="Drive cannot make shortcuts of other apps again."
@@ -329,9 +340,18 @@ class DriveFolder:
         return _result(row, "failed", reason=error.reason, message=str(error))
 
 
+def _name_of(segment: str) -> str:
+    """The name of a folder that is not an item."""
+    try:
+        return decode_segment(segment)
+    except ValueError:
+        # One of the backup's own, which no name in Drive is encoded as.
+        return segment
+
+
 def _has(resource: Resource, content: StoredContent) -> bool:
     """Whether Drive says that the file has these bytes."""
-    if int(resource.get("size") or 0) != content.size or resource.get("md5Checksum") != content.md5:
+    if (read_integer(resource.get("size")) or 0) != content.size or resource.get("md5Checksum") != content.md5:
         return False
     return resource.get("sha256Checksum") in (None, content.sha256)
 

@@ -6,12 +6,13 @@ What can be set is in the reference of ``files.create``; owner, checksums and ve
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from include.drive_backup.manifest.schema import CatalogueRow, text
 from include.drive_backup.model import FOLDER, NATIVE_PREFIX, SHORTCUT, Item, StoredContent
+from include.drive_backup.values import read_flag, read_links, read_objects, read_text, read_time
 
 #: Names of the ``appProperties`` that a restored item carries: which restore made it, and of what. A restore that is
 #: run again finds by them what it made. Key and value may have 124 bytes together.
@@ -26,7 +27,12 @@ _IMPORTS = {
     "presentation": ("pptx", "odp"),
     "script": ("json",),
 }
-_KEPT = ("description", "properties", "starred", "folderColorRgb")
+_KEPT: dict[str, Callable[[object], Any]] = {
+    "description": read_text,
+    "properties": read_links,
+    "starred": read_flag,
+    "folderColorRgb": read_text,
+}
 
 
 def mark(item_id: str, content_format: str = "") -> str:
@@ -44,15 +50,16 @@ def importable(row: CatalogueRow) -> StoredContent | None:
 def metadata_of(item: Item, parent: str, marks: Mapping[str, str]) -> dict[str, Any]:
     """The body of ``files.create`` for an item as it was."""
     resource = item.resource
-    data: dict[str, Any] = {key: resource[key] for key in _KEPT if resource.get(key)}
+    data: dict[str, Any] = {key: found for key, read in _KEPT.items() if (found := read(resource.get(key)))}
     if item.kind == "shortcut":
         data["mimeType"] = SHORTCUT
     else:
         data["mimeType"] = FOLDER if item.kind == "folder" else item.mime_type
     for key in ("createdTime", "modifiedTime"):
-        if resource.get(key):
+        # What cannot be read, Drive would refuse with all the rest.
+        if read_time(resource.get(key)) is not None:
             data[key] = resource[key]
-    own = resource.get("appProperties") or {}
+    own = read_links(resource.get("appProperties"))
     return {**data, "name": text(item.name), "parents": [parent], "appProperties": {**own, **marks}}
 
 
@@ -68,15 +75,16 @@ def permissions_to_give(saved: list[dict[str, Any]], now: datetime) -> list[dict
 
 
 def _permission(saved: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
-    over = saved.get("expirationTime")
+    over = read_time(saved.get("expirationTime"))
     if saved.get("role") in (None, "owner") or saved.get("deleted") or _inherited(saved):
         return None
-    if over and datetime.fromisoformat(str(over)) <= now:
+    # Access that was to end at a time that cannot be read is not given for ever.
+    if saved.get("expirationTime") and (over is None or over <= now):
         return None
     wanted = ("type", "role", "emailAddress", "domain", "allowFileDiscovery", "expirationTime", "view")
     return {key: saved[key] for key in wanted if saved.get(key)}
 
 
 def _inherited(saved: Mapping[str, Any]) -> bool:
-    details = saved.get("permissionDetails") or ()
+    details = read_objects(saved.get("permissionDetails"))
     return bool(details) and all(each.get("inherited") for each in details)

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from include.drive_backup.errors import PermanentError
+from include.drive_backup.errors import ContentArchivedError, CorruptStoreError, PermanentError
 from include.drive_backup.manifest.schema import CatalogueRow
 from include.drive_backup.model import StoredContent
 from include.drive_backup.ports import BlobStore
@@ -25,6 +25,7 @@ from include.drive_backup.restore.naming import Names, numbered, safe_name
 from include.drive_backup.restore.orders import Conflict, RestoreResult, not_saved, result_for, wrong_bytes
 
 _PIECE = 1024**2
+_TRIES = 20
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 #: No other file would fare better.
@@ -56,11 +57,12 @@ class LocalFolder:
 
         :raises PermanentError: the disk is full or can no longer be written.
         """
+        return [*await self._bring_back(row), *not_saved(row)]
+
+    async def _bring_back(self, row: CatalogueRow) -> list[RestoreResult]:
         if row.item.kind == "shortcut":
             return [result_for(row, "left-out", reason="shortcut", message=_SHORTCUT)]
-        if row.item.kind != "folder" and not row.contents:
-            return [not_saved(row)]
-        formats = [content.format for content in row.contents] or [""]
+        formats = [""] if row.item.kind == "folder" else [content.format for content in row.contents]
         return [await self._safely(row, content_format) for content_format in formats]
 
     async def _safely(self, row: CatalogueRow, content_format: str) -> RestoreResult:
@@ -68,6 +70,9 @@ class LocalFolder:
         try:
             content = next((each for each in row.contents if each.format == content_format), None)
             return self._make_folder(row, place) if content is None else await self._file(row, content, place)
+        except (ContentArchivedError, CorruptStoreError) as error:
+            # The other formats of the item are worth having.
+            return result_for(row, "failed", self._shown(place), reason=error.reason, message=str(error))
         except OSError as error:
             message = f"'{self._shown(place)}' cannot be written: {error.strerror or error}."
             if error.errno in _HOPELESS:
@@ -76,6 +81,7 @@ class LocalFolder:
 
     def _make_folder(self, row: CatalogueRow, place: tuple[str, ...]) -> RestoreResult:
         with self._folder(place[:-1]) as above:
+            _check(place[-1])
             try:
                 os.mkdir(place[-1], dir_fd=above)
             except FileExistsError:
@@ -84,20 +90,32 @@ class LocalFolder:
         return result_for(row, "restored", self._shown(place))
 
     async def _file(self, row: CatalogueRow, content: StoredContent, place: tuple[str, ...]) -> RestoreResult:
+        with self._folder(place[:-1]) as folder:
+            for _ in range(_TRIES):
+                try:
+                    return await self._in_folder(folder, row, content, place)
+                except FileExistsError:
+                    # Somebody else, or another file of this restore, was quicker: look again.
+                    continue
+        raise FileExistsError(errno.EEXIST, "others write files of its name all the time")
+
+    async def _in_folder(
+        self, folder: int, row: CatalogueRow, content: StoredContent, place: tuple[str, ...]
+    ) -> RestoreResult:
         *folders, name = place
-        with self._folder(tuple(folders)) as folder:
-            there = _look(folder, name, content)
-            if there in ("other", "no file") and self._conflict == "copy":
-                name, there = _free_name(folder, name, content)
-            shown = self._shown((*folders, name))
-            if there == "same":
-                return result_for(row, "same", shown)
-            if there == "other" and self._conflict == "skip":
-                return result_for(row, "skipped", shown)
-            if there == "no file":
-                raise IsADirectoryError(errno.EISDIR, "a folder or a link has its name")
-            await self._write(folder, name, content, row.item.modified, replace=there == "other")
-            return result_for(row, "restored", shown, size=content.size)
+        _check(name)
+        there = _look(folder, name, content)
+        if there in ("other", "no file") and self._conflict == "copy":
+            name, there = _free_name(folder, name, content)
+        shown = self._shown((*folders, name))
+        if there == "same":
+            return result_for(row, "same", shown)
+        if there == "other" and self._conflict == "skip":
+            return result_for(row, "skipped", shown)
+        if there == "no file":
+            raise IsADirectoryError(errno.EISDIR, "a folder or a link has its name")
+        await self._write(folder, name, content, row.item.modified, replace=there == "other")
+        return result_for(row, "restored", shown, size=content.size)
 
     async def _write(
         self, folder: int, name: str, content: StoredContent, modified: datetime | None, *, replace: bool
@@ -127,8 +145,7 @@ class LocalFolder:
         descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             for name in place:
-                if name != safe_name(name):
-                    raise PermissionError(errno.EPERM, "its name leads out of the folder")
+                _check(name)
                 with suppress(FileExistsError):
                     os.mkdir(name, dir_fd=descriptor)
                 below = os.open(name, _DIRECTORY, dir_fd=descriptor)
@@ -140,6 +157,12 @@ class LocalFolder:
 
     def _shown(self, place: tuple[str, ...]) -> str:
         return str(self._root.joinpath(*place))
+
+
+def _check(name: str) -> None:
+    """Refuse what is not the name of something in a folder, whoever chose it."""
+    if name != safe_name(name):
+        raise PermissionError(errno.EPERM, "its name leads out of the folder")
 
 
 def _read_umask() -> int:

@@ -1,7 +1,8 @@
 """Names for what is restored: Drive's own wherever the destination can hold them, unique in their folder. Pure.
 
 Two Drive names may be one name to a file system that ignores case or composition of letters; an export gets its
-extension, and may then be called like its neighbour. Whatever comes second carries its Drive id.
+extension, and may then be called like its neighbour. Whatever comes second carries its Drive id, and so does what is
+called like the folders that the backup itself adds, ``~orphans`` and ``~trash``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 
-from include.drive_backup.blob.names import encode_segment
+from include.drive_backup.blob.names import ORPHANS, TRASH, encode_segment
 from include.drive_backup.restore.selection import Entry
 
 #: Bytes of a name, on the file systems of Linux and macOS.
@@ -36,7 +37,8 @@ def names_of(entries: Iterable[Entry], safe: Safe) -> Names:
     :return: the names from the target folder down to the file, by catalogue path and format.
     """
     names: Names = {}
-    taken: dict[tuple[str, ...], set[str]] = {}
+    # Whatever is restored: a part of a snapshot, and the rest of it later, go into one folder.
+    taken: dict[tuple[str, ...], set[str]] = {(): {_key(ours) for ours in (ORPHANS, TRASH)}}
     for entry in entries:
         folder = _folder(names, entry.folder, safe)
         for content_format in entry.formats or ("",):
@@ -69,11 +71,15 @@ def _folder(names: Names, path: str, safe: Safe) -> tuple[str, ...]:
 
 def _free(entry: Entry, content_format: str, taken: set[str], safe: Safe) -> str:
     for name in _candidates(entry, content_format, safe):
-        key = unicodedata.normalize("NFC", name).casefold()
-        if key not in taken:
-            taken.add(key)
+        if _key(name) not in taken:
+            taken.add(_key(name))
             return name
     raise AssertionError("unreachable: the candidates never end")
+
+
+def _key(name: str) -> str:
+    """Equal for names that some file system takes for one."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _candidates(entry: Entry, content_format: str, safe: Safe) -> Iterator[str]:

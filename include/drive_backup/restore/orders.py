@@ -11,7 +11,7 @@ from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.schema import CatalogueRow, row_of
 from include.drive_backup.model import StoredContent, Struct
 from include.drive_backup.ports import BlobStore
-from include.drive_backup.restore.selection import Entry
+from include.drive_backup.restore.selection import Entry, why_not_saved
 
 #: When something is there already: ``copy`` writes a new one beside it, ``skip`` leaves it, ``replace`` replaces it.
 #: What is there with the same bytes is never written again.
@@ -84,10 +84,25 @@ def result_for(
     )
 
 
-def not_saved(row: CatalogueRow) -> RestoreResult:
-    """The word for an item whose content the backup does not have."""
-    why = row.message or f"The snapshot records it as '{row.outcome}', without content."
-    return result_for(row, "not-saved", reason=row.reason or row.outcome, message=why)
+def not_saved(row: CatalogueRow) -> list[RestoreResult]:
+    """The result for what the backup does not have of an item, beside what is restored of it; none when it has all."""
+    item, why = row.item, why_not_saved(row.item.kind, row.outcome, row.reason, row.message, stored=bool(row.contents))
+    if why is None:
+        return []
+    reason, message = why
+    return [RestoreResult(item_id=item.id, path=row.path, outcome="not-saved", reason=reason, message=message)]
+
+
+def shortfall(manifest: Manifest) -> str | None:
+    """Why a snapshot as a whole may lack something, whatever is restored of it; None: it lacks nothing."""
+    if not manifest.listing_complete:
+        return (
+            f"The snapshot {manifest.name.ident} is PARTIAL: Drive's listing was incomplete, so items may be missing "
+            "from it that nobody can name."
+        )
+    if manifest.status != "complete":
+        return f"The snapshot {manifest.name.ident} is PARTIAL: some files are missing from it, as they failed."
+    return None
 
 
 def wrong_bytes(content: StoredContent) -> CorruptStoreError:

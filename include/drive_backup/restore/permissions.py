@@ -12,6 +12,7 @@ from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.restore.drive_metadata import permissions_to_give
 from include.drive_backup.restore.selection import Entry
+from include.drive_backup.values import read_objects
 
 
 async def read_permissions(
@@ -26,5 +27,5 @@ async def read_permissions(
     found = {}
     async for row in read_details(store, manifest):
         if row["detail"] == "permissions" and row["item_id"] in ids and row["value"]:
-            found[row["item_id"]] = permissions_to_give(json.loads(row["value"]), now)
+            found[row["item_id"]] = permissions_to_give(list(read_objects(json.loads(row["value"]))), now)
     return found

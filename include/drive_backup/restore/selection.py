@@ -30,6 +30,7 @@ class Entry(Struct, frozen=True):
     :param path: the catalogue's, unique in the snapshot.
     :param formats: of its stored contents: ``original``, or the extensions of exports.
     :param size: bytes of all its stored contents.
+    :param not_saved: what the backup does not have of it, as a sentence.
     """
 
     item_id: str
@@ -38,6 +39,7 @@ class Entry(Struct, frozen=True):
     kind: str
     formats: tuple[str, ...] = ()
     size: int = 0
+    not_saved: str | None = None
 
     @property
     def folder(self) -> str:
@@ -52,7 +54,7 @@ async def select(store: BlobStore, manifest: Manifest, selection: Selection) -> 
     :raises ConfigError: a glob is wrong.
     :raises CorruptStoreError: the catalogue is damaged.
     """
-    columns = ["item_id", "path", "name", "kind", "contents"]
+    columns = ["item_id", "path", "name", "kind", "contents", "outcome", "reason", "message"]
     found = [_entry(values) async for values in read_rows(store, manifest, columns)]
     entries = {entry.path: entry for entry in sorted(found, key=lambda entry: entry.path.split("/"))}
     if not selection.paths and not selection.ids:
@@ -66,7 +68,27 @@ async def select(store: BlobStore, manifest: Manifest, selection: Selection) -> 
 def _entry(values: dict[str, Any]) -> Entry:
     contents: list[dict[str, Any]] = values.pop("contents") or []
     formats = tuple(content["format"] for content in contents)
-    return Entry(**values, formats=formats, size=sum(content["size"] for content in contents))
+    said = (values.pop("outcome"), values.pop("reason"), values.pop("message"))
+    why = why_not_saved(values["kind"], *said, stored=bool(contents))
+    size = sum(content["size"] for content in contents)
+    return Entry(**values, formats=formats, size=size, not_saved=None if why is None else why[1])
+
+
+def why_not_saved(
+    kind: str, outcome: str, reason: str | None, message: str | None, *, stored: bool
+) -> tuple[str, str] | None:
+    """What the backup does not have of an item: a stable word, and a sentence. None: it has all.
+
+    A row says so in several ways: nothing is stored of a file; a folder did not show what it holds; of several exports
+    one was refused; something failed.
+
+    :param stored: some content of it is in the backup.
+    """
+    bare = kind in ("file", "native") and not stored
+    if not bare and reason is None and outcome not in ("unavailable", "failed"):
+        return None
+    without = "some of it" if stored else "without content"
+    return reason or outcome, message or f"The snapshot records it as '{outcome}', {without}."
 
 
 def _chosen(entries: dict[str, Entry], selection: Selection, manifest: Manifest) -> Iterable[str]:

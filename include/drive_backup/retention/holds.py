@@ -24,8 +24,16 @@ async def read_holds(store: BlobStore, source: Source) -> dict[str, tuple[str, .
     prefix = holds_prefix(source)
     async for info in store.list(prefix):
         key, _, tag = info.name.removeprefix(prefix).rpartition("/")
-        found[key] = (*found.get(key, ()), decode_segment(tag))
+        found[key] = (*found.get(key, ()), _tag(tag))
     return found
+
+
+def _tag(segment: str) -> str:
+    """The tag; a name that is not one holds as well, and is shown as it is."""
+    try:
+        return decode_segment(segment)
+    except ValueError:
+        return segment
 
 
 async def hold(store: BlobStore, snapshot: SnapshotName, tag: str) -> bool:

@@ -20,28 +20,34 @@ from include.drive_backup.model import Struct, human_bytes
 from include.drive_backup.ports import BlobStore, Drive
 from include.drive_backup.restore.local import LocalFolder
 from include.drive_backup.restore.naming import local_names
-from include.drive_backup.restore.orders import ARCHIVED, RestoreResult
+from include.drive_backup.restore.orders import ARCHIVED, RestoreResult, shortfall
 from include.drive_backup.restore.run import restore
 from include.drive_backup.restore.selection import Entry, Selection, select
 
 #: ``equal``: restored, and Drive has the same bytes now; ``changed`` in Drive since the snapshot; ``gone`` from Drive;
 #: ``restored``: read back, and Drive knows no checksum to compare it with, or was not asked; ``wrong``: it is not what
-#: it should be; ``failed``: it could not be restored; ``archived``: left out, since it cannot be read now.
-Verdict = Literal["equal", "changed", "gone", "restored", "wrong", "failed", "archived"]
+#: it should be; ``failed``: it could not be restored; ``archived``: left out, since it cannot be read now;
+#: ``not-saved``: the snapshot says itself that it does not have this, so nothing was lost.
+Verdict = Literal["equal", "changed", "gone", "restored", "wrong", "failed", "archived", "not-saved"]
 
 
 class Drilled(Struct, frozen=True):
-    """What became of the sample: files by verdict, bytes restored, and a sentence for each that is bad."""
+    """What became of the sample: files by verdict, bytes restored, and a sentence for each that is bad.
+
+    ``shortfall`` says why the snapshot itself may lack something.
+    """
 
     source: str
     snapshot: str
     counts: dict[Verdict, int] = {}
     bytes: int = 0
     problems: tuple[str, ...] = ()
+    shortfall: str | None = None
 
     def __str__(self) -> str:
         words = ", ".join(f"{count} {verdict}" for verdict, count in sorted(self.counts.items()))
-        return f"{self.source} as of {self.snapshot}: {human_bytes(self.bytes)} restored: {words or 'no files'}."
+        said = f"{self.source} as of {self.snapshot}: {human_bytes(self.bytes)} restored: {words or 'no files'}."
+        return f"{said} {self.shortfall}" if self.shortfall else said
 
 
 async def drill(
@@ -79,6 +85,7 @@ async def drill(
         counts=dict(counts),
         bytes=counted["bytes"],
         problems=tuple(problems),
+        shortfall=shortfall(manifest),
     )
 
 
@@ -101,6 +108,8 @@ def pick(entries: Iterable[Entry], seed: str, most_bytes: int, most_files: int) 
 
 
 async def _verdict(result: RestoreResult, row: Mapping[str, Any], drive: Drive | None) -> Verdict:
+    if result.outcome == "not-saved":
+        return "not-saved"
     if result.outcome not in ("restored", "same"):
         return "archived" if result.reason in ARCHIVED else "failed"
     known = row["sha256"] or row["md5"]

@@ -12,6 +12,7 @@ from datetime import datetime
 from include.drive_backup.blob.names import verified_prefix
 from include.drive_backup.model import Source, Struct
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.values import read_integer
 
 
 class Sample(Struct, frozen=True):
@@ -36,7 +37,8 @@ async def due(store: BlobStore, source: Source, period: int, now: datetime) -> S
     :param period: days in which everything is to be read.
     """
     today = now.toordinal()
-    done = await _days(store, source, period)
+    # A day that is to come was not read: one such record would end all reading until then.
+    done = [day for day in await _days(store, source, period) if day <= today]
     first = max(done) + 1 if done else today
     first = max(first, today - period + 1)
     return Sample(period=period, buckets=tuple(day % period for day in range(first, today + 1)), day=today)
@@ -53,7 +55,8 @@ async def mark_read(store: BlobStore, source: Source, sample: Sample) -> None:
 async def _days(store: BlobStore, source: Source, period: int) -> list[int]:
     prefix = _prefix(source, period)
     names = [info.name.removeprefix(prefix).removesuffix(".json") async for info in store.list(prefix)]
-    return [int(name) for name in names if name.isdecimal()]
+    days = (read_integer(name) for name in names)
+    return [day for day in days if day is not None]
 
 
 def _prefix(source: Source, period: int) -> str:

@@ -132,6 +132,8 @@ def _extra(connection: Connection) -> dict[str, Any]:
         raise ConfigError(
             f"The extra of connection '{connection.conn_id}' is no JSON ({error}). Correct it."
         ) from error
+    if not isinstance(extra, dict):
+        raise ConfigError(f"The extra of connection '{connection.conn_id}' is not a JSON object. Correct it.")
     return {key.removeprefix(_PREFIX): value for key, value in extra.items()}
 
 

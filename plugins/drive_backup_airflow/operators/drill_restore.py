@@ -14,7 +14,7 @@ from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.operators.choose_snapshots import after_backup
 from drive_backup_airflow.wiring import open_drive, open_store
 from include.drive_backup.clock import SystemClock
-from include.drive_backup.errors import CorruptStoreError
+from include.drive_backup.errors import CorruptStoreError, SnapshotIncompleteError
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, format_instant
@@ -55,6 +55,8 @@ class DrillRestoreOperator(DriveBackupOperator):
         problems = [f"{each.source} as of {each.snapshot}: {text}" for each in done for text in each.problems]
         if problems:
             raise CorruptStoreError(f"The drill found what cannot be restored: {' '.join(problems)}", reason="damaged")
+        if lacks := [f"{each.source}: {each.shortfall}" for each in done if each.shortfall]:
+            raise SnapshotIncompleteError(f"What was drilled can be restored. {' '.join(lacks)}")
         return {"drilled": [each.to_dict() for each in done]}
 
     async def _one(self, store: BlobStore, source: Source, seed: str, most_bytes: int) -> list[Drilled]:

@@ -31,6 +31,7 @@ from include.drive_backup.restore.batches import (
 )
 from include.drive_backup.restore.container_batches import plan_container_restore, restore_container_batch
 from include.drive_backup.restore.container_target import ContainerPlace, check_target
+from include.drive_backup.restore.orders import shortfall
 from include.drive_backup.restore.rehydrate import archived_among, contents_of, notice
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class PlanRestoreOperator(RestoreOperator):
             plan = await self._plan(store, task, work_of(task.run, secrets.token_hex(4)))
         amount = f"{counted(plan.items, 'item')}, {human_bytes(plan.bytes)}"
         self.log.info("%s to %s from %s, in %d batches.", amount, task.to, plan.manifest, len(plan.batches))
+        if plan.shortfall:
+            self.log.warning("%s", plan.shortfall)
         context["ti"].xcom_push(key=PLAN, value=plan.to_dict())
         return [batch.to_dict() for batch in plan.batches]
 
@@ -109,6 +112,13 @@ class PlanRestoreOperator(RestoreOperator):
         size = human_bytes(sum(entry.size for entry in wanted.values()))
         what = f"{counted(len(wanted), 'item')}, {size}, as of {manifest.name.ident}"
         self.log.info("DRY RUN, nothing is restored: %s to %s.", what, task.to)
+        if lacks := shortfall(manifest):
+            self.log.warning("%s", lacks)
+        lost = [entry for entry in wanted.values() if entry.not_saved]
+        for entry in lost[:_SHOWN]:
+            self.log.warning("  not saved: %s: %s", entry.path, entry.not_saved)
+        if len(lost) > _SHOWN:
+            self.log.warning("  … and %d more that are not saved.", len(lost) - _SHOWN)
         for path in list(wanted)[:_SHOWN]:
             self.log.info("  %s", path)
         if len(wanted) > _SHOWN:
@@ -191,7 +201,7 @@ class RestoreReportOperator(DriveBackupOperator):
             said = ", ".join(f"{n} {name}" for name, n in counts.items() if name not in ("bytes", "missing"))
             self.log.info("%s; %s written. Every item: %s", said, human_bytes(counts["bytes"]), blob)
         await emit_for_task_states(context, **self.events)
-        verdict(counts)
+        verdict(counts, plan.shortfall if plan else None)
         bad = bad_tasks(context)
         if bad:
             raise SnapshotIncompleteError(f"These tasks did not succeed: {', '.join(sorted(bad))}. See their logs.")
