@@ -36,7 +36,6 @@ class CatalogueRow(Struct, frozen=True):
     contents: tuple[StoredContent, ...] = ()
     details: tuple[Detail, ...] = ()
     refused: dict[Detail, Refused] = {}
-    details_digest: str | None = None
 
     @property
     def stored_bytes(self) -> int:
@@ -70,7 +69,6 @@ def merge(row: PlanRow, results: Sequence[CopyResult], missing: Set[str]) -> Cat
         contents=kept,
         details=tuple(detail for detail in row.details if told and detail not in told.refused),
         refused=told.refused if told else {},
-        details_digest=told.digest if told else None,
     )
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
-
-import msgspec
 
 from include.drive_backup.errors import ItemUnavailableError
 from include.drive_backup.model import CopyOrder, CopyResult, Detail, Refused
@@ -27,7 +24,6 @@ async def save_details(drive: Drive, order: CopyOrder) -> CopyResult:
         outcome="unavailable" if refused else "copied",
         details=found,
         refused=refused,
-        digest=hashlib.sha256(msgspec.json.encode(found, order="deterministic")).hexdigest(),
     )
 
 
