@@ -14,8 +14,9 @@ from include.drive_backup.manifest.catalogue import part_data, read_rows
 from include.drive_backup.manifest.inventory import fingerprint, load_sound
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source, parse_instant
+from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.verification.again import lost_again
 from include.drive_backup.verification.model import Damage, Reference
 from include.drive_backup.verification.references import groups, open_part
 
@@ -28,43 +29,57 @@ async def describe(store: BlobStore, source: Source, damages: Iterable[Damage]) 
 
     Damage of content that no snapshot refers to any more is left out: retention deleted it while it was looked at.
     """
-    found = {_key(damage): damage for damage in damages}
+    # What was found twice, by its listing and by reading, is told once.
+    found = {(damage.record, *_key(damage), damage.wrong, damage.item_id): damage for damage in damages}.values()
     if not found:
         return []
     repository = SnapshotRepository(store)
     newest_first = list(reversed(await repository.names(source)))
     whole = await _whole(repository, newest_first)
-    snapshots = await _snapshots(store, repository, newest_first, found.keys())
-    replacing = await _replacements(store, whole, found.values()) if whole else {}
+    snapshots = await _snapshots(store, repository, newest_first, [_key(each) for each in found if not each.snapshots])
+    replacing = await _replacements(store, whole, found) if whole else {}
     read_today = {name.ident for name in _read_today(newest_first, whole)}
     described = []
-    for key, damage in found.items():
-        ids = damage.snapshots if damage.item_id is None else tuple(snapshots.get(key, ()))
+    for damage in found:
+        ids = damage.snapshots or tuple(snapshots.get(_key(damage), ()))
         if not ids:
             continue
-        saved = replacing.get((damage.item_id or "", damage.format or ""))
+        saved = None if whole is None or whole.name.ident in damage.snapshots else replacing.get(_item(damage))
         described.append(
             replace(
                 damage,
                 snapshots=ids,
                 current=bool(read_today.intersection(ids)),
                 replaced=whole.name.ident if whole and saved else None,
-                saved=saved == damage.sha256,
+                saved=saved is not None and saved == damage.sha256,
             )
         )
+    described = await lost_again(store, source, described)
     return sorted(described, key=lambda damage: (not damage.alarming, damage.path or "", damage.blob))
 
 
-async def record(store: BlobStore, damages: Iterable[Damage]) -> None:
-    """Record damage that was told of, so that the next backup copies it anew and the next verification knows it."""
-    for damage in damages:
-        modified = None if damage.modified is None else parse_instant(damage.modified)
-        name = record_name(Source.parse(damage.source), damage.blob, modified)
-        await store.put(name, json.dumps(damage.to_dict(), indent=2).encode(), content_type="application/json")
+async def record(store: BlobStore, damages: Iterable[Damage], returned: Iterable[tuple[str, str]] = ()) -> None:
+    """Record damage that was reported, so that the next backup stores it again and the next verification knows it.
+
+    :param returned: by source, names of records that say that something lost is there again.
+    """
+    bodies = {
+        record_name(Source.parse(source), stem): {"source": source, "found": True} for source, stem in returned
+    } | {
+        record_name(Source.parse(damage.source), damage.record): damage.to_dict()
+        for damage in damages
+        if not damage.known
+    }
+    for name, body in bodies.items():
+        await store.put(name, json.dumps(body, indent=2).encode(), content_type="application/json")
 
 
 def _key(damage: Damage) -> _Key:
     return damage.blob, damage.sha256 or ""
+
+
+def _item(damage: Damage) -> tuple[str, str]:
+    return damage.item_id or "", damage.format or ""
 
 
 async def _whole(repository: SnapshotRepository, newest_first: Sequence[SnapshotName]) -> Manifest | None:
@@ -105,8 +120,8 @@ async def _references(store: BlobStore, manifest: Manifest, blobs: set[str]) -> 
     found: list[Reference] = []
     for part in manifest.parts:
         try:
-            file = open_part(await part_data(store, part))
-        except (CorruptStoreError, ValueError):
+            file = open_part(await part_data(store, part), part.blob)
+        except CorruptStoreError:
             continue
         for group in groups(file):
             positions = [position for position, (blob, *_) in enumerate(group.stored()) if blob in blobs]
