@@ -102,7 +102,7 @@ class _Check:
                 f"The rows of its {table.kind} were changed after it was committed: they have the digest "
                 f"{table.digest}, and the manifest says {table.expected}."
             )
-            await self._damaged(name, name.manifest, "digest", said, of=f"{table.kind} {table.digest}")
+            await self._damaged(name, name.manifest, "digest", said, of=f"{table.kind} {table.digest} {table.expected}")
 
     async def _table(self, name: SnapshotName, table: Table) -> bool:
         """Check the parts of a table; whether all of them could be read."""

@@ -16,7 +16,8 @@ from include.drive_backup.manifest.digest import Digest
 def put(store, blob, data):
     """Overwrite a blob."""
     _, info = store.blobs[blob]
-    store.blobs[blob] = (data, replace(info, size=len(data), md5=hashlib.md5(data).hexdigest()))
+    md5 = hashlib.md5(data).hexdigest()
+    store.blobs[blob] = (data, replace(info, size=len(data), md5=md5, etag=f"0x{md5}"))
 
 
 def edit_manifest(store, change, ident=""):
@@ -27,10 +28,11 @@ def edit_manifest(store, change, ident=""):
     put(store, name, json.dumps(manifest).encode())
 
 
-def edit_rows(store, change, *, kind="items", ident="", also_digest=False):
+def edit_rows(store, change, *, kind="items", ident="", also_digest=False, drop=None):
     """Change the rows of a table, and all that the manifest says of its part: hash, length and number of rows.
 
     :param change: called with each row; or with all of them, if it is named ``edit_all``.
+    :param drop: a column to leave out; ``*``: put something that is not Parquet in its place.
     """
     [part] = [name for name in store.blobs if name.endswith(f"{ident}/{kind}-00000.parquet")]
     table = pq.read_table(io.BytesIO(store.blobs[part][0]))
@@ -42,6 +44,11 @@ def edit_rows(store, change, *, kind="items", ident="", also_digest=False):
             change(row)
     edited, buffer = pa.Table.from_pylist(rows, schema=table.schema), io.BytesIO()
     pq.write_table(edited, buffer, compression="zstd")
+    if drop == "*":
+        buffer = io.BytesIO(b"PAR1 is not enough PAR1")
+    elif drop:
+        buffer = io.BytesIO()
+        pq.write_table(edited.drop_columns([drop]), buffer)
     put(store, part, buffer.getvalue())
 
     def fix(manifest):
