@@ -27,10 +27,8 @@ class Container:
     """A Drive of two files and a document, its backups, what happens to them, and what verification has to say."""
 
     def __init__(self, clock="each write"):
-        self.backup = Backup(
-            FakeDrive(file("a.txt", b"first", id="a"), file("b.txt", b"b", id="b"), native("p", id="p"))
-        )
-        self.backup.drive.contents["p"] = b"docx"
+        files = file("a.txt", b"first", id="a"), file("b.txt", b"b", id="b")
+        self.backup = Backup(FakeDrive(*files, native("p", content=b"docx", id="p")))
         self.store = self.backup.store
         if clock == "frozen":
             # Everything happens in one second.
