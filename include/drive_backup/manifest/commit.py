@@ -307,6 +307,7 @@ def _summary(manifest: Manifest, *, created: bool) -> dict[str, Any]:
     for table in (facts["details"], facts["left"]):
         if table:
             table.pop("parts", None)
+            table.pop("digest")
     missed = manifest.listed.missed if manifest.listed else None
     told = {"missed": missed.to_dict()} if missed else {}
     return {**facts, **told, "manifest": manifest.name.manifest, "created": created}

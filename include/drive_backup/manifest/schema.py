@@ -67,7 +67,7 @@ def merge(row: PlanRow, results: Sequence[CopyResult], missing: Set[str]) -> Cat
         reason=reason,
         message=message,
         contents=kept,
-        details=tuple(detail for detail in row.details if told and detail not in told.refused),
+        details=_saved_details(row, told),
         refused=told.refused if told else {},
     )
 
@@ -78,6 +78,12 @@ def _fidelity(row: PlanRow, results: Sequence[CopyResult]) -> str:
     if row.contents or not results:
         found.add(row.fidelity)
     return next((each for each in ("head-later", "earlier", "revision", "unavailable") if each in found), "exact")
+
+
+def _saved_details(row: PlanRow, told: CopyResult | None) -> tuple[Detail, ...]:
+    if told is None or told.outcome == "failed":
+        return ()
+    return tuple(detail for detail in row.details if detail not in told.refused)
 
 
 def _why_no_details(told: CopyResult | None) -> tuple[str | None, str | None]:
