@@ -11,7 +11,7 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Generic, Self, TypeVar
 
 from include.drive_backup.errors import (
@@ -66,10 +66,13 @@ class Journal(Generic[Row]):
         except CorruptStoreError as error:
             log.warning("What earlier tries recorded cannot be read, so all of it is done again. %s", error)
             self._generation += 1
+        self._begin()
+        return self
+
+    def _begin(self) -> None:
         token = secrets.token_hex(6)
         self._writer = PartWriter[Row](self._store, f"{self._prefix}{self._generation:03d}-{token}-")
         self._stored = self._clock.monotonic()
-        return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._writer.close()
@@ -81,6 +84,17 @@ class Journal(Generic[Row]):
         if self._clock.monotonic() - self._stored >= _SECONDS:
             self._stored = self._clock.monotonic()
             await self._writer.flush()
+
+    async def forget(self, sources: Collection[str]) -> None:
+        """Take some sources for not done, though an earlier try settled them. The others go on in a new generation."""
+        if not sources:
+            return
+        kept = [row for source, row in self.rows.items() if source not in sources]
+        await self.finish()
+        self._generation, self.rows = self._generation + 1, {}
+        self._begin()
+        for row in kept:
+            await self.add(row)
 
     async def finish(self) -> None:
         """Say that all is done: a further try begins anew."""

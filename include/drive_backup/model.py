@@ -371,9 +371,9 @@ class CopyResult(Struct, frozen=True):
     """What became of one order. ``content`` is there exactly when ``outcome`` is ``copied``.
 
     ``resource`` is the newer resource when the item had changed since it was listed. Of an order for details,
-    ``details`` is what Drive gave, ``refused`` what it did not, ``digest`` tells one answer from another, and
-    ``outcome`` is ``unavailable`` when anything was refused. ``revision`` is the older version that the content is of;
-    ``stored`` says that the content was there before. ``settled``: it failed, and another try of this run is of no use.
+    ``details`` is what Drive gave, ``refused`` what it did not, and ``outcome`` is ``unavailable`` when anything was
+    refused. ``revision`` is the older version that the content is of; ``stored`` says that it was there before.
+    ``settled``: it failed, and another try of this run is of no use.
     """
 
     item_id: str
@@ -387,7 +387,6 @@ class CopyResult(Struct, frozen=True):
     downloaded: int = 0
     details: dict[Detail, list[dict[str, Any]]] = {}
     refused: dict[Detail, Refused] = {}
-    digest: str | None = None
     revision: Revision | None = None
     stored: bool = False
     settled: bool = False

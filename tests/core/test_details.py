@@ -15,6 +15,7 @@ from tests.support.fake_drive import FakeDrive
 from tests.support.flow import Backup
 from tests.support.local_drive import LocalDrive, backup_of
 from tests.support.trees import file, folder
+from tests.support.verified import assert_sound
 
 ALL = ("permissions", "comments", "labels", "revisions")
 
@@ -134,6 +135,9 @@ async def test_details_that_cannot_be_had_now_make_the_snapshot_partial_and_a_re
     partial = await backup.commit(plan)
     assert (partial["status"], partial["counts"]) == ("partial", {"copied": 1, "failed": 1})
     assert len(await backup.restored(partial)) == 2
+    # What could not be had is not counted as saved.
+    assert partial["details"]["counts"] == {"comments": 1}
+    await assert_sound(backup.store)
     drive.reads.clear()
     drive.calls.clear()
     await backup.copy(batch, resume=True)

@@ -16,6 +16,7 @@ from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
 from tests.support.memory_blob import MemoryBlobStore
 from tests.support.trees import ROOT, file, folder
+from tests.support.verified import assert_sound
 
 FIRST = at("2026-03-01")
 LATER = ("head-later", "earlier", "revision", "place-later")
@@ -131,6 +132,7 @@ class World:
         found = {day: await self.read(backup, summary) for day, summary in summaries.items()}
         again = [await self.run(backup, day, made=self.last + 1) for day in reversed(order)]
         assert not any(summary["created"] for summary in again)
+        await assert_sound(store)
         return found, summaries
 
     async def read(self, backup, summary):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import AsyncIterator, Callable, Collection, Container, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,6 @@ from include.drive_backup.work import put_once
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-log = logging.getLogger(__name__)
 
 #: Rows in memory at once, some 20 MB with their resources.
 GROUP_ROWS = 2_000
@@ -39,6 +36,9 @@ class TableWriter:
     """
 
     def __init__(self, store: BlobStore, kind: str, part_name: Callable[[int], str]) -> None:
+        from include.drive_backup.manifest.digest import Digest  # noqa: PLC0415 - imports pyarrow
+
+        self._digest = Digest()
         self._store = store
         self._kind = kind
         self._part_name = part_name
@@ -70,10 +70,15 @@ class TableWriter:
         if self._rows or len(self.parts) < at_least:
             await self._end_part()
 
+    @property
+    def digest(self) -> str:
+        """The digest of all rows, when it is closed."""
+        return self._digest.hex
+
     def _start_part(self) -> None:
         from include.drive_backup.manifest.tables import Groups  # noqa: PLC0415 - imports pyarrow
 
-        self._parquet = Groups(self._kind)
+        self._parquet = Groups(self._kind, self._digest)
         self._rows = 0
 
     def _end_group(self) -> None:
@@ -100,7 +105,7 @@ async def read_rows(
     :param ids: only the rows of these items; None for all.
     :raises CorruptStoreError: a part is missing or is not what was written.
     """
-    async for row in _read_parts(store, manifest.parts, columns, ids):
+    async for row in _read_parts(store, "items", manifest.parts, columns, ids):
         yield row
 
 
@@ -112,7 +117,7 @@ async def read_rows_but(
     :param columns: ``item_id`` among them.
     :param known: ids of items.
     """
-    async for batch in _read_batches(store, manifest.parts, columns):
+    async for batch in read_batches(store, "items", manifest.parts, columns):
         wanted = [place for place, ident in enumerate(batch["item_id"].to_pylist()) if ident not in known]
         for row in batch.take(wanted).to_pylist() if wanted else ():
             yield row
@@ -127,14 +132,14 @@ async def read_rows_having(
     """
     from include.drive_backup.manifest.tables import rows_having  # noqa: PLC0415 - imports pyarrow
 
-    async for batch in _read_batches(store, manifest.parts, columns):
+    async for batch in read_batches(store, "items", manifest.parts, columns):
         for row in rows_having(batch, having):
             yield row
 
 
 async def read_left(store: BlobStore, manifest: Manifest) -> AsyncIterator[dict[str, Any]]:
     """The items that the snapshot before had and this one has not, like :func:`read_rows`."""
-    async for row in _read_parts(store, manifest.left.parts if manifest.left else (), None):
+    async for row in _read_parts(store, "left", manifest.left.parts if manifest.left else (), None):
         yield row
 
 
@@ -142,39 +147,38 @@ async def read_details(
     store: BlobStore, manifest: Manifest, columns: list[str] | None = None
 ) -> AsyncIterator[dict[str, Any]]:
     """What was saved beside the items' content, like :func:`read_rows`; nothing when the job did not ask for any."""
-    async for row in _read_parts(store, manifest.details.parts if manifest.details else (), columns):
+    async for row in _read_parts(store, "details", manifest.details.parts if manifest.details else (), columns):
         yield row
 
 
 async def _read_parts(
-    store: BlobStore, parts: Sequence[Part], columns: list[str] | None, ids: Collection[str] | None = None
+    store: BlobStore,
+    kind: str,
+    parts: Sequence[Part],
+    columns: list[str] | None,
+    ids: Collection[str] | None = None,
 ) -> AsyncIterator[dict[str, Any]]:
     from include.drive_backup.manifest.tables import rows_of_items  # noqa: PLC0415 - imports pyarrow
 
-    async for batch in _read_batches(store, parts, columns):
+    async for batch in read_batches(store, kind, parts, columns):
         for row in rows_of_items(batch, ids):
             yield row
 
 
-async def _read_batches(
-    store: BlobStore, parts: Sequence[Part], columns: list[str] | None
+async def read_batches(
+    store: BlobStore, kind: str, parts: Sequence[Part], columns: list[str] | None
 ) -> AsyncIterator[pa.RecordBatch]:
+    """The rows of a table as Arrow's batches.
+
+    :param kind: ``items``, ``details`` or ``left``.
+    :param columns: only these; None for all that there are.
+    :raises CorruptStoreError: a part is missing, or is not what was written.
+    """
     from include.drive_backup.manifest.tables import batches_of  # noqa: PLC0415 - imports pyarrow
 
     for part in parts:
-        for batch in batches_of(await part_data(store, part), columns, GROUP_ROWS):
+        for batch in batches_of(await part_data(store, part), kind, part.blob, columns, GROUP_ROWS):
             yield batch
-
-
-async def is_whole(store: BlobStore, manifest: Manifest) -> bool:
-    """Whether all parts of a snapshot are what was written."""
-    try:
-        for part in (*manifest.parts, *manifest.beside):
-            await part_data(store, part)
-    except CorruptStoreError as error:
-        log.warning("%s", error)
-        return False
-    return True
 
 
 async def part_data(store: BlobStore, part: Part) -> bytes:

@@ -10,8 +10,9 @@ import msgspec
 
 from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.cost import Cost, cost
+from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.handover import Past, PlanRef
-from include.drive_backup.manifest.catalogue import NameTakenError, TableWriter, is_whole
+from include.drive_backup.manifest.catalogue import NameTakenError, TableWriter
 from include.drive_backup.manifest.inventory import fingerprint, load_sound
 from include.drive_backup.manifest.left import LeftTable
 from include.drive_backup.manifest.manifest import Details, Kind, Manifest, Status
@@ -23,7 +24,9 @@ from include.drive_backup.manifest.schema import (
     merge,
     record,
 )
+from include.drive_backup.manifest.sound import view_if_sound
 from include.drive_backup.manifest.tally import Tally
+from include.drive_backup.manifest.view import View
 from include.drive_backup.model import CopyResult, PlanRow, Root, format_instant, parse_instant
 from include.drive_backup.ports import BlobStore, Clock
 from include.drive_backup.spent import Spent, spent_by_run
@@ -77,7 +80,7 @@ class _Rows:
         self.plan = plan
         self._store = store
         self._results = results
-        self._stored = stored
+        self.stored = stored
 
     async def read(self, tally: Tally) -> AsyncIterator[CatalogueRow]:
         """Row by row, in the order of the plan.
@@ -88,9 +91,7 @@ class _Rows:
         async for row in read_parts(self._store, rows_prefix(self.plan.plan), PlanRow, parts=self.plan.parts):
             results = self._results.of(row.item.id)
             contents = [*row.contents, *(each.content for each in results if each.content is not None)]
-            missing = {
-                each.blob for each in contents if fingerprint(each.blob, each.size, each.md5) not in self._stored
-            }
+            missing = {each.blob for each in contents if fingerprint(each.blob, each.size, each.md5) not in self.stored}
             merged = merge(row, results, missing, instant)
             tally.add(merged)
             yield merged
@@ -130,24 +131,46 @@ async def _as_good(
     that says nothing new is not worth another. Worse is a complete one with fewer items as they were at the instant
     (or as many, and fewer others), or with the permissions, comments … of fewer: Drive forgets, so a late second look
     at an old instant sees less, and must not hide what the first one saw; nor may it add guesses to what was seen on
-    time. One whose catalogue is damaged makes nothing needless.
+    time. One that is damaged, or refers to what is missing, makes nothing needless, and no older one takes its place:
+    readers take the newest.
     """
     if not tries:
         return None
-    tally = Tally(plan.listing.task.instant)
-    async for _ in rows.read(tally):
-        pass
+    tally, view = await _seen(store, plan, rows)
+    manifest = await _newest(repository, tries, _status(plan, tally))
+    there = None if manifest is None else await view_if_sound(store, manifest, rows.stored)
+    if manifest is None or there is None:
+        return None
+    if manifest.status == "complete" and _sees_less(tally, manifest, late=plan.listing.late):
+        log.warning(
+            "%s holds more of what was there at its instant than this run saw: it stays what readers take.",
+            manifest.name.manifest,
+        )
+        return manifest
+    same = there == view and manifest.listing_complete == plan.listing.complete
+    return manifest if same else None
+
+
+async def _seen(store: BlobStore, plan: PlanRef, rows: _Rows) -> tuple[Tally, View]:
+    """What this run would commit."""
+    tally, view = Tally(plan.listing.task.instant), View()
+    async for row in rows.read(tally):
+        view.add(record(row))
+    async for values in _detail_rows(store, plan):
+        view.add_detail(values)
+    return tally, view
+
+
+async def _newest(repository: SnapshotRepository, tries: list[SnapshotName], status: Status) -> Manifest | None:
+    """The newest committed generation of a status; None also when a newer one cannot be read: readers meet that one."""
     for name in reversed(tries):
-        manifest = await repository.try_read(name)
-        if manifest is not None and manifest.status == _status(plan, tally) and await is_whole(store, manifest):
-            same = (manifest.digest, manifest.listing_complete) == (tally.digest, plan.listing.complete)
-            worse = manifest.status == "complete" and _sees_less(tally, manifest, late=plan.listing.late)
-            if worse:
-                log.warning(
-                    "%s holds more of what was there at its instant than this run saw: it stays what readers take.",
-                    name.manifest,
-                )
-            return manifest if same or worse else None
+        try:
+            manifest = await repository.read(name)
+        except CorruptStoreError as error:
+            log.warning("%s", error)
+            return None
+        if manifest is not None and manifest.status == status:
+            return manifest
     return None
 
 
@@ -179,7 +202,7 @@ async def _write(
         return None
     facts = _facts(rows.plan, tally, clock, software_version) | await _spending(store, rows.plan, tally, clock)
     facts |= {"details": details, "left": left, "root": await _root(store, rows.plan)}
-    manifest = Manifest(generation=name.generation, parts=tuple(writer.parts), **facts)
+    manifest = Manifest(generation=name.generation, parts=tuple(writer.parts), digest=writer.digest, **facts)
     return manifest if await commit_manifest(store, manifest, lock, clock) else None
 
 
@@ -189,12 +212,18 @@ async def _write_details(store: BlobStore, name: SnapshotName, plan: PlanRef, ta
     if not asked:
         return None
     writer = TableWriter(store, "details", name.details)
-    for number in range(1, plan.batches + 1):
+    async for values in _detail_rows(store, plan):
+        await writer.write(values)
+    await writer.close()
+    return Details(asked=asked, digest=writer.digest, counts=tally.details, parts=tuple(writer.parts))
+
+
+async def _detail_rows(store: BlobStore, plan: PlanRef) -> AsyncIterator[dict[str, Any]]:
+    """The rows of the details, if the job asks for any."""
+    for number in range(1, plan.batches + 1) if plan.listing.task.save else ():
         for result in (await read_results(store, results_prefix(plan.plan, number))).values():
             for values in detail_records(result):
-                await writer.write(values)
-    await writer.close()
-    return Details(asked=asked, counts=tally.details, parts=tuple(writer.parts))
+                yield values
 
 
 async def _root(store: BlobStore, plan: PlanRef) -> Root | None:
@@ -223,7 +252,6 @@ def _facts(plan: PlanRef, tally: Tally, clock: Clock, software_version: str) -> 
             key.removeprefix(LEFT_OUT): count for key, count in plan.counts.items() if key.startswith(LEFT_OUT)
         },
         "reasons": tally.reasons,
-        "digest": tally.digest,
         "change_token": listing.change_token,
         "listed": listing.listed,
         "past": _past(plan, tally),
@@ -268,6 +296,7 @@ def _summary(manifest: Manifest, *, created: bool) -> dict[str, Any]:
     for table in (facts["details"], facts["left"]):
         if table:
             table.pop("parts", None)
+            table.pop("digest")
     missed = manifest.listed.missed if manifest.listed else None
     told = {"missed": missed.to_dict()} if missed else {}
     return {**facts, **told, "manifest": manifest.name.manifest, "created": created}

@@ -14,6 +14,7 @@ from include.drive_backup.handover import PlanRef, SourceTask
 from include.drive_backup.journal import Journal, each_once, read_journal
 from include.drive_backup.manifest.commit import commit_snapshot
 from include.drive_backup.manifest.point import Possession, Unlocked
+from include.drive_backup.manifest.sound import is_sound
 from include.drive_backup.ports import BlobStore, Clock
 
 #: Sources that one task commits at once.
@@ -37,7 +38,7 @@ async def commit_group(
     software_version: str,
     hold: Hold = _unlocked,
 ) -> tuple[list[dict[str, Any]], list[DriveBackupError]]:
-    """Commit what an earlier try has not committed completely.
+    """Commit what an earlier try has not committed completely, or what is not in the container any more.
 
     :param place: of the run's plan in the work area.
     :param hold: holds the lock of a source.
@@ -50,11 +51,25 @@ async def commit_group(
                 summary = await commit_snapshot(store, plan, clock, software_version, lock)
             return Committed(source=plan.listing.task.source, summary=summary)
 
+        await _forget_damaged(store, journal)
         tasks = [(plan.listing.task.source, plan) for plan in plans]
         errors = await each_once(journal, tasks, do, at_once=AT_ONCE)
         if not errors:
             await journal.finish()
         return [row.summary for row in journal.rows.values()], errors
+
+
+async def _forget_damaged(store: BlobStore, journal: Journal[Committed]) -> None:
+    """Take what an earlier try committed, and what was lost since, for not committed."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def damaged(row: Committed) -> bool:
+        async with room:
+            return not await is_sound(store, row.summary["manifest"])
+
+    rows = list(journal.rows.values())
+    found = await asyncio.gather(*map(damaged, rows))
+    await journal.forget([row.source for row, bad in zip(rows, found, strict=True) if bad])
 
 
 async def read_committed(store: BlobStore, place: str, groups: Sequence[SourceGroup]) -> list[dict[str, Any]]:

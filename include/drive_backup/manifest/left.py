@@ -64,7 +64,7 @@ class LeftTable:
         await writer.close()
         if counts:
             log.info("%s: left since %s: %s", name.source, base.ident, in_words(counts))
-        return Left(base=left.base, counts=dict(counts), parts=tuple(writer.parts))
+        return Left(base=left.base, digest=writer.digest, counts=dict(counts), parts=tuple(writer.parts))
 
     def _rows(self) -> AsyncIterator[LeftRow]:
         parts = self._plan.left.parts if self._plan.left else 0

@@ -40,17 +40,19 @@ class Reason(Struct, frozen=True):
 
 
 class Details(Struct, frozen=True):
-    """What was saved beside the items' content: what the job asked for, items by detail, and the table's parts."""
+    """What was saved beside the items' content: what the job asked for, items by detail, and the table."""
 
     asked: tuple[Detail, ...]
+    digest: str
     counts: dict[Detail, int] = {}
     parts: tuple[Part, ...] = ()
 
 
 class Left(Struct, frozen=True):
-    """What the snapshot ``base`` had and this one has not: items by state, and the table's parts."""
+    """What the snapshot ``base`` had and this one has not: items by state, and the table."""
 
     base: str
+    digest: str
     counts: dict[str, int] = {}
     parts: tuple[Part, ...] = ()
 

@@ -45,7 +45,6 @@ class CatalogueRow(Struct, frozen=True):
     contents: tuple[StoredContent, ...] = ()
     details: tuple[Detail, ...] = ()
     refused: dict[Detail, Refused] = {}
-    details_digest: str | None = None
     failed_since: datetime | None = None
 
     @property
@@ -82,9 +81,8 @@ def merge(row: PlanRow, results: Sequence[CopyResult], missing: Set[str], instan
         reason=reason,
         message=message,
         contents=kept,
-        details=tuple(detail for detail in row.details if told and detail not in told.refused),
+        details=_saved_details(row, told),
         refused=told.refused if told else {},
-        details_digest=told.digest if told else None,
         failed_since=_failed_since(row, outcome, reason, instant),
     )
 
@@ -104,6 +102,12 @@ def _fidelity(row: PlanRow, results: Sequence[CopyResult]) -> str:
     if not found:
         found = {result.fidelity for result in results} or {row.fidelity}
     return next((each for each in ("head-later", "earlier", "revision", "unavailable") if each in found), "exact")
+
+
+def _saved_details(row: PlanRow, told: CopyResult | None) -> tuple[Detail, ...]:
+    if told is None or told.outcome == "failed":
+        return ()
+    return tuple(detail for detail in row.details if detail not in told.refused)
 
 
 def _why_no_details(told: CopyResult | None) -> tuple[str | None, str | None]:

@@ -15,6 +15,9 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
+from include.drive_backup.errors import CorruptStoreError
+from include.drive_backup.manifest.digest import Digest
+
 _MS = pa.timestamp("ms", tz="UTC")
 
 CONTENT = pa.struct(
@@ -96,10 +99,12 @@ class Groups:
     """A Parquet file in the making.
 
     :param kind: ``items``, ``details`` or ``left``.
+    :param digest: of the whole table; is fed with all that is added.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, digest: Digest) -> None:
         self._schema = SCHEMAS[kind]
+        self._digest = digest
         self._buffer = io.BytesIO()
         self._parquet = pq.ParquetWriter(self._buffer, self._schema, compression="zstd")
 
@@ -113,7 +118,9 @@ class Groups:
 
         :param lines: JSON objects, one a line.
         """
-        self._parquet.write_table(_table(lines, self._schema))
+        table = _table(lines, self._schema)
+        self._digest.add(table)
+        self._parquet.write_table(table)
 
     def close(self) -> bytes:
         """The whole file."""
@@ -121,12 +128,38 @@ class Groups:
         return self._buffer.getvalue()
 
 
-def batches_of(data: bytes, columns: list[str] | None, at_once: int) -> Iterator[pa.RecordBatch]:
+def open_table(data: bytes, kind: str, blob: str) -> pq.ParquetFile:
+    """A file with the columns of a table; it may have more of them.
+
+    :param kind: ``items``, ``details`` or ``left``.
+    :param blob: its name, for people.
+    :raises CorruptStoreError: it is not such a file.
+    """
+    try:
+        file = pq.ParquetFile(io.BytesIO(data))
+    except (pa.ArrowException, OSError) as error:
+        raise CorruptStoreError(f"{blob} is not a Parquet file ({error}). {_OTHER}") from error
+    there = {field.name: field.type for field in file.schema_arrow}
+    wrong = [field.name for field in SCHEMAS[kind] if there.get(field.name) != field.type]
+    if wrong:
+        raise CorruptStoreError(f"{blob} has not the columns of a snapshot: {', '.join(wrong)}. {_OTHER}")
+    return file
+
+
+_OTHER = "Use another snapshot of this source; run the backup again to make a new one."
+
+
+def batches_of(data: bytes, kind: str, blob: str, columns: list[str] | None, at_once: int) -> Iterator[pa.RecordBatch]:
     """The rows of a file.
 
     :param at_once: rows in memory.
+    :raises CorruptStoreError: it cannot be read; see :func:`open_table`.
     """
-    return pq.ParquetFile(io.BytesIO(data)).iter_batches(at_once, columns=columns)  # type: ignore[no-any-return]
+    file = open_table(data, kind, blob)
+    try:
+        yield from file.iter_batches(at_once, columns=columns)
+    except (pa.ArrowException, OSError) as error:
+        raise CorruptStoreError(f"{blob} cannot be read ({error}). {_OTHER}") from error
 
 
 def rows_of_items(batch: pa.RecordBatch, ids: Collection[str] | None) -> list[dict[str, Any]]:

@@ -1,9 +1,6 @@
-"""Sums over the rows of a snapshot while they stream by: counts, bytes, reasons, and the digest of what is said."""
+"""Sums over the rows of a snapshot while they stream by: counts, bytes, reasons."""
 
 from __future__ import annotations
-
-import hashlib
-from typing import Any
 
 import msgspec
 
@@ -17,7 +14,6 @@ EXAMPLES = 5
 _NOT_OF_THEN = ("head-later", "earlier", "revision", "place-later")
 #: Sentences that are told apart; what is beyond is counted without one.
 _MOST_TOLD = 50
-_STORED = ("copied", "unchanged", "known")
 
 
 class Tally:
@@ -36,7 +32,6 @@ class Tally:
         self.reasons: dict[str, Reason] = {}
         self.details: dict[Detail, int] = {}
         self._told: dict[tuple[str, str | None], Told] = {}
-        self._digest = 0
 
     def add(self, row: CatalogueRow) -> None:
         """Take a row."""
@@ -56,7 +51,6 @@ class Tally:
             self.details[detail] = self.details.get(detail, 0) + 1
         for detail, why in row.refused.items():
             self._note(f"{detail}: {why.reason}", why.message, row.path)
-        self._digest = (self._digest + _row_digest(row)) % (1 << 256)
 
     def _tell(self, row: CatalogueRow) -> None:
         key = (row.fidelity, None if row.message is None else text(row.message))
@@ -90,28 +84,3 @@ class Tally:
     def exact(self) -> int:
         """Items as they were at the instant."""
         return self.fidelity.get("exact", 0)
-
-    @property
-    def digest(self) -> str:
-        """Equal for snapshots in which a reader sees no difference. A sum, so that the order of rows is no matter."""
-        return f"{self._digest:064x}"
-
-
-def _row_digest(row: CatalogueRow) -> int:
-    item = row.item
-    facts: list[Any] = [
-        item.id,
-        row.path,
-        item.name.encode("utf-8", "surrogatepass").hex(),
-        sorted(item.parents),
-        text(item.mime_type),
-        item.modified,
-        item.size,
-        "stored" if row.outcome in _STORED else row.outcome,
-        row.fidelity,
-        row.reason,
-        sorted((content.format, content.blob, content.sha256) for content in row.contents),
-    ]
-    if row.details or row.refused:
-        facts += [row.details_digest, sorted((detail, why.reason) for detail, why in row.refused.items())]
-    return int.from_bytes(hashlib.sha256(msgspec.json.encode(facts)).digest())

@@ -41,7 +41,7 @@ class StoredIndex:
 
     def __init__(self, damaged: Damaged | None = None) -> None:
         self._damaged = damaged or Damaged()
-        self._spoilt = set(self._damaged.content_ids)
+        self._spoilt: set[str] = set()
         self._packed: list[bytes] = []
         # Places in that list. Different things may have the same hash: who finds something compares.
         self._by_content = Places()
@@ -120,7 +120,7 @@ class StoredIndex:
         found, name = stored_file(info), parse_content(info.name)
         if name is None:
             return
-        if found is None or self._damaged.holds(info.name):
+        if found is None or self._damaged.holds(info):
             self._spoilt.add(name.content_id)
             return
         version = StoredVersion(

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any
-
-import msgspec
 
 from include.drive_backup.errors import ItemUnavailableError
 from include.drive_backup.model import CopyOrder, CopyResult, Detail, Refused
@@ -28,17 +24,7 @@ async def save_details(drive: Drive, order: CopyOrder) -> CopyResult:
         outcome="unavailable" if refused else "copied",
         details=found,
         refused=refused,
-        digest=_digest(found),
     )
-
-
-def _digest(found: dict[Detail, list[dict[str, Any]]]) -> str:
-    try:
-        data = msgspec.json.encode(found, order="deterministic")
-    except UnicodeEncodeError:
-        # A lone surrogate, which msgspec cannot write.
-        data = json.dumps(found, ensure_ascii=True, sort_keys=True).encode()
-    return hashlib.sha256(data).hexdigest()
 
 
 def answers(result: CopyResult, order: CopyOrder) -> bool:

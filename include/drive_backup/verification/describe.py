@@ -14,8 +14,9 @@ from include.drive_backup.manifest.catalogue import part_data, read_rows
 from include.drive_backup.manifest.inventory import fingerprint, load_sound
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Series, Source, parse_instant
+from include.drive_backup.model import Series, Source
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.verification.again import lost_again
 from include.drive_backup.verification.model import Damage, Reference
 from include.drive_backup.verification.references import groups, open_part
 
@@ -28,31 +29,36 @@ async def describe(store: BlobStore, source: Source, damages: Iterable[Damage]) 
 
     Damage of content that no snapshot refers to any more is left out: retention deleted it while it was looked at.
     """
-    found = {_key(damage): damage for damage in damages}
+    # What was found twice, by its listing and by reading, is told once.
+    found = {(damage.record, *_key(damage), damage.wrong, damage.item_id): damage for damage in damages}.values()
     if not found:
         return []
     repository = SnapshotRepository(store)
     newest_first = list(reversed(await repository.names(source)))
     wholes = await _wholes(repository, newest_first)
-    snapshots = await _snapshots(store, repository, newest_first, found.keys())
-    replacing = [(whole, await _replacements(store, whole, found.values())) for whole in wholes.values()]
+    snapshots = await _snapshots(store, repository, newest_first, [_key(each) for each in found if not each.snapshots])
+    replacing = [(whole, await _replacements(store, whole, found)) for whole in wholes.values()]
     read_today = {name.key for name in _read_today(newest_first, wholes)}
     shown = _shown(newest_first)
     described = []
-    for key, damage in found.items():
-        keys = damage.snapshots if damage.item_id is None else tuple(snapshots.get(key, ()))
+    for damage in found:
+        keys = damage.snapshots or tuple(snapshots.get(_key(damage), ()))
         if not keys:
             continue
         replaced, saved = _replaced(damage, replacing)
         described.append(
             replace(
                 damage,
-                snapshots=tuple(shown.get(each, each) for each in keys),
+                snapshots=keys,
                 current=bool(read_today.intersection(keys)),
                 replaced=shown[replaced.name.key] if replaced else None,
                 saved=saved,
             )
         )
+    described = [
+        replace(damage, snapshots=tuple(shown.get(key, key) for key in damage.snapshots))
+        for damage in await lost_again(store, source, described)
+    ]
     return sorted(described, key=lambda damage: (not damage.alarming, damage.path or "", damage.blob))
 
 
@@ -66,21 +72,37 @@ def _replaced(
     damage: Damage, replacing: Sequence[tuple[Manifest, Mapping[tuple[str, str], str]]]
 ) -> tuple[Manifest | None, bool]:
     """A snapshot that holds the item whole, if there is one: with the same bytes, if possible."""
-    item = (damage.item_id or "", damage.format or "")
-    found = [(whole, sums[item] == damage.sha256) for whole, sums in replacing if item in sums]
+    item = _item(damage)
+    found = [
+        (whole, sums[item] == damage.sha256)
+        for whole, sums in replacing
+        if item in sums and whole.name.key not in damage.snapshots
+    ]
     return max(found, key=lambda each: each[1], default=(None, False))
 
 
-async def record(store: BlobStore, damages: Iterable[Damage]) -> None:
-    """Record damage that was told of, so that the next backup copies it anew and the next verification knows it."""
-    for damage in damages:
-        modified = None if damage.modified is None else parse_instant(damage.modified)
-        name = record_name(Source.parse(damage.source), damage.blob, modified)
-        await store.put(name, json.dumps(damage.to_dict(), indent=2).encode(), content_type="application/json")
+async def record(store: BlobStore, damages: Iterable[Damage], returned: Iterable[tuple[str, str]] = ()) -> None:
+    """Record damage that was reported, so that the next backup stores it again and the next verification knows it.
+
+    :param returned: by source, names of records that say that something lost is there again.
+    """
+    bodies = {
+        record_name(Source.parse(source), stem): {"source": source, "found": True} for source, stem in returned
+    } | {
+        record_name(Source.parse(damage.source), damage.record): damage.to_dict()
+        for damage in damages
+        if not damage.known
+    }
+    for name, body in bodies.items():
+        await store.put(name, json.dumps(body, indent=2).encode(), content_type="application/json")
 
 
 def _key(damage: Damage) -> _Key:
     return damage.blob, damage.sha256 or ""
+
+
+def _item(damage: Damage) -> tuple[str, str]:
+    return damage.item_id or "", damage.format or ""
 
 
 async def _wholes(repository: SnapshotRepository, newest_first: Sequence[SnapshotName]) -> dict[Series, Manifest]:
@@ -125,8 +147,8 @@ async def _references(store: BlobStore, manifest: Manifest, blobs: set[str]) -> 
     found: list[Reference] = []
     for part in manifest.parts:
         try:
-            file = open_part(await part_data(store, part))
-        except (CorruptStoreError, ValueError):
+            file = open_part(await part_data(store, part), part.blob)
+        except CorruptStoreError:
             continue
         for group in groups(file):
             positions = [position for position, (blob, *_) in enumerate(group.stored()) if blob in blobs]

@@ -57,6 +57,7 @@ async def check_group(
         sample = await sample_of(store, source, depth, period, now)
         writer = BatchWriter(store, name, f"{work}/{number:05d}-", batch_bytes=batch_bytes, max_batches=max_batches)
         checked = await check_source(store, names, writer.add, sample=sample)
+        await record(store, (), [(name, each) for each in checked.returned])
         batches += await writer.close()
         checks.append(checked)
         damages += checked.damages

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+from include.drive_backup.damage import Loss
 from include.drive_backup.model import Struct
 
 #: ``missing`` there is no such blob; ``length``, ``md5`` it has another length or Content-MD5; ``bytes`` it holds other
-#: bytes than it should; ``rows`` it does not say as much as the manifest says; ``unreadable`` no manifest can be read.
-Wrong = Literal["missing", "length", "md5", "bytes", "rows", "unreadable"]
+#: bytes than it should; ``rows`` the manifest's numbers are not those of the rows; ``digest`` the rows are not those of
+#: the manifest's digest; ``other-item`` a row refers to another item's content; ``metadata`` the blob that a row refers
+#: to says another format, size or SHA-256 of itself; ``unreadable`` no manifest or catalogue can be read.
+Wrong = Literal["missing", "length", "md5", "bytes", "rows", "digest", "other-item", "metadata", "unreadable"]
 Depth = Literal["listing", "sample", "all"]
 
 
@@ -25,10 +28,13 @@ class Reference(Struct, frozen=True):
 
 
 class Damage(Struct, frozen=True):
-    """One blob that is not what snapshots say, with the item that it is of; none for a manifest or a catalogue.
+    """One blob that is not what snapshots say, with the item that it is of; none for a manifest or a whole catalogue.
 
-    :param snapshots: the ids of those that refer to it, newest first.
+    :param snapshots: the ids of those that refer to it, newest first; of a manifest or catalogue, the one it is of.
     :param modified: Last-Modified of what is there now, as an instant; None when nothing is.
+    :param record: names its record, which is there when it is ``known``.
+    :param seen: when it was looked at, by the service's clock, as an instant.
+    :param lost: of a missing one that is on record, the record's loss.
     :param current: a snapshot that readers take now refers to it.
     :param known: an earlier verification told of it already.
     :param replaced: the newest snapshot that holds the item whole.
@@ -46,6 +52,9 @@ class Damage(Struct, frozen=True):
     sha256: str | None = None
     snapshots: tuple[str, ...] = ()
     modified: str | None = None
+    record: str = ""
+    seen: str = ""
+    lost: Loss | None = None
     current: bool = False
     known: bool = False
     replaced: str | None = None
@@ -72,7 +81,10 @@ class Damage(Struct, frozen=True):
 
 
 class Checked(Struct, frozen=True):
-    """How much of a source was held against the listing, and what was found."""
+    """How much of a source was held against the listing, and what was found.
+
+    :param returned: names records of what was lost and is there again.
+    """
 
     source: str
     snapshots: int = 0
@@ -80,6 +92,7 @@ class Checked(Struct, frozen=True):
     blobs: int = 0
     bytes: int = 0
     damages: tuple[Damage, ...] = ()
+    returned: tuple[str, ...] = ()
 
 
 class ReadAgain(Struct, frozen=True):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from include.drive_backup.damage import load_damaged
 from include.drive_backup.errors import ContentArchivedError, CorruptStoreError, StoppedError
 from include.drive_backup.hashing import Checksums
 from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore
-from include.drive_backup.verification.listing import damage_of, known_before
-from include.drive_backup.verification.model import Damage, ReadAgain, Reference
+from include.drive_backup.verification.findings import Findings, begin
+from include.drive_backup.verification.model import ReadAgain, Reference
 
 Progress = Callable[[int], None]
 
@@ -32,8 +31,8 @@ async def read_again(
     :param progress: called with the size of each blob in bytes as it is done.
     :raises StoppedError: ``stop`` was set.
     """
-    records = await load_damaged(store, source)
-    reading = _Reading(store, source, references, stop or asyncio.Event(), progress)
+    findings = await begin(store, source)
+    reading = _Reading(store, findings, references, stop or asyncio.Event(), progress)
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(in_flight):
@@ -44,7 +43,7 @@ async def read_again(
         blobs=reading.blobs,
         bytes=reading.bytes,
         archived=reading.archived,
-        damages=known_before(records, reading.damages),
+        damages=tuple(findings.damages),
     )
 
 
@@ -54,15 +53,14 @@ class _Reading:
     def __init__(
         self,
         store: BlobStore,
-        source: Source,
+        findings: Findings,
         references: AsyncIterator[Reference],
         stop: asyncio.Event,
         progress: Progress | None,
     ) -> None:
         self.blobs = self.bytes = self.archived = 0
-        self.damages: list[Damage] = []
         self._store = store
-        self._source = source
+        self._findings = findings
         self._references = references
         self._stop = stop
         self._progress = progress
@@ -90,8 +88,7 @@ class _Reading:
         self.blobs += 1
         self.bytes += reference.size
         if said is not None:
-            found = await self._store.head(reference.blob)
-            self.damages.append(damage_of(self._source, reference, "bytes", said, found))
+            self._findings.content(reference, "bytes", said, await self._store.head(reference.blob))
 
     async def _compare(self, reference: Reference) -> str | None:
         """What is wrong with a blob's bytes; None when nothing is."""

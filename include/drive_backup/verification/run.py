@@ -108,7 +108,7 @@ async def verify_source(
     read = await read_again(store, source, _each(chosen), in_flight=in_flight, progress=watch.read)
     damages = await describe(store, source, (*checked.damages, *read.damages))
     if keep_records:
-        await record(store, damages)
+        await record(store, damages, [(str(source), each) for each in checked.returned])
         await mark_read(store, source, sample)
     return Verified(checked=checked, read=read, damages=tuple(damages))
 

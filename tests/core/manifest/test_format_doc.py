@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -24,7 +25,10 @@ from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.tables import CONTENT, DETAILS_SCHEMA, LEFT_SCHEMA, SCHEMA
 from include.drive_backup.model import CopyOrder, Detail
 from tests.core.manifest.plans import commit, content, copied, item, refused, row
+from tests.support.fake_drive import FakeDrive
+from tests.support.flow import Backup
 from tests.support.memory_blob import MemoryBlobStore
+from tests.support.trees import file, folder, native
 
 DOC = Path("docs/format.md").read_text()
 
@@ -81,6 +85,27 @@ async def test_what_a_blob_says_of_itself_comes_back_unless_it_is_not_true():
 )
 def test_the_encoding_is_as_described(name, segment):
     assert encode_segment(name) == segment
+
+
+async def test_the_digests_can_be_computed_as_described():
+    """By the code in the document, of all tables, with every kind of value."""
+    drive = FakeDrive(
+        file("é \ud800 ~\x00.txt", b"a", id="a"), folder("f", file("b", b"", id="b"), id="f"), native("n", id="n")
+    )
+    drive.contents["n"] = b"docx"
+    drive.kept = {("a", "comments"): [{"content": "well \ud83d"}], ("b", "comments"): []}
+    drive.items["b"] |= {"createdTime": "1969-12-31T23:59:59.001Z"}
+    backup, settings = Backup(drive), {"formats": {"document": ["docx", "pdf"]}, "save": ("comments", "permissions")}
+    await backup.run("2026-02-28", **settings)
+    drive.delete("b")
+    manifest = json.loads(await backup.store.read((await backup.run(**settings))["manifest"]))
+    (code,) = re.findall(r"```py\n(.*?)```", DOC, re.DOTALL)
+    described = {}
+    exec(code, described)
+    for table in (manifest, manifest["details"], manifest["left"]):
+        assert table["parts"]
+        parts = [await backup.store.read(part["blob"]) for part in table["parts"]]
+        assert described["digest"](parts) == table["digest"]
 
 
 @pytest.mark.integration

@@ -26,6 +26,7 @@ from include.drive_backup.retention.rules import Keep, Policy
 from tests.core.retention.house import ANN, FILES, House, Killed
 from tests.support.fake_drive import FakeDrive
 from tests.support.trees import ROOT, file, folder, native, shortcut
+from tests.support.verified import assert_sound
 
 
 @settings(max_examples=60, deadline=None)
@@ -94,6 +95,7 @@ async def test_after_any_history_every_snapshot_is_whole(steps):
             # What a killed one holds, it holds for ten minutes.
             house.tomorrow(0.01)
         await house.check()
+    await assert_sound(house.store)
     left = {name.ident for name in await SnapshotRepository(house.store).names(ANN)}
     assert held <= left
     assert await SnapshotRepository(house.store).latest(Series(source=ANN), format_instant(house.backup.clock.now()))
@@ -248,6 +250,7 @@ class Years(RuleBasedStateMachine):
             self.pictures.setdefault(name.ident, picture(self.house.drive))
 
     def teardown(self) -> None:
+        asyncio.run(assert_sound(self.house.store))
         names = asyncio.run(SnapshotRepository(self.house.store).names(ANN))
         assert names
         assert self.held <= {name.ident for name in names}
