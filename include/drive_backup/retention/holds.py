@@ -23,8 +23,8 @@ async def read_holds(store: BlobStore, source: Source) -> dict[str, tuple[str, .
     found: dict[str, tuple[str, ...]] = {}
     prefix = holds_prefix(source)
     async for info in store.list(prefix):
-        key, _, tag = info.name.removeprefix(prefix).rpartition("/")
-        found[key] = (*found.get(key, ()), _tag(tag))
+        series, ident, tag = [*info.name.removeprefix(prefix).split("/", 2), "", ""][:3]
+        found[f"{series}/{ident}"] = (*found.get(f"{series}/{ident}", ()), _tag(tag))
     return found
 
 

@@ -27,7 +27,7 @@ from include.drive_backup.events.spool import LocalSpool
 from include.drive_backup.journal import Journal, Record, read_journal
 from include.drive_backup.locking import SourceLock
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source
+from include.drive_backup.model import Series, Source
 from include.drive_backup.planning.stored import load_stored
 from include.drive_backup.ports import BlobInfo
 from include.drive_backup.quota.claims import ClaimBoard
@@ -100,20 +100,20 @@ async def test_a_blob_among_the_words_on_a_lock(store, name, caplog):
 
 @pytest.mark.parametrize("tag", ["~~", "%FF", "a~~b~~c", "x/y", "case-7~" + "0" * 40])
 async def test_a_hold_with_an_odd_name_holds(store, tag):
-    snapshot = SnapshotName(source=ANN, instant="20260301T000000.000Z")
+    snapshot = SnapshotName(series=Series(source=ANN), instant="20260301T000000.000Z")
     put_odd(store, hold_name(snapshot, "good").replace("good", tag))
     put_odd(store, hold_name(snapshot, "good"))
     holds = await read_holds(store, ANN)
-    assert len(holds[snapshot.ident]) == 2
-    assert "good" in holds[snapshot.ident]
+    assert len(holds[snapshot.key]) == 2
+    assert "good" in holds[snapshot.key]
 
 
 @pytest.mark.parametrize("stamp", ["20261301T000000.000Z", "00000101T000000.000Z", "20260229T990000.000Z"])
 async def test_names_with_digits_that_are_no_time(store, stamp):
     assert parse_content(f"{content_prefix(ANN)}a.txt/{stamp}-0123456789abcdef.txt") is None
-    assert parse_snapshot(f"snapshots/user/ann@example.com/{stamp}/manifest.json") is None
+    assert parse_snapshot(f"snapshots/user/ann@example.com/default/{stamp}/manifest.json") is None
     put_odd(store, f"{content_prefix(ANN)}a.txt/{stamp}-0123456789abcdef.txt")
-    put_odd(store, f"snapshots/user/ann@example.com/{stamp}/manifest.json")
+    put_odd(store, f"snapshots/user/ann@example.com/default/{stamp}/manifest.json")
     assert len(await load_stored(store, ANN)) == 0
     assert await SnapshotRepository(store).names(ANN) == []
 
@@ -129,7 +129,8 @@ async def test_a_record_of_a_verification_in_the_future(store, day):
 async def test_a_record_of_damage(store, name):
     put_odd(store, f"damaged/user/ann@example.com/{name}.json", b"\xff")
     damaged = await load_damaged(store, ANN)
-    assert not damaged.holds("content/user/ann@example.com/a/20260301T000000.000Z-0123456789abcdef")
+    blob = BlobInfo(name="content/user/ann@example.com/a/20260301T000000.000Z-0123456789abcdef", size=1)
+    assert not damaged.holds(blob)
 
 
 # content

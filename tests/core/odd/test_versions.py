@@ -52,7 +52,7 @@ def later(stored, item, **more):
     ],
 )
 def test_contents_of_several_versions_are_never_exact(planned, results):
-    merged = merge(planned, results, set())
+    merged = merge(planned, results, set(), "20261123T000000.000Z")
     assert merged.fidelity == "head-later"
     assert {each.format for each in merged.contents} == {"docx", "pdf"}
     assert "docx of 2026-" in merged.message
@@ -85,19 +85,19 @@ def test_contents_of_several_versions_are_never_exact(planned, results):
     ],
 )
 def test_contents_of_one_version_are_described_as_that(planned, results, fidelity, modified):
-    merged = merge(planned, results, set())
+    merged = merge(planned, results, set(), "20261123T000000.000Z")
     assert (merged.fidelity, merged.item.modified) == (fidelity, modified)
 
 
 def test_what_is_missing_in_the_container_does_not_count():
-    merged = merge(row(), [copied(DOCX, "d"), later(PDF, NEW)], {DOCX.blob})
+    merged = merge(row(), [copied(DOCX, "d"), later(PDF, NEW)], {DOCX.blob}, "20261123T000000.000Z")
     assert (merged.outcome, merged.fidelity, merged.item.modified) == ("failed", "exact", NEW.modified)
 
 
 def test_why_one_format_is_refused_is_said_beside_it():
     html = content("d", b"h", "html")
     results = [copied(DOCX, "d"), later(html, NEW), refused("d", "unavailable", "tooLarge", "pdf")]
-    merged = merge(row(copies=3), results, set())
+    merged = merge(row(copies=3), results, set(), "20261123T000000.000Z")
     assert (merged.fidelity, merged.reason) == ("head-later", "tooLarge")
     assert "It is tooLarge." in merged.message
     assert "docx of" in merged.message

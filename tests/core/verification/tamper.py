@@ -60,7 +60,7 @@ def edit_rows(store, change, *, kind="items", ident="", also_digest=False, drop=
             digest.add(edited)
             about["digest"] = digest.hex
 
-    edit_manifest(store, fix, ident or part.split("/")[3])
+    edit_manifest(store, fix, ident or part.split("/")[4])
 
 
 def _sha256(data):
