@@ -31,7 +31,6 @@ class SourceTask(Struct, frozen=True):
     """What ``resolve sources`` hands to the tasks of one source. ``subject`` is the user to act as, if any.
 
     ``asked``: the job names it, so that it is an error when it cannot be read; otherwise a pattern found it.
-    ``covered``: for what is shared with a user, the work area that names the run's other sources.
     """
 
     source: str
@@ -49,7 +48,6 @@ class SourceTask(Struct, frozen=True):
     full_listing_days: int = 7
     dry_run: bool = False
     asked: bool = True
-    covered: str | None = None
 
 
 class Missed(Struct, frozen=True):
@@ -162,7 +160,8 @@ class Listing(Struct, frozen=True):
     """What ``list source`` hands on: where the listing is and what it holds. ``complete`` is Drive's word for it.
 
     ``told`` counts the parts of what is known of items that may have left, see :mod:`include.drive_backup.left`.
-    ``witnesses`` are there exactly when the listing is ``late`` for its instant.
+    ``witnesses`` are there exactly when the listing is ``late`` for its instant. ``closed`` counts folders of
+    which Drive does not list to this account what they hold.
     """
 
     task: SourceTask
@@ -177,6 +176,7 @@ class Listing(Struct, frozen=True):
     use: ApiUse
     listed: Origin | None = None
     told: int = 0
+    closed: int = 0
     witnesses: Witnesses | None = None
 
     @property
@@ -216,6 +216,10 @@ class PlanRef(Struct, frozen=True):
     """What ``plan`` hands to ``commit``: where the decisions are, and their sums.
 
     ``estimate`` is a dict of :class:`~include.drive_backup.cost.Cost`. ``past`` is there when the listing is late.
+
+    :param covered: of what is shared with a user: how many items were left out because another source of the run holds
+        them, by that source.
+    :param not_covered: how many are in because the source that they live in was not wholly listed, by that source.
     """
 
     listing: Listing
@@ -229,3 +233,5 @@ class PlanRef(Struct, frozen=True):
     estimate: dict[str, Any] | None = None
     left: LeftRef | None = None
     past: Past | None = None
+    covered: dict[str, int] = {}
+    not_covered: dict[str, int] = {}

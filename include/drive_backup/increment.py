@@ -46,6 +46,7 @@ class Found(NamedTuple):
     changes: int
     left: dict[str, int]
     told: int = 0
+    closed: int = 0
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
@@ -66,6 +67,11 @@ class Known(msgspec.Struct, frozen=True, gc=False):
         if self.mime_type == FOLDER:
             return self.can_list_children is False
         return self.mime_type != SHORTCUT and self.can_download is False
+
+
+def is_closed(item: Known | Item) -> bool:
+    """Whether it is a folder, not in the trash, of which Drive does not list what it holds."""
+    return item.mime_type == FOLDER and item.can_list_children is False and not item.trashed
 
 
 class Outside(Struct, frozen=True):
@@ -122,7 +128,7 @@ class _Increment:
         belongs = await self._belonging()
         gone = self._removed | {ident for ident, answer in belongs.items() if not answer}
         writer = PartWriter[msgspec.Raw](self._store, listing_prefix(work), PART_ROWS)
-        size, left = 0, Counter[str]()
+        size, closed, left = 0, 0, Counter[str]()
         async with writer:
             async for line, known in self._lines():
                 if known.id in gone or known.id in self._items:
@@ -131,16 +137,18 @@ class _Increment:
                     continue
                 self._check_parents(known, gone)
                 size += known.size or 0
+                closed += is_closed(known)
                 await writer.write(line)
             for item in self._items.values():
                 if belongs[item.id]:
                     size += item.size or 0
+                    closed += is_closed(item)
                     await writer.write(msgspec.Raw(encode_row(item)))
         outside = await self._write_outside(work, belongs)
         async with PartWriter[Told](self._store, told_prefix(work), PART_ROWS) as told:
             for each in self._evidence.rows():
                 await told.write(each)
-        return Found(writer.rows, size, writer.parts, outside, token, changes, dict(left), told.parts)
+        return Found(writer.rows, size, writer.parts, outside, token, changes, dict(left), told.parts, closed)
 
     async def _lines(self) -> AsyncIterator[tuple[msgspec.Raw, Known]]:
         decoder = msgspec.json.Decoder(Known)

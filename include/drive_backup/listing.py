@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from typing import Any
 
 from include.drive_backup import __version__
 from include.drive_backup.blob.names import work_prefix
 from include.drive_backup.errors import CorruptStoreError, FeedLostError, ItemUnavailableError, SourceNotFoundError
-from include.drive_backup.groups import read_covered
 from include.drive_backup.handover import Listing, Origin, SourceTask
-from include.drive_backup.increment import PART_ROWS, Found, list_changes, listing_prefix, write_outside
+from include.drive_backup.increment import PART_ROWS, Found, is_closed, list_changes, listing_prefix, write_outside
 from include.drive_backup.model import Item, Refused, Root, Source, format_instant, parse_instant
-from include.drive_backup.ports import BlobStore, Clock, Drive, Page
+from include.drive_backup.ports import BlobStore, Clock, Drive
 from include.drive_backup.reconcile import reconcile
 from include.drive_backup.work import PartWriter, root_prefix
 
@@ -52,7 +51,7 @@ async def list_source(
             log.warning("%s: the change feed alone does not do, so everything is listed. %s", source, error)
             work = _new_work(task)
     if found is None:
-        found, complete = await _list_all(drive, store, task, source, work)
+        found, complete = await _list_all(drive, store, source, work)
         if base is not None and why in _COMPARED and base.view == view and source.kind != "shared":
             missed, found = await reconcile(drive, store, source, root.id, base, found, work)
             complete = complete and not missed.unsure
@@ -85,6 +84,7 @@ async def list_source(
         use=drive.use,
         listed=listed,
         told=found.told,
+        closed=found.closed,
     )
 
 
@@ -116,22 +116,23 @@ def _why_full(task: SourceTask, base: Origin | None, view: str, now: datetime) -
     return next((reason for reason, holds in reasons.items() if holds), None)
 
 
-async def _list_all(drive: Drive, store: BlobStore, task: SourceTask, source: Source, work: str) -> tuple[Found, bool]:
+async def _list_all(drive: Drive, store: BlobStore, source: Source, work: str) -> tuple[Found, bool]:
     """Read Drive's listing; whether Drive says that it is complete."""
     # Before the listing: what changes while it is read is then after the token, and so is never missed.
     token = await drive.change_token(source)
-    size, complete, outside = 0, True, set[str]()
+    size, closed, complete, outside = 0, 0, True, set[str]()
     async with PartWriter[Item](store, listing_prefix(work), PART_ROWS) as writer:
-        async for page in await _pages(drive, store, task, source):
+        async for page in drive.list_shared(source) if source.kind == "shared" else drive.list_items(source):
             complete = complete and not page.incomplete
             outside.update(page.outside)
             for item in page.items:
                 await writer.write(item)
                 size += item.size or 0
+                closed += is_closed(item)
     if not complete:
         log.warning("%s: Drive says that its listing is incomplete; the snapshot will be partial", source)
     parts = await write_outside(store, work, outside)
-    return Found(writer.rows, size, writer.parts, parts, token, 0, {}), complete
+    return Found(writer.rows, size, writer.parts, parts, token, 0, {}, closed=closed), complete
 
 
 async def _note_root(drive: Drive, store: BlobStore, task: SourceTask, item: Item, work: str) -> None:
@@ -154,20 +155,6 @@ async def _note_root(drive: Drive, store: BlobStore, task: SourceTask, item: Ite
     root = Root(resource=item.resource, refused=refused, **found)
     async with PartWriter[Root](store, root_prefix(work), 1) as writer:
         await writer.write(root)
-
-
-async def _pages(drive: Drive, store: BlobStore, task: SourceTask, source: Source) -> AsyncIterator[Page]:
-    if source.kind != "shared":
-        return drive.list_items(source)
-    covered = await read_covered(store, task.covered) if task.covered else frozenset[str]()
-    return drive.list_shared(source, lambda item: _is_covered(item, covered))
-
-
-def _is_covered(item: Item, covered: frozenset[str]) -> bool:
-    """Whether another source of the run holds this item: its owner's My Drive, or its shared drive."""
-    owners = item.resource.get("owners") or ()
-    homes = {f"user/{str(owner.get('emailAddress', '')).lower()}" for owner in owners}
-    return f"drive/{item.drive_id}" in covered or not covered.isdisjoint(homes)
 
 
 async def _root(drive: Drive, source: Source) -> Item:

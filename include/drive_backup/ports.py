@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -121,11 +121,8 @@ class Drive(Protocol):
     def list_items(self, source: Source) -> AsyncIterator[Page]:
         """Every item of the corpus that holds the source, flat and in no order; trashed ones included."""
 
-    def list_shared(self, source: Source, skip: Callable[[Item], bool]) -> AsyncIterator[Page]:
-        """Every item that others share with the source's user, with what is below shared folders.
-
-        :param skip: chooses items to leave out; of a folder all that is below it, too.
-        """
+    def list_shared(self, source: Source) -> AsyncIterator[Page]:
+        """Every item that others share with the source's user, with what is below shared folders."""
 
     def changes(self, source: Source, token: str) -> AsyncIterator[ChangePage]:
         """What changed in the corpus that holds the source, whoever owns it, since a position of its feed.

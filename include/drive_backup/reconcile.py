@@ -16,7 +16,7 @@ import msgspec
 
 from include.drive_backup.errors import DriveBackupError, FeedLostError, ItemUnavailableError
 from include.drive_backup.handover import Missed, Origin
-from include.drive_backup.increment import PART_ROWS, Found, list_changes, listing_prefix
+from include.drive_backup.increment import PART_ROWS, Found, is_closed, list_changes, listing_prefix
 from include.drive_backup.left.told import Told, told_prefix
 from include.drive_backup.model import FOLDER, Item, Source
 from include.drive_backup.ports import BlobStore, Drive
@@ -165,7 +165,7 @@ class _Reconciliation:
 
         For all of it, however much that is: a listing that stays incomplete is never the base of the next one.
         """
-        parts, size, lagging = self._full.parts, 0, sorted(self.lagging)
+        parts, size, closed, lagging = self._full.parts, 0, 0, sorted(self.lagging)
         async with PartWriter[Item](self._store, listing_prefix(self._work), PART_ROWS, first=parts) as writer:
             for start in range(0, len(lagging), _AT_ONCE):
                 asked = await asyncio.gather(*map(self._ask, lagging[start : start + _AT_ONCE]))
@@ -175,8 +175,12 @@ class _Reconciliation:
                     if self._note(item, belongs[item.id]):
                         await writer.write(item)
                         size += item.size or 0
+                        closed += is_closed(item)
         return self._full._replace(
-            items=self._full.items + writer.rows, bytes=self._full.bytes + size, parts=writer.parts
+            items=self._full.items + writer.rows,
+            bytes=self._full.bytes + size,
+            parts=writer.parts,
+            closed=self._full.closed + closed,
         )
 
     def _note(self, item: Item, belongs: bool | None) -> bool:  # noqa: FBT001 - Drive's answer

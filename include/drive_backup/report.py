@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -33,7 +34,12 @@ def readable(plans: Iterable[Mapping[str, Any]], summaries: Iterable[Summary], m
     plan_refs, done = _plans(plans), list(summaries)
     many = len(plan_refs) > MANY
     blocks = [overview(done, missed)] if many and done else []
-    blocks += [_committed(summary) for summary in done if not many or any(_problems(summary, fail_on_unavailable=True))]
+    sound = _sound(done)
+    blocks += [
+        _committed(summary, sound)
+        for summary in done
+        if not many or any(_problems(summary, sound, fail_on_unavailable=True))
+    ]
     dry = [plan for plan in plan_refs if plan.listing.task.dry_run]
     blocks += [dry_runs(dry)] if many and dry else map(_dry_run, dry)
     blocks += [
@@ -54,15 +60,20 @@ def verdict(
 ) -> None:
     """Raise when the run saved less than everything that it could.
 
-    :param missed: sources that were not listed; those that were left out are no problem while there are others.
+    :param missed: sources that were not listed; those that were left out are no problem while there are others, unless
+        they hold what is shared with other sources.
     :param fail_on_unavailable: items that Drive refuses for good count, too.
     :raises SnapshotIncompleteError: names each source and what is missing.
     """
     done, plan_refs = list(summaries), _plans(plans)
     problems = [f"{row.source} was not listed" for row in missed if row.outcome == "failed"]
+    problems += _needed(missed, done)
     if missed and not plan_refs and not problems:
         problems.append(f"all {_number(len(missed))} sources that were found had to be left out")
-    problems += [problem for summary in done for problem in _problems(summary, fail_on_unavailable=fail_on_unavailable)]
+    sound = _sound(done)
+    problems += [
+        problem for summary in done for problem in _problems(summary, sound, fail_on_unavailable=fail_on_unavailable)
+    ]
     problems += [f"{plan.listing.task.source} was not committed" for plan in _without_snapshot(plan_refs, done)]
     if problems:
         more = f"; and {_number(len(problems) - MANY)} more" if len(problems) > MANY else ""
@@ -82,7 +93,25 @@ def _without_snapshot(plans: Sequence[PlanRef], summaries: Sequence[Summary]) ->
     return [plan for plan, task in tasks if not task.dry_run and task.source not in committed]
 
 
-def _problems(summary: Summary, *, fail_on_unavailable: bool) -> Iterator[str]:
+def _sound(summaries: Iterable[Summary]) -> set[str]:
+    """The sources that have a complete snapshot of this run."""
+    return {summary["source"] for summary in summaries if summary["status"] == "complete"}
+
+
+def _needed(missed: Sequence[Listed], summaries: Sequence[Summary]) -> list[str]:
+    """Sources that were left out although what lives in them is shared with other sources: so they are there."""
+    shared = Counter[str]()
+    for summary in summaries:
+        shared.update(summary.get("not_covered") or {})
+    return [
+        f"{row.source} was left out ({row.reason}), though it is there: {_number(shared[row.source])} items of it are "
+        "shared with other sources"
+        for row in missed
+        if row.outcome == "left_out" and shared[row.source]
+    ]
+
+
+def _problems(summary: Summary, sound: Container[str], *, fail_on_unavailable: bool) -> Iterator[str]:
     source, counts = summary["source"], summary["counts"]
     yield from (found["message"] for reason, found in summary["reasons"].items() if reason in _ANOTHER_DAY)
     if counts.get("failed"):
@@ -93,9 +122,12 @@ def _problems(summary: Summary, *, fail_on_unavailable: bool) -> Iterator[str]:
         yield f"the snapshot of {source} is partial"
     if fail_on_unavailable and counts.get("unavailable"):
         yield f"Drive does not give {_number(counts['unavailable'])} items of {source}"
+    for home in summary.get("covered") or ():
+        if home not in sound:
+            yield f"{source} relies on {home}, which has no complete snapshot of this run"
 
 
-def _committed(summary: Summary) -> list[str]:
+def _committed(summary: Summary, sound: Container[str]) -> list[str]:
     instant = _moment(parse_instant(summary["instant"]))
     lines = [f"{summary['source']} as of {instant}: {summary['status'].upper()}, {_number(summary['items'])} items"]
     lines += _line("snapshot", _snapshot(summary))
@@ -104,6 +136,8 @@ def _committed(summary: Summary) -> list[str]:
     lines += _line("beside that", _beside(summary.get("details")))
     lines += _reasons(summary)
     lines += _line("left out", _left_out(summary["left_out"]))
+    lines += _line("covered by", _covered(summary.get("covered") or {}, sound))
+    lines += _line("not covered", _not_covered(summary.get("not_covered") or {}))
     lines += _line("left since", _left(summary.get("left")))
     for label, text in past_lines(summary):
         lines += _line(label, text)
@@ -178,8 +212,31 @@ def _left_out(counts: Mapping[str, int]) -> str:
         "filtered_owner": "by owner",
         "filtered_modified": "by time of modification",
         "created_later": "created after the instant",
+        "covered": "held by other sources of this run",
     }
     return _counted(counts, names)
+
+
+def _covered(homes: Mapping[str, int], sound: Container[str]) -> str:
+    """The sources whose snapshots hold what was left out of this one."""
+    notes = {home: "" if home in sound else ", NOT COMPLETE in this run" for home in homes}
+    return _some(f"{home} ({_number(count)}{notes[home]})" for home, count in _ordered(homes, notes))
+
+
+def _not_covered(homes: Mapping[str, int]) -> str:
+    """The sources that would have held what is in this snapshot, had they been wholly listed."""
+    found = _some(f"{home} ({_number(count)})" for home, count in _ordered(homes, {}))
+    return f"saved here, since their own Drive was not wholly listed: {found}" if found else ""
+
+
+def _ordered(homes: Mapping[str, int], notes: Mapping[str, str]) -> list[tuple[str, int]]:
+    return sorted(homes.items(), key=lambda pair: (not notes.get(pair[0]), -pair[1], pair[0]))
+
+
+def _some(texts: Iterable[str]) -> str:
+    found = list(texts)
+    more = f" and {_number(len(found) - MANY)} more" if len(found) > MANY else ""
+    return ", ".join(found[:MANY]) + more
 
 
 def _missed(missed: Mapping[str, Any] | None) -> str:

@@ -157,10 +157,10 @@ class FakeDrive:
             found = tuple(Item.from_resource(each) for each in resources[start : start + self._page])
             yield Page(items=found, incomplete=self.incomplete)
 
-    async def list_shared(self, source: Source, skip: Callable[[Item], bool]) -> AsyncIterator[Page]:
+    async def list_shared(self, source: Source) -> AsyncIterator[Page]:
         self.calls.append("list_shared")
         items = [Item.from_resource(each) for each in self.items.values()]
-        yield Page(items=tuple(item for item in items if not skip(item)), incomplete=self.incomplete)
+        yield Page(items=tuple(items), incomplete=self.incomplete)
 
     async def changes(self, source: Source, token: str) -> AsyncIterator[ChangePage]:
         self.calls.append("changes")

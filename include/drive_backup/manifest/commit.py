@@ -233,6 +233,8 @@ def _facts(plan: PlanRef, tally: Tally, clock: Clock, software_version: str) -> 
         "change_token": listing.change_token,
         "listed": listing.listed,
         "past": _past(plan, tally),
+        "covered": plan.covered,
+        "not_covered": plan.not_covered,
         "software_version": software_version,
         "run_id": task.run,
         "started": listing.started,

@@ -51,7 +51,7 @@ class ResolveSourcesOperator(DriveBackupOperator):
             await store.ensure_container(create=self.create_container)
             found, left_out = await resolve(options.sources, directory(self.gcp_conn_id, attempts=self.attempts))
             work = run_work(context["run_id"])
-            tasks = self._tasks(found, options, instant, context["run_id"], work)
+            tasks = self._tasks(found, options, instant, context["run_id"])
             groups = await write_groups(store, work, tasks, left_out, max_groups=self.max_groups)
         self.log.info(
             "As of %s: %d sources (%d left out): %s%s",
@@ -63,9 +63,7 @@ class ResolveSourcesOperator(DriveBackupOperator):
         )
         return [group.to_dict() for group in groups]
 
-    def _tasks(
-        self, found: Sequence[Found], options: RunOptions, instant: datetime, run: str, work: str
-    ) -> list[SourceTask]:
+    def _tasks(self, found: Sequence[Found], options: RunOptions, instant: datetime, run: str) -> list[SourceTask]:
         return [
             SourceTask(
                 source=str(each.source),
@@ -83,7 +81,6 @@ class ResolveSourcesOperator(DriveBackupOperator):
                 full_listing_days=self.full_listing_days,
                 dry_run=options.dry_run,
                 asked=each.asked,
-                covered=work if each.source.kind == "shared" else None,
             )
             for each in found
         ]
