@@ -28,7 +28,7 @@ TREE = (
 
 async def first_run() -> Backup:
     backup = Backup(FakeDrive(*TREE))
-    await backup.run()
+    await backup.proven()
     backup.drive.calls.clear()
     return backup
 
@@ -177,7 +177,7 @@ class Nights(RuleBasedStateMachine):
         self.backup = Backup(FakeDrive(*TREE))
         self.backup.drive.marks_children = marks
         self.day = self.number = 0
-        self.night(mode="incremental", killed=False)
+        asyncio.run(self.backup.proven())
 
     @property
     def items(self) -> dict[str, dict[str, Any]]:
