@@ -142,6 +142,8 @@ def _committed(summary: Summary, sound: Container[str]) -> list[str]:
     for label, text in past_lines(summary):
         lines += _line(label, text)
     lines += _line("change feed", _missed(summary.get("missed")))
+    lines += _line("change feed", _not_asked(summary.get("not_asked") or 0))
+    lines += _line("listing", _unproven(summary.get("unproven")))
     if not summary["listing_complete"]:
         unsure = (summary.get("missed") or {}).get("unsure")
         why = "(what it lacks could not be asked for)" if unsure else "by Drive's own word"
@@ -244,9 +246,26 @@ def _missed(missed: Mapping[str, Any] | None) -> str:
     if missed is None:
         return ""
     found = Missed.from_dict(dict(missed))
-    if found.unknown is not None and not found.unsure:
+    if found.unknown is not None and not found.any:
         return f"could not be held against this full listing ({found.unknown})"
+    if found.entries is not None and not found.any:
+        return f"could not do alone ({found.entries}); the full listing has all that it names"
     return f"DIFFERS from this full listing: {found.in_words}" if found.any else "told all that this full listing shows"
+
+
+def _unproven(since: str | None) -> str:
+    """That a listing was held against nothing."""
+    if since is None:
+        return ""
+    return (
+        f"what came up in Drive shortly before {_moment(parse_instant(since))} may be missing: Drive lists new items "
+        "late, and no earlier listing proves this one. The next run lists everything again and holds it against this"
+    )
+
+
+def _not_asked(count: int) -> str:
+    """Items that wait for their turn to be asked for again."""
+    return f"{_number(count)} items that Drive refused or hides are asked for again in later runs" if count else ""
 
 
 def _left(left: Mapping[str, Any] | None) -> str:

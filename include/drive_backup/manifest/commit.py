@@ -281,6 +281,10 @@ def _summary(manifest: Manifest, *, created: bool) -> dict[str, Any]:
     for table in (facts["details"], facts["left"]):
         if table:
             table.pop("parts", None)
-    missed = manifest.listed.missed if manifest.listed else None
-    told = {"missed": missed.to_dict()} if missed else {}
+    listed = manifest.listed
+    told: dict[str, Any] = {"missed": listed.missed.to_dict()} if listed and listed.missed else {}
+    if listed and listed.unproven:
+        told["unproven"] = listed.unproven
+    if listed and listed.not_asked:
+        told["not_asked"] = listed.not_asked
     return {**facts, **told, "manifest": manifest.name.manifest, "created": created}
