@@ -89,8 +89,9 @@ class Again:
         :param turn: the number of this listing.
         """
         first, second = self._first.difference(told), self._second.difference(told)
-        chosen = _in_turn(first, ROOM - min(len(second), _FOR_FILES), turn)
-        chosen += _in_turn(second, ROOM - len(chosen), turn)
+        room = ROOM - min(len(second), _FOR_FILES)
+        # The same room in each turn: else the shares would shift, and some items never have their turn.
+        chosen = _in_turn(first, room, turn) + _in_turn(second, ROOM - min(len(first), room), turn)
         return chosen, len(first) + len(second) - len(chosen)
 
 

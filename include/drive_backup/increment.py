@@ -233,7 +233,8 @@ class _Increment:
                 f"The folder {item.id} does not show any more what it holds, and the feed need not name all of that.",
                 reason="folderClosed",
             )
-        return before != state
+        # What is in a closed folder is not listed.
+        return before != state and state[1]
 
     def _look(self) -> None:
         self._looks += 1
