@@ -1,4 +1,4 @@
-"""Items that Drive refuses, or whose folder cannot be seen, are asked for again in turns; no night lists all for them."""
+"""What Drive refuses, or whose folder cannot be seen, is asked for again in turns; no night lists all for that."""
 
 from __future__ import annotations
 
