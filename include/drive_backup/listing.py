@@ -52,6 +52,7 @@ async def list_source(
         if base is not None and base.view == view and source.kind != "shared":
             missed, found = await reconcile(drive, store, source, root.id, base, found, work, lost)
             complete = complete and not (missed and missed.unsure)
+            why = why if missed else "noFeed"
     await _note_root(drive, store, task, root, work)
     log.info("%s: %d items; %s", source, found.items, f"all listed ({why})" if why else f"{found.changes} changes")
     listed = Origin(

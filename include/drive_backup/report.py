@@ -259,7 +259,7 @@ def _unproven(since: str | None) -> str:
         return ""
     return (
         f"what came up in Drive shortly before {_moment(parse_instant(since))} may be missing: Drive lists new items "
-        "late, and no earlier listing proves this one. The next run lists everything again and holds it against this"
+        "late, and no earlier listing proves this one. The next run lists everything again"
     )
 
 

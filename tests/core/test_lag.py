@@ -220,6 +220,19 @@ async def test_another_account_leaves_the_listing_unproven(monkeypatch):
     assert (origin.why, origin.missed, origin.unproven) == ("otherView", None, origin.started)
 
 
+async def test_a_source_without_a_feed_is_listed_each_night_for_that_reason(monkeypatch):
+    async def none(*_):
+        raise FeedLostError("Somebody else's folder.", reason="noFeed")
+        yield
+
+    world = Nights()
+    monkeypatch.setattr(world.drive, "changes", none)
+    for why in ("noBase", "noFeed", "noFeed"):
+        _, origin = await world.night()
+        assert (origin.why, origin.missed, origin.unproven) == (why, None, origin.started)
+        world.wait(24 * 60)
+
+
 async def test_what_the_feed_names_and_cannot_be_asked_for_makes_the_snapshot_partial(monkeypatch):
     async def down(*_):
         raise ServiceUnavailableError("down", service="drive")
