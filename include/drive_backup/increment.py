@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 import msgspec
@@ -21,6 +21,7 @@ from include.drive_backup.handover import Origin
 from include.drive_backup.left.inquiry import Inquiry
 from include.drive_backup.left.told import Evidence, Told, moved, told_prefix
 from include.drive_backup.model import FOLDER, Item, Source
+from include.drive_backup.outside import read_outside, write_outside
 from include.drive_backup.ports import BlobStore, Drive, Outside
 from include.drive_backup.work import PartWriter, decode_row, encode_row, read_parts
 
@@ -62,11 +63,6 @@ def is_closed(item: Known | Item) -> bool:
 def listing_prefix(work: str) -> str:
     """Where the parts of a listing are."""
     return f"{work}/listing-"
-
-
-def outside_prefix(work: str) -> str:
-    """Where the folders are that are no part of the source."""
-    return f"{work}/outside-"
 
 
 async def list_changes(drive: Drive, store: BlobStore, source: Source, root_id: str, base: Origin, work: str) -> Found:
@@ -291,16 +287,3 @@ class _Increment:
             if not belongs[ident]
         ]
         return await write_outside(self._store, work, rows)
-
-
-async def write_outside(store: BlobStore, work: str, outside: Iterable[Outside]) -> int:
-    """Write the folders that are no part of the source; the number of parts."""
-    async with PartWriter[Outside](store, outside_prefix(work), 10 * PART_ROWS) as writer:
-        for folder in sorted(outside, key=lambda each: each.id):
-            await writer.write(folder)
-    return writer.parts
-
-
-def read_outside(store: BlobStore, work: str, parts: int) -> AsyncIterator[Outside]:
-    """The folders that are no part of the source."""
-    return read_parts(store, outside_prefix(work), Outside, parts=parts)

@@ -20,9 +20,9 @@ from include.drive_backup.increment import (
     Found,
     is_closed,
     listing_prefix,
-    read_outside,
 )
 from include.drive_backup.model import FOLDER, Item, Source
+from include.drive_backup.outside import read_outside
 from include.drive_backup.ports import BlobStore, Drive
 from include.drive_backup.work import PartWriter, read_parts
 

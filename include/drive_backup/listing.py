@@ -13,8 +13,9 @@ from include.drive_backup import __version__
 from include.drive_backup.blob.names import work_prefix
 from include.drive_backup.errors import CorruptStoreError, FeedLostError, ItemUnavailableError, SourceNotFoundError
 from include.drive_backup.handover import Listing, Origin, SourceTask
-from include.drive_backup.increment import PART_ROWS, Found, is_closed, list_changes, listing_prefix, write_outside
+from include.drive_backup.increment import PART_ROWS, Found, is_closed, list_changes, listing_prefix
 from include.drive_backup.model import Item, Refused, Root, Source, format_instant, parse_instant
+from include.drive_backup.outside import write_outside
 from include.drive_backup.ports import BlobStore, Clock, Drive, Outside
 from include.drive_backup.reconcile import reconcile, unproven_since
 from include.drive_backup.work import PartWriter, root_prefix

@@ -10,9 +10,10 @@ from typing import Any
 from include.drive_backup.cost import Cost
 from include.drive_backup.errors import SnapshotIncompleteError
 from include.drive_backup.groups import Listed
-from include.drive_backup.handover import Listing, Missed, PlanRef
+from include.drive_backup.handover import Listing, PlanRef
 from include.drive_backup.manifest.left import in_words
 from include.drive_backup.model import human_bytes, parse_instant
+from include.drive_backup.report_listing import covered_lines, listing_lines
 from include.drive_backup.report_many import MANY, dry_runs, not_listed, overview
 from include.drive_backup.report_past import past_lines
 
@@ -136,14 +137,13 @@ def _committed(summary: Summary, sound: Container[str]) -> list[str]:
     lines += _line("beside that", _beside(summary.get("details")))
     lines += _reasons(summary)
     lines += _line("left out", _left_out(summary["left_out"]))
-    lines += _line("covered by", _covered(summary.get("covered") or {}, sound))
-    lines += _line("not covered", _not_covered(summary.get("not_covered") or {}))
+    for label, text in covered_lines(summary, sound):
+        lines += _line(label, text)
     lines += _line("left since", _left(summary.get("left")))
     for label, text in past_lines(summary):
         lines += _line(label, text)
-    lines += _line("change feed", _missed(summary.get("missed")))
-    lines += _line("change feed", _not_asked(summary.get("not_asked") or 0))
-    lines += _line("listing", _unproven(summary.get("unproven")))
+    for label, text in listing_lines(summary):
+        lines += _line(label, text)
     if not summary["listing_complete"]:
         unsure = (summary.get("missed") or {}).get("unsure")
         why = "(what it lacks could not be asked for)" if unsure else "by Drive's own word"
@@ -217,55 +217,6 @@ def _left_out(counts: Mapping[str, int]) -> str:
         "covered": "held by other sources of this run",
     }
     return _counted(counts, names)
-
-
-def _covered(homes: Mapping[str, int], sound: Container[str]) -> str:
-    """The sources whose snapshots hold what was left out of this one."""
-    notes = {home: "" if home in sound else ", NOT COMPLETE in this run" for home in homes}
-    return _some(f"{home} ({_number(count)}{notes[home]})" for home, count in _ordered(homes, notes))
-
-
-def _not_covered(homes: Mapping[str, int]) -> str:
-    """The sources that would have held what is in this snapshot, had they been wholly listed."""
-    found = _some(f"{home} ({_number(count)})" for home, count in _ordered(homes, {}))
-    return f"saved here, since their own Drive was not wholly listed: {found}" if found else ""
-
-
-def _ordered(homes: Mapping[str, int], notes: Mapping[str, str]) -> list[tuple[str, int]]:
-    return sorted(homes.items(), key=lambda pair: (not notes.get(pair[0]), -pair[1], pair[0]))
-
-
-def _some(texts: Iterable[str]) -> str:
-    found = list(texts)
-    more = f" and {_number(len(found) - MANY)} more" if len(found) > MANY else ""
-    return ", ".join(found[:MANY]) + more
-
-
-def _missed(missed: Mapping[str, Any] | None) -> str:
-    """How this full listing differs from what the change feed alone would have given."""
-    if missed is None:
-        return ""
-    found = Missed.from_dict(dict(missed))
-    if found.unknown is not None and not found.any:
-        return f"could not be held against this full listing ({found.unknown})"
-    if found.entries is not None and not found.any:
-        return f"could not do alone ({found.entries}); the full listing has all that it names"
-    return f"DIFFERS from this full listing: {found.in_words}" if found.any else "told all that this full listing shows"
-
-
-def _unproven(since: str | None) -> str:
-    """That a listing was held against nothing."""
-    if since is None:
-        return ""
-    return (
-        f"what came up in Drive shortly before {_moment(parse_instant(since))} may be missing: Drive lists new items "
-        "late, and no earlier listing proves this one. The next run lists everything again"
-    )
-
-
-def _not_asked(count: int) -> str:
-    """Items that wait for their turn to be asked for again."""
-    return f"{_number(count)} items that Drive refused or hides are asked for again in later runs" if count else ""
 
 
 def _left(left: Mapping[str, Any] | None) -> str:
