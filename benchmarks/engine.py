@@ -21,6 +21,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
+from msgspec.structs import replace
 import uvloop
 from azure.storage.blob.aio import ContainerClient
 from google.oauth2.service_account import Credentials
@@ -97,6 +98,9 @@ class Backup:
         async with recorded(self.drive, self.store, task, self.clock):
             base = await SnapshotRepository(self.store).last_listing(task.snapshots)
             listing = await self._timed("list", list_source(self.drive, self.store, task, self.clock, base))
+        if self.laid_down and listing.listed:
+            # What is laid down stands for a backup of long ago, which needs no second full listing.
+            listing = replace(listing, listed=replace(listing.listed, unproven=None))
         plan, batches = await self._timed("plan", self._plan(listing))
         for batch in batches:
             async with recorded(self.drive, self.store, task, self.clock):

@@ -5,7 +5,6 @@ it is mapped over. So tasks hand on references, and the lists lie in the work ar
 
     work/run/<run>/<token>/group-00001-00000.jsonl.gz    the group's SourceTasks
     work/run/<run>/<token>/left-out-00000.jsonl.gz       what was found and will not be backed up
-    work/run/<run>/<token>/covered-00000.jsonl.gz        the names of all sources, for those of what is shared
     work/run/<run>/<token>/group-00001/listed/…          a journal of Listed
     work/run/<run>/<token>/plan-<token>/plans-00001-…    the group's PlanRefs
     work/run/<run>/<token>/plan-<token>/copies-00001-…   the BatchRefs of one copy task
@@ -111,8 +110,6 @@ async def write_groups(
     count = min(max_groups, len(tasks))
     bounds = [number * len(tasks) // count for number in range(count + 1)]
     await write_rows(store, f"{work}/left-out-", left_out)
-    if any(task.covered for task in tasks):
-        await write_rows(store, f"{work}/covered-", (Record(source=task.source) for task in tasks))
     groups = []
     for number, (start, end) in enumerate(itertools.pairwise(bounds), 1):
         members = tasks[start:end]
@@ -137,11 +134,6 @@ async def read_groups(store: BlobStore, groups: Sequence[SourceGroup]) -> list[l
             return await read_group(store, group)
 
     return list(await asyncio.gather(*map(one, groups)))
-
-
-async def read_covered(store: BlobStore, work: str) -> frozenset[str]:
-    """The names of all sources of the run."""
-    return frozenset([row.source async for row in read_parts(store, f"{work}/covered-", Record)])
 
 
 async def read_left_out(store: BlobStore, work: str) -> list[LeftOut]:

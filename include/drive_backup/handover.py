@@ -45,7 +45,6 @@ class SourceTask(Struct, frozen=True):
     """What ``resolve sources`` hands to the tasks of one source. ``subject`` is the user to act as, if any.
 
     ``asked``: the job names it, so that it is an error when it cannot be read; otherwise a pattern found it.
-    ``covered``: for what is shared with a user, the work area that names the run's other sources.
     ``series``: the name of the series that the snapshot will be of. ``by_hand``: the job does not select this source; a
     person asked for it in this run.
     """
@@ -67,7 +66,6 @@ class SourceTask(Struct, frozen=True):
     full_listing_days: int = 7
     dry_run: bool = False
     asked: bool = True
-    covered: str | None = None
 
     @property
     def snapshots(self) -> Series:
@@ -97,24 +95,30 @@ class Missed(Struct, frozen=True):
     :param unknown_to_feed: items that only the full listing has.
     :param different: items of which the feed had not told a change.
     :param unlisted: items that only the feed knew, and that are there: they were added to the listing.
+    :param outdated: items that the listing showed as they were before: they were replaced.
     :param stale: items that only the feed knew, and that Drive does not give to this account, or not in the source.
     :param unsure: items that only the feed knew, and that could not be asked for: the listing is not complete.
     :param examples: some of them, name and id.
+    :param entries: why the two could not be compared as a whole, as a stable word: then only items that the feed names
+        were looked for in the listing, and asked for where it lacks them.
     :param unknown: why it cannot be told, as a stable word.
     """
 
     unknown_to_feed: int = 0
     different: int = 0
     unlisted: int = 0
+    outdated: int = 0
     stale: int = 0
     unsure: int = 0
     examples: tuple[str, ...] = ()
+    entries: str | None = None
     unknown: str | None = None
 
     @property
     def any(self) -> bool:
         """Is there any difference?"""
-        return bool(self.unknown_to_feed or self.different or self.unlisted or self.stale or self.unsure)
+        counts = (self.unknown_to_feed, self.different, self.unlisted, self.outdated, self.stale, self.unsure)
+        return any(counts)
 
     @property
     def in_words(self) -> str:
@@ -123,6 +127,7 @@ class Missed(Struct, frozen=True):
             "items of which the feed had not told": self.unknown_to_feed,
             "items that had changed without an entry": self.different,
             "items that the listing lacked, and were added to it": self.unlisted,
+            "items that the listing showed as they were before, and were replaced": self.outdated,
             "items that are gone without an entry": self.stale,
             "items that the listing lacks and that could not be asked for": self.unsure,
         }
@@ -137,19 +142,27 @@ class Origin(Struct, frozen=True):
     :param why: of a full one, the reason that the change feed alone would not do.
     :param last_full: instant at which the last full listing began.
     :param token: position of the change feed to go on from.
-    :param view: equal for two listings that see the same of Drive: same account, root and fields.
+    :param started: instant at which this listing began.
+    :param view: equal for two listings that see the same of Drive: same account and root.
     :param selection: equal for two listings whose jobs select the same.
+    :param software: version that asked Drive for its fields.
+    :param unproven: of a listing that was not held against anything that tells what it lacks: what came up in Drive
+        shortly before this instant may be missing, since Drive lists new items late.
+    :param turn: counts the listings of a source, so that each takes its share of items that are asked for in turns.
+    :param not_asked: items that Drive refused, or whose folder cannot be seen, and that were not asked for this time.
     :param work: the work area that holds it, in so many ``parts`` (and ``outside``: of folders that are no part of
         the source).
     :param since: the position that the changes were read from, and how many there were.
     :param left: items of the listing before that are gone or in the trash, by why.
-    :param missed: of a full one that was due or asked for: what the change feed had kept back.
+    :param missed: of a full one that follows another listing: how it differs from what the change feed tells since.
     """
 
     kind: Literal["full", "changes"]
     last_full: str
+    started: str
     token: str
     view: str
+    software: str
     work: str
     parts: int
     selection: str = ""
@@ -159,6 +172,9 @@ class Origin(Struct, frozen=True):
     changes: int = 0
     left: dict[str, int] = {}
     missed: Missed | None = None
+    unproven: str | None = None
+    turn: int = 0
+    not_asked: int = 0
 
 
 class Witnesses(Struct, frozen=True):
@@ -203,7 +219,8 @@ class Listing(Struct, frozen=True):
     """What ``list source`` hands on: where the listing is and what it holds. ``complete`` is Drive's word for it.
 
     ``told`` counts the parts of what is known of items that may have left, see :mod:`include.drive_backup.left`.
-    ``witnesses`` are there exactly when the listing is ``late`` for its instant.
+    ``witnesses`` are there exactly when the listing is ``late`` for its instant. ``closed`` counts folders of
+    which Drive does not list to this account what they hold.
     """
 
     task: SourceTask
@@ -218,6 +235,7 @@ class Listing(Struct, frozen=True):
     use: ApiUse
     listed: Origin | None = None
     told: int = 0
+    closed: int = 0
     witnesses: Witnesses | None = None
 
     @property
@@ -257,6 +275,10 @@ class PlanRef(Struct, frozen=True):
     """What ``plan`` hands to ``commit``: where the decisions are, and their sums.
 
     ``estimate`` is a dict of :class:`~include.drive_backup.cost.Cost`. ``past`` is there when the listing is late.
+
+    :param covered: of what is shared with a user: how many items were left out because another source of the run holds
+        them, by that source.
+    :param not_covered: how many are in because the source that they live in was not wholly listed, by that source.
     """
 
     listing: Listing
@@ -270,3 +292,5 @@ class PlanRef(Struct, frozen=True):
     estimate: dict[str, Any] | None = None
     left: LeftRef | None = None
     past: Past | None = None
+    covered: dict[str, int] = {}
+    not_covered: dict[str, int] = {}

@@ -5,26 +5,22 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from typing import Any
 
 from include.drive_backup import __version__
 from include.drive_backup.blob.names import work_prefix
 from include.drive_backup.errors import CorruptStoreError, FeedLostError, ItemUnavailableError, SourceNotFoundError
-from include.drive_backup.groups import read_covered
 from include.drive_backup.handover import Listing, Origin, SourceTask
-from include.drive_backup.increment import PART_ROWS, Found, list_changes, listing_prefix, write_outside
+from include.drive_backup.increment import PART_ROWS, Found, is_closed, list_changes, listing_prefix
 from include.drive_backup.model import Item, Refused, Root, Source, format_instant, parse_instant
-from include.drive_backup.ports import BlobStore, Clock, Drive, Page
-from include.drive_backup.reconcile import reconcile
+from include.drive_backup.outside import write_outside
+from include.drive_backup.ports import BlobStore, Clock, Drive, Outside
+from include.drive_backup.reconcile import reconcile, unproven_since
 from include.drive_backup.work import PartWriter, root_prefix
 
 log = logging.getLogger(__name__)
-
-#: Full listings that are held against the change feed, by why they are made: the feed itself would have done. What
-#: others share has none that counts.
-_COMPARED = frozenset({"due", "asked"})
 
 
 async def list_source(
@@ -42,29 +38,33 @@ async def list_source(
     source, started = Source.parse(task.source), clock.now()
     root = await _root(drive, source)
     view = await _view(drive, root)
-    work, found, complete, missed = _new_work(task), None, True, None
+    work, found, complete = _new_work(task), None, True
+    missed = lost = None
     why = _why_full(task, base, view, started)
     if base is not None and why is None:
         try:
             found = await list_changes(drive, store, source, root.id, base, work)
         except (FeedLostError, CorruptStoreError) as error:
-            why = error.reason
+            why = lost = error.reason
             log.warning("%s: the change feed alone does not do, so everything is listed. %s", source, error)
             work = _new_work(task)
     if found is None:
-        found, complete = await _list_all(drive, store, task, source, work)
-        if base is not None and why in _COMPARED and base.view == view and source.kind != "shared":
-            missed, found = await reconcile(drive, store, source, root.id, base, found, work)
-            complete = complete and not missed.unsure
+        found, complete = await _list_all(drive, store, source, work)
+        if base is not None and base.view == view and source.kind != "shared":
+            missed, found = await reconcile(drive, store, source, root.id, base, found, work, lost)
+            complete = complete and not (missed and missed.unsure)
+            why = why if missed else "noFeed"
     await _note_root(drive, store, task, root, work)
     log.info("%s: %d items; %s", source, found.items, f"all listed ({why})" if why else f"{found.changes} changes")
     listed = Origin(
         kind="full" if why else "changes",
         why=why,
         last_full=format_instant(started) if why or base is None else base.last_full,
+        started=format_instant(started),
         token=found.token,
         view=view,
         selection=task.selection_mark,
+        software=__version__,
         work=work,
         parts=found.parts,
         outside=found.outside,
@@ -72,6 +72,9 @@ async def list_source(
         changes=found.changes,
         left=found.left,
         missed=missed,
+        unproven=unproven_since(base, missed, started) if why or base is None else None,
+        turn=base.turn + 1 if base else 0,
+        not_asked=found.not_asked,
     )
     return Listing(
         task=task,
@@ -86,6 +89,7 @@ async def list_source(
         use=drive.use,
         listed=listed,
         told=found.told,
+        closed=found.closed,
     )
 
 
@@ -94,10 +98,10 @@ def _new_work(task: SourceTask) -> str:
 
 
 async def _view(drive: Drive, root: Item) -> str:
-    """What a listing sees depends on the account, the root, and the fields that this version asks for."""
+    """What a listing sees depends on the account and the root."""
     # An account that Drive does not name is never the same as another.
     account = await drive.user_email() or secrets.token_hex(8)
-    facts = (account, root.id, str(root.drive_id), str(root.resource.get("ownedByMe")), __version__)
+    facts = (account, root.id, str(root.drive_id), str(root.resource.get("ownedByMe")))
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:16]
 
 
@@ -112,29 +116,33 @@ def _why_full(task: SourceTask, base: Origin | None, view: str, now: datetime) -
         "otherView": base.view != view,
         # The run after a change of the job's settings relies on nothing that was made with the old ones.
         "otherSelection": base.selection != task.selection_mark,
+        # This version may ask Drive for other fields.
+        "newVersion": base.software != __version__,
         # Sharing a folder shares what is in it, without an entry; and each item costs calls of its own anyway.
         "details": bool(task.save),
+        "unproven": base.unproven is not None,
         "due": now - parse_instant(base.last_full) >= timedelta(days=task.full_listing_days),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
 
 
-async def _list_all(drive: Drive, store: BlobStore, task: SourceTask, source: Source, work: str) -> tuple[Found, bool]:
+async def _list_all(drive: Drive, store: BlobStore, source: Source, work: str) -> tuple[Found, bool]:
     """Read Drive's listing; whether Drive says that it is complete."""
     # Before the listing: what changes while it is read is then after the token, and so is never missed.
     token = await drive.change_token(source)
-    size, complete, outside = 0, True, set[str]()
+    size, closed, complete, outside = 0, 0, True, dict[str, Outside]()
     async with PartWriter[Item](store, listing_prefix(work), PART_ROWS) as writer:
-        async for page in await _pages(drive, store, task, source):
+        async for page in drive.list_shared(source) if source.kind == "shared" else drive.list_items(source):
             complete = complete and not page.incomplete
-            outside.update(page.outside)
+            outside.update({folder.id: folder for folder in page.outside})
             for item in page.items:
                 await writer.write(item)
                 size += item.size or 0
+                closed += is_closed(item)
     if not complete:
         log.warning("%s: Drive says that its listing is incomplete; the snapshot will be partial", source)
-    parts = await write_outside(store, work, outside)
-    return Found(writer.rows, size, writer.parts, parts, token, 0, {}), complete
+    parts = await write_outside(store, work, outside.values())
+    return Found(writer.rows, size, writer.parts, parts, token, 0, {}, closed=closed), complete
 
 
 async def _note_root(drive: Drive, store: BlobStore, task: SourceTask, item: Item, work: str) -> None:
@@ -157,19 +165,6 @@ async def _note_root(drive: Drive, store: BlobStore, task: SourceTask, item: Ite
     root = Root(resource=item.resource, refused=refused, **found)
     async with PartWriter[Root](store, root_prefix(work), 1) as writer:
         await writer.write(root)
-
-
-async def _pages(drive: Drive, store: BlobStore, task: SourceTask, source: Source) -> AsyncIterator[Page]:
-    if source.kind != "shared":
-        return drive.list_items(source)
-    covered = await read_covered(store, task.covered) if task.covered else frozenset[str]()
-    return drive.list_shared(source, lambda item: _is_covered(item, covered))
-
-
-def _is_covered(item: Item, covered: frozenset[str]) -> bool:
-    """Whether another source of the run holds this item: its owner's My Drive, or its shared drive."""
-    homes = {f"user/{str(owner.get('emailAddress', '')).lower()}" for owner in item.owners}
-    return f"drive/{item.drive_id}" in covered or not covered.isdisjoint(homes)
 
 
 async def _root(drive: Drive, source: Source) -> Item:

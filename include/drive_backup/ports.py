@@ -23,15 +23,24 @@ class Clock(Protocol):
         """Wait without blocking the loop."""
 
 
-class Page(Struct, frozen=True):
-    """One page of a listing. ``incomplete`` is Drive's ``incompleteSearch``: never read absence as deletion.
+class Outside(Struct, frozen=True):
+    """A folder that Drive lists but that is no part of the source, and what follows for items of the source in it.
 
-    ``outside`` are ids of folders that Drive lists but that are no part of the source.
+    :param trashed: it is in the trash, or in a folder that is.
+    :param closed: Drive does not list to this account what it holds.
     """
+
+    id: str
+    trashed: bool = False
+    closed: bool = False
+
+
+class Page(Struct, frozen=True):
+    """One page of a listing. ``incomplete`` is Drive's ``incompleteSearch``: never read absence as deletion."""
 
     items: tuple[Item, ...]
     incomplete: bool = False
-    outside: tuple[str, ...] = ()
+    outside: tuple[Outside, ...] = ()
 
 
 class ChangePage(Struct, frozen=True):
@@ -121,11 +130,8 @@ class Drive(Protocol):
     def list_items(self, source: Source) -> AsyncIterator[Page]:
         """Every item of the corpus that holds the source, flat and in no order; trashed ones included."""
 
-    def list_shared(self, source: Source, skip: Callable[[Item], bool]) -> AsyncIterator[Page]:
-        """Every item that others share with the source's user, with what is below shared folders.
-
-        :param skip: chooses items to leave out; of a folder all that is below it, too.
-        """
+    def list_shared(self, source: Source) -> AsyncIterator[Page]:
+        """Every item that others share with the source's user, with what is below shared folders."""
 
     def changes(self, source: Source, token: str) -> AsyncIterator[ChangePage]:
         """What changed in the corpus that holds the source, whoever owns it, since a position of its feed.

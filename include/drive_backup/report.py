@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from include.drive_backup.cost import Cost
 from include.drive_backup.errors import SnapshotIncompleteError
 from include.drive_backup.groups import Listed
-from include.drive_backup.handover import Listing, Missed, PlanRef
+from include.drive_backup.handover import Listing, PlanRef
 from include.drive_backup.manifest.left import in_words
 from include.drive_backup.manifest.narrowed import selection_text
 from include.drive_backup.model import DEFAULT_SERIES, Series, Source, human_bytes, parse_instant
+from include.drive_backup.report_listing import covered_lines, listing_lines
 from include.drive_backup.report_many import MANY, dry_runs, not_listed, overview
 from include.drive_backup.report_past import past_lines
 from include.drive_backup.stopped import Stopped
@@ -41,7 +43,12 @@ def readable(
     plan_refs, done = _plans(plans), list(summaries)
     many = len(plan_refs) > MANY
     blocks = [overview(done, missed)] if many and done else []
-    blocks += [_committed(summary) for summary in done if not many or any(_problems(summary, fail_on_unavailable=True))]
+    sound = _sound(done)
+    blocks += [
+        _committed(summary, sound)
+        for summary in done
+        if not many or any(_problems(summary, sound, fail_on_unavailable=True))
+    ]
     dry = [plan for plan in plan_refs if plan.listing.task.dry_run]
     blocks += [dry_runs(dry)] if many and dry else map(_dry_run, dry)
     blocks += [
@@ -65,16 +72,21 @@ def verdict(
 ) -> None:
     """Raise when the run saved less than everything that it could.
 
-    :param missed: sources that were not listed; those that were left out are no problem while there are others.
+    :param missed: sources that were not listed; those that were left out are no problem while there are others, unless
+        they hold what is shared with other sources.
     :param fail_on_unavailable: items that Drive refuses for good count, too.
     :param stopped: sources with snapshots that this run was the first to find no longer backed up.
     :raises SnapshotIncompleteError: names each source and what is missing.
     """
     done, plan_refs = list(summaries), _plans(plans)
     problems = [f"{row.source} was not listed" for row in missed if row.outcome == "failed"]
+    problems += _needed(missed, done)
     if missed and not plan_refs and not problems:
         problems.append(f"all {_number(len(missed))} sources that were found had to be left out")
-    problems += [problem for summary in done for problem in _problems(summary, fail_on_unavailable=fail_on_unavailable)]
+    sound = _sound(done)
+    problems += [
+        problem for summary in done for problem in _problems(summary, sound, fail_on_unavailable=fail_on_unavailable)
+    ]
     problems += [f"{plan.listing.task.source} was not committed" for plan in _without_snapshot(plan_refs, done)]
     problems += map(str, stopped)
     if problems:
@@ -95,7 +107,25 @@ def _without_snapshot(plans: Sequence[PlanRef], summaries: Sequence[Summary]) ->
     return [plan for plan, task in tasks if not task.dry_run and task.source not in committed]
 
 
-def _problems(summary: Summary, *, fail_on_unavailable: bool) -> Iterator[str]:
+def _sound(summaries: Iterable[Summary]) -> set[str]:
+    """The sources that have a complete snapshot of this run."""
+    return {summary["source"] for summary in summaries if summary["status"] == "complete"}
+
+
+def _needed(missed: Sequence[Listed], summaries: Sequence[Summary]) -> list[str]:
+    """Sources that were left out although what lives in them is shared with other sources: so they are there."""
+    shared = Counter[str]()
+    for summary in summaries:
+        shared.update(summary.get("not_covered") or {})
+    return [
+        f"{row.source} was left out ({row.reason}), though it is there: {_number(shared[row.source])} items of it are "
+        "shared with other sources"
+        for row in missed
+        if row.outcome == "left_out" and shared[row.source]
+    ]
+
+
+def _problems(summary: Summary, sound: Container[str], *, fail_on_unavailable: bool) -> Iterator[str]:
     source, counts = summary["source"], summary["counts"]
     yield from (found["message"] for reason, found in summary["reasons"].items() if reason in _ANOTHER_DAY)
     if counts.get("failed"):
@@ -106,6 +136,9 @@ def _problems(summary: Summary, *, fail_on_unavailable: bool) -> Iterator[str]:
         yield f"the snapshot of {source} is partial"
     if fail_on_unavailable and counts.get("unavailable"):
         yield f"Drive does not give {_number(counts['unavailable'])} items of {source}"
+    for home in summary.get("covered") or ():
+        if home not in sound:
+            yield f"{source} relies on {home}, which has no complete snapshot of this run"
 
 
 def _keep_failing(summary: Summary) -> str:
@@ -120,7 +153,7 @@ def _keep_failing(summary: Summary) -> str:
     )
 
 
-def _committed(summary: Summary) -> list[str]:
+def _committed(summary: Summary, sound: Container[str]) -> list[str]:
     instant = _moment(parse_instant(summary["instant"]))
     lines = [f"{summary['source']} as of {instant}: {summary['status'].upper()}, {_number(summary['items'])} items"]
     lines += _line("snapshot", _snapshot(summary))
@@ -130,10 +163,13 @@ def _committed(summary: Summary) -> list[str]:
     lines += _line("beside that", _beside(summary.get("details")))
     lines += _reasons(summary)
     lines += _line("left out", _left_out(summary["left_out"]))
+    for label, text in covered_lines(summary, sound):
+        lines += _line(label, text)
     lines += _line("left since", _left(summary.get("left")))
     for label, text in past_lines(summary):
         lines += _line(label, text)
-    lines += _line("change feed", _missed(summary.get("missed")))
+    for label, text in listing_lines(summary):
+        lines += _line(label, text)
     if not summary["listing_complete"]:
         unsure = (summary.get("missed") or {}).get("unsure")
         why = "(what it lacks could not be asked for)" if unsure else "by Drive's own word"
@@ -212,18 +248,9 @@ def _left_out(counts: Mapping[str, int]) -> str:
         "filtered_owner": "by owner",
         "filtered_modified": "by time of modification",
         "created_later": "created after the instant",
+        "covered": "held by other sources of this run",
     }
     return _counted(counts, names)
-
-
-def _missed(missed: Mapping[str, Any] | None) -> str:
-    """How this full listing differs from what the change feed alone would have given."""
-    if missed is None:
-        return ""
-    found = Missed.from_dict(dict(missed))
-    if found.unknown is not None and not found.unsure:
-        return f"could not be held against this full listing ({found.unknown})"
-    return f"DIFFERS from this full listing: {found.in_words}" if found.any else "told all that this full listing shows"
 
 
 def _left(left: Mapping[str, Any] | None) -> str:

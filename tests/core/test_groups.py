@@ -329,31 +329,3 @@ async def test_a_dry_run_of_very_many_says_what_it_comes_to():
         "30 sources: DRY RUN, nothing was copied",
         "  would copy    30 content versions, 630 B, in 30 batches",
     ]
-
-
-# what is shared with a user
-
-
-async def test_what_is_shared_has_no_root_and_leaves_out_what_other_sources_hold():
-    store = MemoryBlobStore()
-    run = Run(["bob@example.com"], kind="shared", store=store, covered="pending")
-    drive = run.drives["bob@example.com"] = FakeDrive()
-    for ident, owner in (("hers", "ann@example.com"), ("his", "cid@partner.example")):
-        drive.add(file(f"{ident}.txt", ident.encode(), id=ident, owners=[{"emailAddress": owner}]))
-        drive.items[ident].pop("parents")
-    drive.add(file("team.txt", b"team", id="team", driveId="d1"))
-    drive.items["team"].pop("parents")
-    work = run_work("r")
-    extra = [SourceTask(source=name, instant=INSTANT, run="r") for name in ("user/ann@example.com", "drive/d1")]
-    tasks = [
-        SourceTask(source="shared/bob@example.com", instant=INSTANT, run="r", subject="bob@example.com", covered=work)
-    ]
-    run.groups = (await write_groups(store, work, [*tasks, *extra], (), max_groups=3))[:1]
-    assert (await run.list(run.groups[0]))["items"] == 1
-    await run.plan()
-    await run.copy()
-    [summary], _ = await run.commit(run.groups[0])
-    assert summary["source"] == "shared/bob@example.com"
-    names = [name for name in store.blobs if name.startswith("content/")]
-    assert [name.rpartition("/")[0] for name in names] == ["content/shared/bob@example.com/his.txt"]
-    assert "orphans" not in summary["counts"]

@@ -28,7 +28,7 @@ TREE = (
 
 async def first_run() -> Backup:
     backup = Backup(FakeDrive(*TREE))
-    await backup.run()
+    await backup.proven()
     backup.drive.calls.clear()
     return backup
 
@@ -89,7 +89,7 @@ async def test_a_folder_that_comes_into_sight_brings_what_is_in_it():
 
 async def test_a_folder_that_may_be_opened_now_brings_what_is_in_it():
     backup = Backup(FakeDrive(folder("shut", id="S", capabilities={"canListChildren": False})))
-    await backup.run()
+    await backup.proven()
     backup.drive.items["S"]["capabilities"] = {"canListChildren": True}
     backup.drive.items["x"] = {**backup.drive.items["S"], "id": "x", "name": "x", "parents": ["S"]}
     assert set(await backup.rows(await backup.run("2026-03-02"))) == {"S", "x"}
@@ -97,7 +97,7 @@ async def test_a_folder_that_may_be_opened_now_brings_what_is_in_it():
 
 async def test_a_right_to_download_that_was_given_higher_up_is_noticed():
     backup = Backup(FakeDrive(file("kept.pdf", b"kept", id="k", capabilities={"canDownload": False})))
-    assert (await backup.run())["counts"] == {"unavailable": 1}
+    assert (await backup.proven())["counts"] == {"unavailable": 1}
     backup.drive.items["k"]["capabilities"] = {"canDownload": True}
     assert (await backup.run("2026-03-02"))["counts"] == {"copied": 1}
 
@@ -177,7 +177,7 @@ class Nights(RuleBasedStateMachine):
         self.backup = Backup(FakeDrive(*TREE))
         self.backup.drive.marks_children = marks
         self.day = self.number = 0
-        self.night(mode="incremental", killed=False)
+        asyncio.run(self.backup.proven())
 
     @property
     def items(self) -> dict[str, dict[str, Any]]:

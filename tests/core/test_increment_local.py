@@ -48,7 +48,8 @@ async def test_a_my_drive_with_what_others_share():
     local.share(mine, BOB, "writer")
     source = f"user/{ANN}"
     async with backup_of(local) as backup:
-        assert await night(backup, source, 1, kind="full") == {"mine", "inside", "gone"}
+        await backup.proven(source)
+        assert await night(backup, source, 1, kind="changes") == {"mine", "inside", "gone"}
         assert await night(backup, source, 2, kind="changes", calls=1) == {"mine", "inside", "gone"}
         edits.create(local.state, "of bob in mine", mine.id, BytesContent(b"b"), by=BOB)
         edits.create(local.state, "of bob in his", theirs.id, BytesContent(b"b"), by=BOB)
@@ -69,7 +70,8 @@ async def test_a_shared_drive_and_a_folder_in_it(of_folder: bool):
     note = local.file("note", other.id)
     source = f"folder/{top.id}" if of_folder else f"drive/{team.id}"
     async with backup_of(local) as backup:
-        names = await night(backup, source, 1, kind="full")
+        await backup.proven(source)
+        names = await night(backup, source, 1, kind="changes")
         edits.move(local.state, other, [top.id], by=ANN)
         edits.rename(local.state, note, "renamed", by=ANN)
         local.file("new", local.folder("new folder", top.id).id)

@@ -44,9 +44,9 @@ async def left(backup: Backup, summary: dict[str, Any]) -> dict[str, dict[str, A
 
 
 async def second(mode: str = "incremental", **settings: Any) -> tuple[Backup, dict[str, Any]]:
+    assert (await Backup(FakeDrive(*TREE)).run())["left"] is None
     backup = Backup(FakeDrive(*TREE))
-    first = await backup.run()
-    assert first["left"] is None
+    await backup.proven()
     backup.drive.change("A", trashed=True)
     backup.drive.delete("c")
     backup.drive.delete("d")
@@ -75,7 +75,7 @@ async def test_each_item_that_left_says_what_became_of_it(mode: str):
 
 async def test_an_incomplete_listing_says_of_nothing_that_it_is_deleted():
     backup = Backup(FakeDrive(*TREE))
-    await backup.run()
+    await backup.proven()
     backup.drive.incomplete = True
     backup.drive.delete("c")
     rows = await left(backup, await backup.run("2026-03-02", mode="full"))
@@ -92,7 +92,7 @@ async def test_what_leaves_the_folder_of_a_source_moved():
 
 async def test_nothing_left_is_an_empty_table():
     backup = Backup(FakeDrive(*TREE))
-    await backup.run()
+    await backup.proven()
     summary = await backup.run("2026-03-02")
     assert summary["left"] == {"base": "snapshots/user/ann@example.com/default/20260301T000000.000Z/manifest.json"}
 
@@ -108,7 +108,7 @@ class SilentFeed(FakeDrive):
 
 async def test_what_the_feed_calls_removed_and_is_elsewhere_has_moved():
     backup = Backup(SilentFeed(*TREE))
-    await backup.run()
+    await backup.proven()
     backup.drive.change("c", driveId="D", owners=[])
     row = (await left(backup, await backup.run("2026-03-02")))["c"]
     assert (row["state"], row["moved_to"]) == ("moved", "drive/D")
@@ -116,7 +116,7 @@ async def test_what_the_feed_calls_removed_and_is_elsewhere_has_moved():
 
 async def test_what_the_feed_calls_removed_and_is_there_stays():
     backup = Backup(SilentFeed(*TREE))
-    await backup.run()
+    await backup.proven()
     backup.drive.change("c", starred=True)
     summary = await backup.run("2026-03-02")
     assert "c" in await backup.rows(summary)
@@ -125,7 +125,7 @@ async def test_what_the_feed_calls_removed_and_is_there_stays():
 
 async def test_what_cannot_be_asked_is_not_called_deleted(monkeypatch):
     backup = Backup(SilentFeed(*TREE))
-    await backup.run()
+    await backup.proven()
     backup.drive.delete("c")
 
     async def down(*_):
@@ -139,7 +139,7 @@ async def test_what_cannot_be_asked_is_not_called_deleted(monkeypatch):
 async def test_what_its_owner_takes_away_is_told_from_what_is_deleted(mode: str):
     files = {name: file(f"{name}.txt", name.encode(), id=name, owners=BOB) for name in ("kept", "binned", "moved")}
     backup = Backup(FakeDrive(*files.values()))
-    await backup.run()
+    await backup.proven()
     backup.drive.unshare("kept")
     backup.drive.unshare("binned", trashed=True)
     backup.drive.unshare("moved", driveId="D", owners=[])
@@ -156,7 +156,7 @@ async def test_what_its_owner_takes_away_is_told_from_what_is_deleted(mode: str)
 async def test_an_owner_of_another_company_is_asked_once_and_nothing_is_claimed():
     backup = Backup(FakeDrive(*(file(f"{n}.txt", b"x", id=f"f{n}", owners=BOB) for n in range(3))))
     backup.drive.strangers.add("bob@example.com")
-    await backup.run()
+    await backup.proven()
     for number in range(3):
         backup.drive.unshare(f"f{number}")
     rows = await left(backup, await backup.run("2026-03-02"))
@@ -168,7 +168,7 @@ async def test_an_owner_of_another_company_is_asked_once_and_nothing_is_claimed(
 async def test_a_folder_that_closes_hides_what_it_holds(mode: str):
     inner = folder("inner", file("deep.txt", b"d", id="deep"), id="inner")
     backup = Backup(FakeDrive(folder("closed", inner, file("x.txt", b"x", id="x"), id="F"), file("y", b"y", id="y")))
-    await backup.run()
+    await backup.proven()
     backup.drive.change("F", capabilities={"canListChildren": False})
     for ident in ("inner", "deep", "x"):
         del backup.drive.items[ident]
@@ -232,7 +232,7 @@ def test_whatever_happens_each_item_that_left_is_told_once_and_truly(nights, mod
         outer = [file(f"{n}", bytes([n]), id=f"o{n}", owners=[ANN, BOB][n % 2]) for n in range(4)]
         backup = Backup(FakeDrive(folder("F", *inner, id="F", owners=BOB), *outer))
         backup.drive.strangers |= {"bob@example.com"} if closed else set()
-        before = await backup.rows(await backup.run())
+        before = await backup.rows(await backup.proven())
         for day, (events, mode) in enumerate(zip(nights, modes, strict=False), 2):
             for what, number in events:
                 act(backup.drive, what, number)

@@ -22,7 +22,7 @@ async def test_a_my_drive_tells_what_became_of_each_item(mode: str):
     mine, away = local.file("mine"), local.file("away")
     deleted, taken, binned = (local.file(name, shared.id, by=BOB) for name in ("deleted", "taken", "binned"))
     async with backup_of(local) as backup:
-        await backup.run(source=f"user/{ANN}")
+        await backup.proven(f"user/{ANN}")
         local.state.remove(mine)
         local.state.remove(deleted)
         edits.move(local.state, taken, [local.state.users[BOB].root_id], by=BOB)

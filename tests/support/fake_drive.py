@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.drive_backup.errors import (
@@ -57,6 +57,11 @@ class FakeDrive:
         #: when people do what they do; the change feed tells it, unless it is None
         self.now: datetime | None = None
         self.times: dict[str, datetime] = {}
+        #: how long listings show an item as it was before, or not at all if it is new; the change feed is prompt
+        self.lag = timedelta(0)
+        self.before: dict[str, list[tuple[datetime, dict[str, Any] | None]]] = defaultdict(list)
+        #: folders that this account does not see; what is in them it sees if it is shown to it
+        self.unseen: set[str] = set()
         #: what its owner does not share any more; and owners that the credential may not act for
         self.unshared: dict[str, dict[str, Any]] = {}
         self.strangers: set[str] = set()
@@ -84,12 +89,14 @@ class FakeDrive:
 
     def add(self, *entries: Entry, parent: str | None = None) -> None:
         for resource, content in with_contents(*entries, root=parent or self._root):
+            self._remember(resource["id"])
             self.items[resource["id"]] = resource
             self._note(resource["id"])
             if content is not None:
                 self.contents[resource["id"]] = content
 
     def write(self, ident: str, content: bytes, modified: str) -> None:
+        self._remember(ident)
         self.past[ident].append((self._revision(ident), self.contents[ident]))
         self.contents[ident] = content
         if "md5Checksum" in self.items[ident]:
@@ -106,8 +113,21 @@ class FakeDrive:
 
     def change(self, ident: str, **fields: Any) -> None:
         """Rename, move, trash: what changes the version but not the content."""
+        self._remember(ident)
         self.items[ident] |= {**fields, "version": str(int(self.items[ident]["version"]) + 1)}
         self._note(ident)
+
+    def _remember(self, ident: str) -> None:
+        if self.now is not None:
+            old = self.items.get(ident)
+            self.before[ident].append((self.now, None if old is None else dict(old)))
+
+    def _listed(self, ident: str) -> dict[str, Any] | None:
+        """An item as listings show it now."""
+        for moment, resource in self.before[ident]:
+            if self.now is not None and self.now - moment < self.lag:
+                return resource
+        return self._known(ident)
 
     def _note(self, ident: str) -> None:
         self.feed.append(ident)
@@ -151,23 +171,26 @@ class FakeDrive:
 
     async def list_items(self, source: Source) -> AsyncIterator[Page]:
         self.calls.append("list_items")
-        resources = [self._known(ident) for ident in self.items]
+        resources = [
+            found for ident in self.items if ident not in self.unseen and (found := self._listed(ident)) is not None
+        ]
         for start in range(0, len(resources) or 1, self._page):
             self._use += ApiUse(calls=1, units=100)
             found = tuple(Item.from_resource(each) for each in resources[start : start + self._page])
             yield Page(items=found, incomplete=self.incomplete)
 
-    async def list_shared(self, source: Source, skip: Callable[[Item], bool]) -> AsyncIterator[Page]:
+    async def list_shared(self, source: Source) -> AsyncIterator[Page]:
         self.calls.append("list_shared")
         items = [Item.from_resource(each) for each in self.items.values()]
-        yield Page(items=tuple(item for item in items if not skip(item)), incomplete=self.incomplete)
+        yield Page(items=tuple(items), incomplete=self.incomplete)
 
     async def changes(self, source: Source, token: str) -> AsyncIterator[ChangePage]:
         self.calls.append("changes")
         position = int(token.removeprefix("token-"))
         if position > len(self.feed):
             raise FeedLostError("Invalid page token.")
-        newest = [ident for ident in reversed(dict.fromkeys(reversed(self.feed[position:]))) if ident != self._root]
+        hidden = {self._root, *self.unseen}
+        newest = [ident for ident in reversed(dict.fromkeys(reversed(self.feed[position:]))) if ident not in hidden]
         pages = [newest[start : start + self._page] for start in range(0, len(newest) or 1, self._page)]
         for number, page in enumerate(pages, 1):
             self._use += ApiUse(calls=1, units=100)
@@ -181,8 +204,8 @@ class FakeDrive:
     async def children(self, source: Source, folder_id: str) -> AsyncIterator[Page]:
         self.calls.append(f"children {folder_id}")
         self._use += ApiUse(calls=1, units=100)
-        inside = [ident for ident, resource in self.items.items() if folder_id in resource.get("parents", ())]
-        yield Page(items=tuple(Item.from_resource(self._known(ident)) for ident in inside))
+        listed = [found for ident in self.items if (found := self._listed(ident)) is not None]
+        yield Page(items=tuple(Item.from_resource(each) for each in listed if folder_id in each.get("parents", ())))
 
     async def belonging(
         self, source: Source, items: Sequence[Item], decided: Mapping[str, bool]
@@ -266,12 +289,15 @@ class FakeDrive:
         return content[slice(*span)]
 
     def _known(self, ident: str) -> dict[str, Any]:
-        if ident not in self.items:
+        if ident not in self.items or ident in self.unseen:
             raise ItemUnavailableError(f"File not found: {ident}.", reason="notFound")
-        own = self.items[ident]["trashed"]
+        resource = self.items[ident]
+        if not self.unseen.isdisjoint(resource.get("parents", ())):
+            resource = {**resource, "parents": [each for each in resource["parents"] if each not in self.unseen]}
+        own = resource["trashed"]
         if not own and not self._in_trash(ident):
-            return self.items[ident]
-        return {**self.items[ident], "trashed": True, "explicitlyTrashed": own}
+            return resource
+        return {**resource, "trashed": True, "explicitlyTrashed": own}
 
     def _in_trash(self, ident: str) -> bool:
         """Whether a folder above was thrown away, and Drive says so of the item."""

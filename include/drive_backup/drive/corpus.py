@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from include.drive_backup.model import Item, Source, Struct
+from include.drive_backup.ports import Outside
 from include.drive_backup.values import read_flag
 
 #: ``user``   the flat listing of what the account owns or can see
@@ -100,6 +101,7 @@ class MyDriveFilter:
 
     def __init__(self, root_id: str) -> None:
         self._decided = {root_id: True}
+        self._folders: dict[str, Outside] = {}
         self._waiting: dict[str, list[Item]] = {}
 
     def sift(self, items: tuple[Item, ...]) -> tuple[Item, ...]:
@@ -118,13 +120,16 @@ class MyDriveFilter:
             if item.kind == "folder":
                 # True stays: an item that came twice, and moved between, is better kept than lost.
                 self._decided[item.id] = answer or self._decided.get(item.id, False)
+                if not answer:
+                    closed = item.can_list_children is False
+                    self._folders[item.id] = Outside(id=item.id, trashed=item.trashed, closed=closed)
                 todo.extend(self._waiting.pop(item.id, ()))
         return tuple(passed)
 
     @property
-    def outside(self) -> tuple[str, ...]:
+    def outside(self) -> tuple[Outside, ...]:
         """The folders that do not belong."""
-        return tuple(ident for ident, belongs in self._decided.items() if not belongs)
+        return tuple(folder for ident, folder in self._folders.items() if not self._decided[ident])
 
     def rest(self) -> tuple[Item, ...]:
         """After the last page: items whose parent never came. They are kept: the listing may have missed it."""

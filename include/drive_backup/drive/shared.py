@@ -19,32 +19,32 @@ _WALKERS = 8
 _CORPUS = {"corpora": "user", "includeItemsFromAllDrives": "true"}
 
 
-async def shared_with_me(pages: Pages, skip: Callable[[Item], bool], what: str) -> AsyncIterator[Page]:
+async def shared_with_me(pages: Pages, what: str) -> AsyncIterator[Page]:
     """Walk down from what is shared, level by level, each folder once, so that a loop ends.
 
     ``corpora=user`` promises what was shared item by item, not what lies in a shared folder: that has to be walked.
 
     :param pages: lists all pages of a query.
-    :param skip: chooses items to leave out; what is below such a folder is not asked for.
     """
     seen: set[str] = set()
     queue: list[str] = []
     async for page in pages({**_CORPUS, "q": "sharedWithMe"}, what):
-        yield _kept(page, skip, seen, queue)
+        _enter(page, seen, queue)
+        yield page
     while queue:
         now, queue = queue[:_WALKERS], queue[_WALKERS:]
         for children in await asyncio.gather(*(_children(pages, folder, what) for folder in now)):
             for page in children:
-                yield _kept(page, skip, seen, queue)
+                _enter(page, seen, queue)
+                yield page
 
 
 async def _children(pages: Pages, folder: str, what: str) -> Sequence[Page]:
     return [page async for page in pages({**_CORPUS, "q": f"'{folder}' in parents"}, what)]
 
 
-def _kept(page: Page, skip: Callable[[Item], bool], seen: set[str], queue: list[str]) -> Page:
-    items = tuple(item for item in page.items if not skip(item))
-    below = [item.id for item in items if item.kind == "folder" and item.id not in seen]
+def _enter(page: Page, seen: set[str], queue: list[str]) -> None:
+    """Note the folders of a page that are still to be listed."""
+    below = [item.id for item in page.items if item.kind == "folder" and item.id not in seen]
     seen.update(below)
     queue.extend(below)
-    return Page(items=items, incomplete=page.incomplete)

@@ -131,10 +131,10 @@ class GoogleDrive:
         except ItemUnavailableError as error:
             raise SourceNotFoundError(f"{source} cannot be listed. {error}", reason=error.reason) from error
 
-    async def list_shared(self, source: Source, skip: Callable[[Item], bool]) -> AsyncIterator[Page]:
+    async def list_shared(self, source: Source) -> AsyncIterator[Page]:
         """See :meth:`include.drive_backup.ports.Drive.list_shared`. Items may come twice."""
         await self.root(source)
-        async for page in shared_with_me(self._whole_pages, skip, f"the listing of {source}"):
+        async for page in shared_with_me(self._whole_pages, f"the listing of {source}"):
             yield page
 
     def shared_drives(self, *, as_admin: bool) -> AsyncIterator[tuple[str, str]]:

@@ -157,6 +157,8 @@ class Whereabouts:
             message = "It is there; the job does not select it."
             if reason == "created_later":
                 message = "Drive says that it was created after the instant of the snapshot."
+            if reason == "covered":
+                message = "It is there; another source of the run holds it."
             return Told(id=node.id, state="left_out", reason=reason, message=message)
         top = self._thrown_away(node)
         if top is not None:

@@ -255,6 +255,8 @@ def _facts(plan: PlanRef, tally: Tally, clock: Clock, software_version: str) -> 
         "change_token": listing.change_token,
         "listed": listing.listed,
         "past": _past(plan, tally),
+        "covered": plan.covered,
+        "not_covered": plan.not_covered,
         "software_version": software_version,
         "run_id": task.run,
         "started": listing.started,
@@ -297,6 +299,10 @@ def _summary(manifest: Manifest, *, created: bool) -> dict[str, Any]:
         if table:
             table.pop("parts", None)
             table.pop("digest")
-    missed = manifest.listed.missed if manifest.listed else None
-    told = {"missed": missed.to_dict()} if missed else {}
+    listed = manifest.listed
+    told: dict[str, Any] = {"missed": listed.missed.to_dict()} if listed and listed.missed else {}
+    if listed and listed.unproven:
+        told["unproven"] = listed.unproven
+    if listed and listed.not_asked:
+        told["not_asked"] = listed.not_asked
     return {**facts, **told, "manifest": manifest.name.manifest, "created": created}

@@ -91,6 +91,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     listed: Origin | None = None
     left: Left | None = None
     past: Past | None = None
+    covered: dict[str, int] = {}
+    not_covered: dict[str, int] = {}
     format_version: int = FORMAT_VERSION
 
     @property

@@ -25,6 +25,7 @@ from include.drive_backup.handover import BatchRef, LeftRef, Listing, Past, Plan
 from include.drive_backup.increment import listing_prefix
 from include.drive_backup.left.whereabouts import Whereabouts, write_left
 from include.drive_backup.model import DETAILS, CopyOrder, Item, PlanRow, Source, human_bytes, parse_instant
+from include.drive_backup.planning.covered import COVERED, NO_HOMES, Covered, Homes
 from include.drive_backup.planning.decide import (
     Decision,
     Place,
@@ -66,6 +67,7 @@ async def plan_sources(
     clock: Clock,
     find_base: FindBase | None = None,
     expected: Expectation | None = None,
+    homes: Homes = NO_HOMES,
 ) -> tuple[list[PlanRef], list[BatchRef]]:
     """Plan all sources of a run: small ones side by side, since they cost latency and little memory.
 
@@ -73,6 +75,7 @@ async def plan_sources(
     :param max_batches: of all sources together; exceeded only by sources that outnumber it, which get one each.
     :param find_base: finds the snapshot that one follows, for the manifest.
     :param expected: what the estimate is made with.
+    :param homes: the sources of the run that hold what others share.
     :raises ConfigError: a glob or an export format is wrong.
     """
     pace = Pace.expected(expected or Expectation())
@@ -90,6 +93,7 @@ async def plan_sources(
                 clock=clock,
                 base=base,
                 expected=expected,
+                homes=homes,
             )
 
     done = await asyncio.gather(*map(plan, listings, shares))
@@ -105,6 +109,7 @@ async def plan_source(
     clock: Clock,
     base: str | None = None,
     expected: Expectation | None = None,
+    homes: Homes = NO_HOMES,
 ) -> tuple[PlanRef, list[BatchRef]]:
     """Decide on each item of one source; see :func:`plan_sources` for the parameters.
 
@@ -113,7 +118,7 @@ async def plan_source(
         ``left_out_trashed``, ``left_out_created_later``, ``left_out_filtered`` and the like, see :mod:`.filters`.
     """
     check_formats(export_formats)
-    planner = _Planner(store, listing, export_formats, clock)
+    planner = _Planner(store, listing, export_formats, clock, homes)
     await planner.decide_all(base)
     return await planner.finish(max_batches, base, expected or Expectation())
 
@@ -122,7 +127,12 @@ class _Planner:
     """One plan in the making."""
 
     def __init__(
-        self, store: BlobStore, listing: Listing, export_formats: Mapping[str, Sequence[str]], clock: Clock
+        self,
+        store: BlobStore,
+        listing: Listing,
+        export_formats: Mapping[str, Sequence[str]],
+        clock: Clock,
+        homes: Homes,
     ) -> None:
         task = listing.task
         self._store = store
@@ -138,6 +148,8 @@ class _Planner:
             export_formats=export_formats,
             save=task.save,
         )
+        self._covered = Covered(task, homes if self._rules.source.kind == "shared" else NO_HOMES)
+        self._held: dict[str, dict[str, int]] = {}
         self._counts: Counter[str] = Counter()
         self._orders: list[Sized[int]] = []
         self._orders_prefix = f"{self._plan}/orders-"
@@ -150,7 +162,7 @@ class _Planner:
         nodes, newest = await self._newest()
         past = await self._look_back(nodes, newest)
         tree = self._tree(nodes, trash=self._listing.task.trashed)
-        filtered = left_out(tree, self._listing.task, await self._refused(newest, past))
+        filtered = await self._filtered(tree, newest, past)
         wanted = self._wanted(tree, nodes, filtered)
         await self._write_rows(newest, tree, wanted, past)
         # After the rows, whose index of what is stored takes as much memory as the catalogue that is read here.
@@ -259,6 +271,7 @@ class _Planner:
             estimate=cost.to_dict(),
             left=self._left,
             past=self._past,
+            **self._held,
         )
         log.info(
             "%s: %d content versions to copy (%s) in %d batches; %s",
@@ -309,6 +322,23 @@ class _Planner:
                     nodes[node.id], newest[node.id] = node, times[node.id]
                 newest.setdefault(node.id, 0)
         return nodes, newest
+
+    async def _filtered(self, tree: Tree, newest: Mapping[str, int], past: Hindsight | None) -> dict[str, str]:
+        """The items that are left out, each with the reason."""
+        refused, held = await self._refused(newest, past), await self._held_elsewhere(tree, newest, past)
+        filtered = left_out(tree, self._listing.task, {**dict.fromkeys(held, COVERED), **refused})
+        covered = Counter(held[ident] for ident, reason in sorted(filtered.items()) if reason == COVERED)
+        self._held = {"covered": dict(covered), "not_covered": self._covered.lacking(tree, filtered)}
+        return filtered
+
+    async def _held_elsewhere(self, tree: Tree, newest: Mapping[str, int], past: Hindsight | None) -> dict[str, str]:
+        """Of what is shared: the items that another source of the run holds, and that source."""
+        if self._covered:
+            for then in past.rows.values() if past else ():
+                self._covered.note(then.witness.item)
+            async for item in self._items(newest):
+                self._covered.note(item)
+        return self._covered.within(tree)
 
     async def _refused(self, newest: Mapping[str, int], past: Hindsight | None) -> dict[str, str]:
         """What the filters say of single items. It takes a pass of its own, so that the tree's nodes stay small."""

@@ -12,6 +12,7 @@ from include.drive_backup.groups import SourceGroup, write_rows
 from include.drive_backup.handover import Listing, PlanRef
 from include.drive_backup.listing_group import read_listed
 from include.drive_backup.planning.copies import CopyTask, write_copies
+from include.drive_backup.planning.covered import find_homes
 from include.drive_backup.planning.plan import FindBase, plan_sources
 from include.drive_backup.planning.shards import Pace
 from include.drive_backup.ports import BlobStore, Clock
@@ -38,10 +39,8 @@ async def plan_run(
     """
     # A plan that is made again never mixes with what another try wrote.
     place = f"{groups[0].work}/plan-{secrets.token_hex(6)}"
-    listed = {
-        number: [row.listing for row in rows if row.listing is not None]
-        for number, rows in (await read_listed(store, groups)).items()
-    }
+    found = await read_listed(store, groups)
+    listed = {number: [row.listing for row in rows if row.listing is not None] for number, rows in found.items()}
     listings = [listing for each in listed.values() for listing in each]
     plans, batches = await plan_sources(
         store,
@@ -51,6 +50,7 @@ async def plan_run(
         clock=clock,
         find_base=find_base,
         expected=expected,
+        homes=find_homes(row for rows in found.values() for row in rows),
     )
     await _write_plans(store, place, listed, plans)
     real = [each for each in batches if not each.task.dry_run]

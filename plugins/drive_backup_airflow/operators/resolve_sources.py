@@ -65,7 +65,7 @@ class ResolveSourcesOperator(DriveBackupOperator):
             await store.ensure_container(create=self.create_container)
             found, left_out = await resolve(options.sources, directory(self.gcp_conn_id, attempts=self.attempts))
             work = run_work(context["run_id"])
-            tasks = self._tasks(found, options, instant, context["run_id"], work)
+            tasks = self._tasks(found, options, instant, context["run_id"])
             groups = await write_groups(store, work, tasks, left_out, max_groups=self.max_groups)
         for name in sorted({task.series for task in tasks} - {self.job}):
             self.log.warning(NARROWED, name, self.job)
@@ -79,9 +79,7 @@ class ResolveSourcesOperator(DriveBackupOperator):
         )
         return [group.to_dict() for group in groups]
 
-    def _tasks(
-        self, found: Sequence[Found], options: RunOptions, instant: datetime, run: str, work: str
-    ) -> list[SourceTask]:
+    def _tasks(self, found: Sequence[Found], options: RunOptions, instant: datetime, run: str) -> list[SourceTask]:
         run_selects = Selected(sources=options.sources, items=options.items)
         own = run_selects if self.own_params is None else selected_by(self.own_params)
         return [
@@ -103,7 +101,6 @@ class ResolveSourcesOperator(DriveBackupOperator):
                 full_listing_days=self.full_listing_days,
                 dry_run=options.dry_run,
                 asked=each.asked,
-                covered=work if each.source.kind == "shared" else None,
             )
             for each in found
         ]

@@ -1,0 +1,100 @@
+"""Which items of what others share with a user are held by another source of the run. Pure.
+
+An item is left out only when the Drive that it lives in was listed in this run, all of it. What cannot be read today,
+or was listed in part, covers nothing: then the item stays in the snapshot of what is shared.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from include.drive_backup.groups import Listed
+from include.drive_backup.handover import SourceTask
+from include.drive_backup.model import Item, Struct
+from include.drive_backup.planning.tree import Tree
+
+#: The key of the manifest's ``left_out``.
+COVERED = "covered"
+
+
+class Homes(Struct, frozen=True):
+    """The run's other sources: those that were listed wholly, and those that were not.
+
+    :param covering: every item that lives in them is in their listing.
+    :param lacking: they could not be listed, or Drive did not list all of them.
+    """
+
+    covering: frozenset[str] = frozenset()
+    lacking: frozenset[str] = frozenset()
+
+
+#: No other source holds anything.
+NO_HOMES = Homes()
+
+
+def find_homes(rows: Iterable[Listed]) -> Homes:
+    """What became of the sources when they were listed."""
+    covering, lacking = set[str](), set[str]()
+    for row in rows:
+        (covering if _is_whole(row) else lacking).add(row.source)
+    return Homes(covering=frozenset(covering), lacking=frozenset(lacking))
+
+
+def _is_whole(row: Listed) -> bool:
+    # What is in a folder that its owner's listing cannot open may be shared with others all the same.
+    return row.listing is not None and row.listing.complete and not row.listing.closed
+
+
+class Covered:
+    """Where the items of one source live, among the sources of the run.
+
+    :param task: of the source; only ``shared`` sources have items that live elsewhere.
+    """
+
+    def __init__(self, task: SourceTask, homes: Homes) -> None:
+        filters = task.filters
+        # In its owner's Drive an item has another path, so the same globs may leave it out there.
+        by_path = task.include or task.exclude or filters.folders or filters.exclude_folders
+        self._covering = frozenset[str]() if by_path else homes.covering
+        self._lacking = homes.lacking
+        self._homes: dict[str, str] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._covering or self._lacking)
+
+    def note(self, item: Item) -> None:
+        """Take in an item of the source."""
+        homes = set(_homes_of(item))
+        for wanted in (self._covering, self._lacking):
+            for home in sorted(homes & wanted):
+                self._homes.setdefault(item.id, home)
+
+    def within(self, tree: Tree) -> dict[str, str]:
+        """The items of a tree that another source holds, and that source: with all that is below a folder of it."""
+        return self._spread(tree, self._covering)
+
+    def lacking(self, tree: Tree, filtered: Mapping[str, str]) -> dict[str, int]:
+        """How many items are in the tree, and selected, that live in sources that hold them not, by source."""
+        found = self._spread(tree, self._lacking)
+        return dict(Counter(home for ident, home in sorted(found.items()) if ident not in filtered))
+
+    def _spread(self, tree: Tree, wanted: frozenset[str]) -> dict[str, str]:
+        own = {ident: home for ident, home in self._homes.items() if home in wanted and ident in tree}
+        if not own:
+            return {}
+        found = {}
+        for ident in tree:
+            above = (own[folder] for folder in tree.above(ident) if folder in own)
+            home = own.get(ident) or next(above, None)
+            if home is not None:
+                found[ident] = home
+        return found
+
+
+def _homes_of(item: Item) -> Iterator[str]:
+    if item.drive_id is not None:
+        yield f"drive/{item.drive_id}"
+    for owner in item.resource.get("owners") or ():
+        if owner.get("emailAddress"):
+            yield f"user/{str(owner['emailAddress']).lower()}"
