@@ -114,13 +114,13 @@ def _why_full(task: SourceTask, base: Origin | None, view: str, now: datetime) -
         # What others share makes no reliable entries, and what counts depends on the run's other sources.
         "noFeed": Source.parse(task.source).kind == "shared",
         "otherView": base.view != view,
-        # The run after a change of the job's settings relies on nothing that was made with the old ones.
-        "otherSelection": base.selection != task.selection_mark,
         # This version may ask Drive for other fields.
         "newVersion": base.software != __version__,
         # Sharing a folder shares what is in it, without an entry; and each item costs calls of its own anyway.
         "details": bool(task.save),
         "unproven": base.unproven is not None,
+        # The run after a change of the job's settings relies on nothing that was made with the old ones.
+        "otherSelection": base.selection != task.selection_mark,
         "due": now - parse_instant(base.last_full) >= timedelta(days=task.full_listing_days),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)

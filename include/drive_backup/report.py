@@ -80,7 +80,7 @@ def verdict(
     """
     done, plan_refs = list(summaries), _plans(plans)
     problems = [f"{row.source} was not listed" for row in missed if row.outcome == "failed"]
-    problems += _needed(missed, done)
+    problems += _needed(missed, done) if fail_on_unavailable else []
     if missed and not plan_refs and not problems:
         problems.append(f"all {_number(len(missed))} sources that were found had to be left out")
     sound = _sound(done)

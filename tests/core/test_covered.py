@@ -149,6 +149,11 @@ async def test_what_a_source_holds_that_could_not_be_listed_stays_in(error, aske
     assert await made.restored(summary) == {"hers/in it.txt": b"in it", "his.txt": b"his"}
     assert "covered" not in summary["left_out"]
     assert (summary["covered"], summary["not_covered"]) == ({}, {ANN: 2})
+    # A pattern found it and it cannot be read for good: all that is shared is saved, so only the strict job fails.
+    left_out = isinstance(error, AccountUnavailableError) and not asked
+    if left_out and not fail_on_unavailable:
+        made.judge(fail_on_unavailable=False)
+        return
     with pytest.raises(SnapshotIncompleteError, match=ANN):
         made.judge(fail_on_unavailable=fail_on_unavailable)
 

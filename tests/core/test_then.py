@@ -120,7 +120,7 @@ class World:
         backup.clock.set(FIRST + timedelta(days=made or day, minutes=10))
         return await backup.run(f"{FIRST + timedelta(days=day):%Y-%m-%d}")
 
-    async def backfill(self, order):
+    async def backfill(self, order, *, damaged=False):
         """Run some days late, in an order, from what was made on time; rows and summaries by day, and the backup."""
         store = MemoryBlobStore()
         store.blobs = dict(self.store.blobs)
@@ -132,7 +132,8 @@ class World:
         found = {day: await self.read(backup, summary) for day, summary in summaries.items()}
         again = [await self.run(backup, day, made=self.last + 1) for day in reversed(order)]
         assert not any(summary["created"] for summary in again)
-        await assert_sound(store)
+        if not damaged:
+            await assert_sound(store)
         return found, summaries
 
     async def read(self, backup, summary):
@@ -296,7 +297,7 @@ async def test_a_damaged_snapshot_before_is_as_good_as_none():
     for name, (_, info) in world.store.blobs.items():
         if name.endswith("items-00000.parquet"):
             world.store.blobs[name] = (b"damaged", info)
-    found, summaries = await world.backfill([2])
+    found, summaries = await world.backfill([2], damaged=True)
     assert summaries[2]["status"] == "complete"
     assert summaries[2]["past"].get("before") is None
     assert {row[2] for row in found[2].values()} == {"exact"}, "the change feed still tells"
@@ -307,7 +308,7 @@ async def test_a_stored_version_that_is_gone_is_not_promised():
     await world.live([[], [], [("delete", which(world, "c1"), 0)], []], {1})
     for name in [each for each in world.store.blobs if each.startswith("content/") and "/c1.txt/" in each]:
         del world.store.blobs[name]
-    found, summaries = await world.backfill([2])
+    found, summaries = await world.backfill([2], damaged=True)
     assert found[2]["c1"][1:] == (None, "unavailable", "unavailable")
     assert summaries[2]["reasons"]["notStored"]["count"] == 1
 
