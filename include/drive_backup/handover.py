@@ -74,8 +74,9 @@ class SourceTask(Struct, frozen=True):
 
     @property
     def selection_mark(self) -> str:
-        """Equal for two tasks that select the same."""
-        return hashlib.sha256(msgspec.json.encode(self.selection, order="sorted")).hexdigest()[:16]
+        """Equal for two tasks that select the same items; what is saved beside them does not matter here."""
+        items = {name: value for name, value in self.selection.items() if name != "save"}
+        return hashlib.sha256(msgspec.json.encode(items, order="sorted")).hexdigest()[:16]
 
     @property
     def selection(self) -> dict[str, Any]:

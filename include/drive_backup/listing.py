@@ -118,9 +118,9 @@ def _why_full(task: SourceTask, base: Origin | None, view: str, now: datetime) -
         "newVersion": base.software != __version__,
         # Sharing a folder shares what is in it, without an entry; and each item costs calls of its own anyway.
         "details": bool(task.save),
-        "unproven": base.unproven is not None,
         # The run after a change of the job's settings relies on nothing that was made with the old ones.
         "otherSelection": base.selection != task.selection_mark,
+        "unproven": base.unproven is not None,
         "due": now - parse_instant(base.last_full) >= timedelta(days=task.full_listing_days),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
