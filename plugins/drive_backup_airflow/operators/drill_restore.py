@@ -18,6 +18,7 @@ from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, format_instant
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.protection import Reader, protected
 from include.drive_backup.verification.drill import Drilled, drill
 
 if TYPE_CHECKING:
@@ -60,8 +61,12 @@ class DrillRestoreOperator(DriveBackupOperator):
         manifest = await SnapshotRepository(store).latest(source, format_instant(SystemClock().now()))
         if manifest is None:
             return []
+        reader = Reader(who=f"the drill of {seed}", doing="restored")
         with TemporaryDirectory(prefix="drive-backup-drill-") as folder:
-            async with open_drive(self.gcp_conn_id, source.user) as drive:
+            async with (
+                open_drive(self.gcp_conn_id, source.user) as drive,
+                protected(store, SystemClock(), manifest.name, reader, self.log.warning),
+            ):
                 done = await drill(
                     store, manifest, Path(folder), drive=drive, seed=seed, most_bytes=most_bytes, most_files=_FILES
                 )
