@@ -81,7 +81,7 @@ class RestoreOperator(DriveBackupOperator):
 class PlanRestoreOperator(RestoreOperator):
     """Checks the run's params, makes the folders, and returns the batches; pushes the plan under the key ``plan``.
 
-    :param protect_hours: for which the snapshot is kept from retention, unless ``report`` ends it sooner: as long as the
+    :param protect_hours: for which the snapshot is kept, unless ``report`` ends it sooner: as long as the
         run may take.
     """
 
