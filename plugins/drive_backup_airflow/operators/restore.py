@@ -216,7 +216,7 @@ class RestoreReportOperator(DriveBackupOperator):
                 gone = await self._end_protection(store, plan, str(context["run_id"]))
             counts = dict(found)
             said = ", ".join(f"{n} {name}" for name, n in counts.items() if name not in ("bytes", "missing"))
-            self.log.info("%s; %s written. Every item: %s", said, human_bytes(counts["bytes"]), blob)
+            self.log.info("%s; %s written. Every item: %s", said, human_bytes(counts.get("bytes", 0)), blob)
         await emit_for_task_states(context, **self.events)
         if gone is not None:
             raise SnapshotIncompleteError(
