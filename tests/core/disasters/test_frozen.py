@@ -1,6 +1,7 @@
 """A process is frozen anywhere and wakes up when others have gone on: no complete snapshot lacks anything."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -171,7 +172,25 @@ async def test_a_commit_whose_lock_was_taken_early_wakes_up_within_its_time(hous
     store.thaw.set()
     with pytest.raises(SourceBusyError):
         await frozen
+    # Also if it had been killed before it could look again.
+    manifest = "snapshots/user/ann@example.com/20260325T000000.000Z/manifest.json"
+    assert house.store.blobs[manifest][0] == VOID_MANIFEST
     assert await whole(house) == 1
+
+
+async def test_a_commit_that_wakes_up_after_its_time_writes_no_manifest(house):
+    """Nobody made its place void, since another backup has the lock: its own guard stops it."""
+    plan = await planned(house)
+    store = Freezer(house.store, "put", "manifest.json")
+    frozen = asyncio.create_task(commit(house, plan, store))
+    await store.frozen.wait()
+    house.backup.clock.pass_by(LIVES + 60)
+    await lock(house, "another/1").take()
+    store.thaw.set()
+    with pytest.raises(SourceBusyError, match="was lost"):
+        await frozen
+    left = [name for name in house.store.blobs if "20260325T000000.000Z/" in name and name.startswith("snapshots/")]
+    assert [name.rpartition("/")[2] for name in left if not name.endswith(".parquet")] == []
 
 
 async def test_a_manifest_that_is_written_before_retention_looks_is_kept(house):
@@ -260,22 +279,25 @@ async def test_what_was_never_committed_is_void_for_every_reader_and_an_empty_ma
     assert not [name for name in house.store.blobs if name.startswith(young.prefix)]
 
 
+@pytest.mark.parametrize("seconds", [LIVES, 20], ids=["", "soon"])
 @pytest.mark.parametrize("when", ["unsent", "sent"])
 @pytest.mark.parametrize("what", ["/manifest.json", "/items-", "content/", "work/"])
-async def test_frozen_retention_wakes_up_after_a_backup(house, when, what):
-    """It may have sent one request, and sends no other."""
+async def test_frozen_retention_wakes_up_after_a_backup(house, when, what, seconds):
+    """It may have sent one request, and sends no other. Of a short lock its last look is still young."""
     lonely(house)
     store = Freezer(house.store, "delete", what, when)
-    mine = lock(house, "retention/1", store)
+    mine = lock(house, "retention/1", store, lifetime=timedelta(seconds=seconds))
     frozen = asyncio.create_task(
         apply_source(
             store, await house.plan(), EVERYTHING, mine, Standing(house.backup.clock), approved=True, leftover_days=14
         )
     )
     await store.frozen.wait()
-    house.backup.clock.pass_by(LIVES + 60)
+    house.backup.clock.pass_by(seconds * 1.1)
+    theirs = lock(house, RUN, lifetime=timedelta(seconds=seconds))
+    await theirs.take()
     plan = await planned(house)
-    summary = await commit(house, plan, house.store)
+    summary = await commit_snapshot(house.store, plan, Standing(house.backup.clock), "test")
     assert (summary["created"], summary["status"]) == (True, "complete")
     before = set(house.store.blobs)
     store.thaw.set()
