@@ -309,6 +309,23 @@ async def test_frozen_retention_wakes_up_after_a_backup(house, when, what, secon
         await whole(house)
 
 
+@pytest.mark.parametrize("what", ["/manifest.json", "/items-", "content/"])
+async def test_a_lost_lock_alone_stops_retention_though_its_look_at_holds_is_young(house, what):
+    store = Freezer(house.store, "delete", what)
+    mine = lock(house, "retention/1", store, lifetime=timedelta(seconds=20))
+    plan = await house.plan()
+    clock = Standing(house.backup.clock)
+    frozen = asyncio.create_task(apply_source(store, plan, EVERYTHING, mine, clock, approved=True))
+    await store.frozen.wait()
+    house.backup.clock.pass_by(22)
+    await lock(house, RUN, lifetime=timedelta(seconds=20)).take()
+    before = set(house.store.blobs)
+    store.thaw.set()
+    with pytest.raises(SourceBusyError, match="was lost"):
+        await frozen
+    assert set(house.store.blobs) == before
+
+
 async def test_a_hold_that_comes_while_retention_is_frozen_holds(house):
     """Retention has looked for holds, and its request is under way: the service refuses it."""
     names = await SnapshotRepository(house.store).names(ANN)
