@@ -67,7 +67,12 @@ with DAG(
     if problem := next(iter(_loaded.problems.values()), None) if not _loaded.jobs else None:
         ConfigProblemOperator(task_id="config_problem", problem=problem, retries=0)
     else:
-        plan = PlanRestoreOperator(task_id="plan_restore", pool=POOL, on_execute_callback=_notify("run.started"))
+        plan = PlanRestoreOperator(
+            task_id="plan_restore",
+            pool=POOL,
+            protect_hours=_limits.run_timeout_hours + _REHYDRATION,
+            on_execute_callback=_notify("run.started"),
+        )
         # A template, because an XComArg fails the task when the plan failed and left nothing.
         place = f"{{{{ ti.xcom_pull(task_ids='{plan.task_id}', key='{PLAN}') | tojson }}}}"
         rehydrate = RehydrateContentOperator(task_id="rehydrate", plan=place)

@@ -152,8 +152,8 @@ async def protected(
         await _end(store, names)
     if snapshot is not None and not await SnapshotRepository(store).is_there(snapshot):
         raise SnapshotNotFoundError(
-            f"The snapshot {snapshot.ident} of {snapshot.source} was deleted while it was being {reader.doing}, so "
-            "something may be missing in what was read. Use another snapshot."
+            f"The snapshot {snapshot.ident} of {snapshot.source} was deleted while it was being {reader.doing}: some "
+            "of it may be missing in what was read. Use another snapshot."
         )
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from drive_backup_airflow.operators import restore
 from drive_backup_airflow.restore_params import restore_params, restore_task
-from include.drive_backup.errors import ConfigError, SnapshotIncompleteError
+from include.drive_backup.errors import ConfigError, SnapshotIncompleteError, SnapshotNotFoundError
 from include.drive_backup.model import Source
+from include.drive_backup.protection import read_readers
 from tests.support.fake_drive import FakeDrive
 from tests.support.flow import Backup
 from tests.support.memory_target import MemoryTargetStore
@@ -125,3 +126,37 @@ def test_a_form_that_cannot_be_meant_is_refused(params, said):
 def test_an_empty_place_is_still_the_one_in_drive():
     task = restore_task(context())
     assert (task.to, task.subject, task.place) == (ANN, Source.parse(ANN).user, None)
+
+
+async def test_the_snapshot_is_protected_from_the_plan_to_the_report(opened, backup):
+    told = context(to="container/elsewhere")
+    await restore.PlanRestoreOperator(task_id="a", protect_hours=30).run(told, None)
+    readers = await read_readers(backup.store, Source.parse(ANN))
+    assert readers == {"20260301T000000.000Z": ("being restored by google_drive_restore/r",)}
+    (record,) = [info for name, (_, info) in backup.store.blobs.items() if name.startswith("reading/")]
+    assert record.metadata["seconds"] == str(30 * 3600)
+    plan = restore.json.dumps(told["pushed"][restore.PLAN])
+    with pytest.raises(SnapshotIncompleteError):
+        await restore.RestoreReportOperator(task_id="c", plan=plan).run(told, None)
+    assert await read_readers(backup.store, Source.parse(ANN)) == {}
+
+
+async def test_a_plan_that_fails_protects_nothing(opened, backup):
+    with pytest.raises(SnapshotNotFoundError):
+        await restore.PlanRestoreOperator(task_id="a").run(context(to="container/elsewhere", paths=["/no/such"]), None)
+    assert not [name for name in backup.store.blobs if name.startswith("reading/")]
+
+
+async def test_a_dry_run_protects_nothing(opened, backup):
+    await restore.PlanRestoreOperator(task_id="a").run(context(to="container/elsewhere", dry_run=True), None)
+    assert not [name for name in backup.store.blobs if name.startswith("reading/")]
+
+
+async def test_the_report_says_that_the_snapshot_was_deleted_meanwhile(opened, backup):
+    told = context(to="container/elsewhere")
+    for batch in await restore.PlanRestoreOperator(task_id="a").run(told, None):
+        await restore.RestoreBatchOperator(task_id="b", batch=batch).run(told, None)
+    plan = told["pushed"][restore.PLAN]
+    backup.store.blobs.pop(plan["manifest"])
+    with pytest.raises(SnapshotIncompleteError, match="was deleted while it was being restored"):
+        await restore.RestoreReportOperator(task_id="c", plan=restore.json.dumps(plan)).run(told, None)

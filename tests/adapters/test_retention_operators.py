@@ -10,7 +10,11 @@ from drive_backup_airflow.operators import apply_retention, plan_retention, repo
 from drive_backup_airflow.operators.apply_retention import ApplyRetentionOperator
 from drive_backup_airflow.operators.approve_retention import ApproveRetentionOperator, was_approved
 from drive_backup_airflow.operators.plan_retention import QUESTION, PlanRetentionOperator
-from include.drive_backup.errors import ApprovalNeededError, ConfigError
+from include.drive_backup.errors import ApprovalNeededError, ConfigError, SourceBusyError, TransientError
+from include.drive_backup.journal import raise_together
+from include.drive_backup.locking import SourceLock
+from include.drive_backup.model import Source
+from include.drive_backup.protection import Reader, register
 from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
 from tests.support.trees import file
@@ -144,3 +148,44 @@ async def test_a_dry_run_moves_nothing(store):
     groups = await PlanRetentionOperator(task_id="plan", retention=settings).run(context(Task(), dry_run=True), None)
     assert groups == []
     assert store.calls["tier"] == 0
+
+
+async def test_sources_that_are_busy_are_waited_for_and_the_others_are_not_judged_again(store):
+    """However many are busy, waiting takes no try; and it may take many rounds."""
+    drive = FakeDrive(file("a.txt", b"a", id="a"))
+    for who in ("bob", "cora"):
+        made = Backup(drive, store)
+        for day in (1, 2, 3):
+            made.clock.set(at(f"2026-03-0{day}T00:10"))
+            await made.run(f"2026-03-0{day}", source=f"user/{who}@example.com", mode="full")
+    ti = Task()
+    task = PlanRetentionOperator(task_id="plan", retention={"keep": {"last": 2}}, max_groups=1)
+    [group] = await task.run(context(ti), None)
+    bob, cora = (Source.parse(f"user/{who}@example.com") for who in ("bob", "cora"))
+    await SourceLock(store, bob, "google_drive_backup/one").take()
+    record = await register(store, cora, Reader("me", "verified"))
+    for round_ in range(2):
+        with pytest.raises(SourceBusyError):
+            await apply(ti, group, 2)
+        if not round_:
+            looked = store.calls["list"]
+    assert store.calls["list"] - looked < 20
+    assert not [name for name in manifests(store) if "ann@" in name and "20260301" in name]
+    await store.delete([record, *(name for name in store.blobs if name.startswith("locks/user/bob"))])
+    done = await apply(ti, group, 2)
+    assert done["sources"] == 3
+    assert not [name for name in store.blobs if name.startswith("reading/")]
+
+
+async def test_one_busy_source_and_one_that_fails_are_a_failure(store):
+    ti = Task()
+    [group] = await plan(ti, 2)
+    await register(store, Source.parse("user/ann@example.com"), Reader("me", "verified"))
+    with pytest.raises(SourceBusyError, match="being verified by me"):
+        await apply(ti, group, 2)
+    raised = [SourceBusyError("busy"), ApprovalNeededError("no")]
+    with pytest.raises(TransientError) as caught:
+        raise_together(raised, "two")
+    assert not isinstance(caught.value, SourceBusyError)
+    with pytest.raises(SourceBusyError, match="two: busy"):
+        raise_together([raised[0]] * 2, "two")

@@ -3,8 +3,10 @@
 import asyncio
 import json
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from azure.storage.blob import BlobLeaseClient, ContainerSasPermissions, generate_container_sas
 from azure.storage.blob import ContainerClient as SyncContainer
 from azure.storage.blob.aio import ContainerClient
 
@@ -89,3 +91,70 @@ def test_without_a_rule_nothing_goes(cli):
     assert code == 2
     assert "Say what to keep" in err
     assert len(manifests(cli)) == 5
+
+
+@pytest.fixture
+def reader(cli, monkeypatch):
+    """As somebody who has a signature to read, and nothing more, and no connection string."""
+    signature = generate_container_sas(
+        cli.container.account_name,
+        cli.container.container_name,
+        account_key=cli.container.credential.account_key,
+        permission=ContainerSasPermissions(read=True, list=True),
+        expiry=datetime.now(UTC) + timedelta(hours=1),
+    )
+    monkeypatch.setenv("DRIVE_BACKUP_CONTAINER_URL", f"{cli.container.url}?{signature}")
+    monkeypatch.delenv("AZURE_STORAGE_CONNECTION_STRING")
+    return cli
+
+
+@pytest.mark.parametrize("command", ["hold", "release"])
+def test_who_may_only_read_is_told_in_a_sentence_what_a_hold_needs(reader, command):
+    code, _, err = reader(command, ANN, OLDEST, "case-7")
+    assert code == 2
+    assert f"may not {command} a snapshot: that needs the right to create, write and delete" in err
+    assert "Traceback" not in err
+    assert not list(reader.container.list_blob_names(name_starts_with="holds/"))
+
+
+def test_who_may_only_read_is_warned_and_restores_and_verifies(reader, tmp_path):
+    code, _, err = reader("restore", ANN, "--to", str(tmp_path / "there"))
+    assert code == 0
+    assert err.count("This credential may only read") == 1
+    assert len(list((tmp_path / "there").iterdir())) == 8
+    code, _, err = reader("verify")
+    assert code == 0
+    assert err.count("This credential may only read") == 1
+
+
+def test_a_snapshot_that_is_deleted_while_it_is_restored_ends_with_a_sentence(cli, tmp_path, monkeypatch):
+    from include.drive_backup.cli import restore
+
+    real = restore.run_restore
+
+    async def slow(*arguments, **options):
+        counts = await real(*arguments, **options)
+        lease = cli.container.get_blob_client(manifests(cli)[-1])
+        BlobLeaseClient(lease).break_lease(0)
+        lease.delete_blob()
+        return counts
+
+    monkeypatch.setattr(restore, "run_restore", slow)
+    code, _, err = cli("restore", ANN, "--to", str(tmp_path / "there"))
+    assert code == 2
+    assert "was deleted while it was being restored" in err
+
+
+def test_what_is_restored_is_protected_until_it_is_done(cli, tmp_path, monkeypatch):
+    from include.drive_backup.cli import restore
+
+    real, seen = restore.run_restore, []
+
+    async def look(*arguments, **options):
+        seen.extend(cli.container.list_blob_names(name_starts_with=f"reading/{ANN}/{OLDEST}/"))
+        return await real(*arguments, **options)
+
+    monkeypatch.setattr(restore, "run_restore", look)
+    assert cli("restore", ANN, "--at", OLDEST, "--to", str(tmp_path / "there"))[0] == 0
+    assert len(seen) == 1
+    assert not list(cli.container.list_blob_names(name_starts_with="reading/"))

@@ -23,6 +23,7 @@ from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestE
 from azure.storage.blob.aio import ContainerClient
 from yarl import URL
 
+from include.drive_backup.blob.gate import Gate, GatedRequest
 from include.drive_backup.blob.signing import AUDIENCE, signer_of
 from include.drive_backup.model import Priority, Tier
 from include.drive_backup.ports import Clock, Guard
@@ -216,23 +217,34 @@ class Sender:
         data: bytes | bytearray | None,
         guard: Guard | None,
     ) -> bytes:
-        # The last moment that is ours: a token may have taken long to come.
-        if guard is not None:
-            guard()
+        gate = Gate(guard)
+        try:
+            with gate:
+                return await self._exchange(
+                    method, target, headers, patience, None if data is None else _Slices(data, gate)
+                )
+        except Exception:
+            if gate.refusal is not None:
+                raise gate.refusal from None
+            raise
+
+    async def _exchange(
+        self, method: str, target: URL, headers: dict[str, str], patience: float, body: _Slices | None
+    ) -> bytes:
         limits = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout, sock_read=patience)
         try:
             async with self._open().request(
                 method,
                 target,
                 headers=headers,
-                data=None if data is None else _Slices(data),
+                data=body,
                 timeout=limits,
                 allow_redirects=False,
                 proxy=self._proxy or proxy_for(target),
             ) as response:
                 if response.status not in (200, 201, 202):
                     raise _refusal(response, await response.content.read(_ERROR_BODY))
-                if data is not None:
+                if body is not None:
                     _check(response, headers["content-md5"])
                 return await response.read()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -249,6 +261,7 @@ class Sender:
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": "drive-backup"},
+                request_class=GatedRequest,
             )
         return self._session
 
@@ -261,13 +274,16 @@ def _date(seconds: int) -> str:
 class _Slices(BytesPayload):
     """A body that leaves slice by slice, so that a large one neither blocks the loop nor is copied as a whole."""
 
-    def __init__(self, data: bytes | bytearray) -> None:
+    def __init__(self, data: bytes | bytearray, gate: Gate) -> None:
         super().__init__(memoryview(data)[:0])
         self._bytes = data
+        self._gate = gate
         self._size = len(data)
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:  # noqa: ARG002
         """Send all of it; a repeated request starts anew."""
+        # The headers have not been sent either: they leave with the first slice.
+        self._gate.pass_through()
         view = memoryview(self._bytes)
         for start in range(0, len(view), _SLICE):
             await writer.write(view[start : start + _SLICE])

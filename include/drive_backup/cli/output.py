@@ -25,7 +25,8 @@ class Output:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self.console = Console(highlight=False)
-        self.progress = Console(stderr=True)
+        self.progress = Console(stderr=True, highlight=False)
+        self._warned = False
 
     def rows(self, rows: Iterable[Row], columns: Sequence[str]) -> None:
         """Print rows.
@@ -57,6 +58,16 @@ class Output:
         """A sentence for people; programs do not get it."""
         if not self.as_json:
             self.console.print(Text(text))
+
+    def warn(self, text: str) -> None:
+        """A sentence on stderr: programs that read the output are not disturbed by it."""
+        self.progress.print(Text(text), soft_wrap=True)
+
+    def warn_once(self, text: str) -> None:
+        """As :meth:`warn`, but only the first of several that say the same of different things."""
+        if not self._warned:
+            self._warned = True
+            self.warn(text)
 
 
 def _shown(column: str, value: Any) -> str:

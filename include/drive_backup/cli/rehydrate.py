@@ -10,9 +10,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from include.drive_backup.cli.app import NOT_YET, Session
 from include.drive_backup.clock import SystemClock
+from include.drive_backup.errors import CredentialsError
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.model import Priority, Refused
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.protection import Reader, register
 from include.drive_backup.restore.rehydrate import (
     Archived,
     archived_among,
@@ -22,6 +24,9 @@ from include.drive_backup.restore.rehydrate import (
     notice,
 )
 from include.drive_backup.restore.selection import Entry
+
+#: Seconds for which a snapshot is kept for somebody who comes back for it: Azure takes up to 15 hours.
+_KEPT = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -62,8 +67,18 @@ async def make_readable(
     refused = await ask(store, archived, how.priority)
     _warn(session, refused)
     if len(refused) < len(archived):
+        await _keep(session, store, manifest)
         session.output.say("It is asked for. Nothing is restored yet: run the same command again later.")
         raise typer.Exit(NOT_YET)
+
+
+async def _keep(session: Session, store: BlobStore, manifest: Manifest) -> None:
+    """Protect the snapshot until it can be read and somebody comes back for it."""
+    reader = Reader(who="drive-backup restore --no-wait", doing="restored")
+    try:
+        await register(store, manifest.name, reader, seconds=_KEPT)
+    except CredentialsError as error:
+        session.output.warn(f"Nothing keeps retention from deleting the snapshot until then: {error}")
 
 
 async def _wait(session: Session, store: BlobStore, archived: Archived, how: Rehydration) -> dict[str, Refused]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from include.drive_backup.manifest.narrowed import narrowed_note
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Priority, Source, counted, human_bytes
 from include.drive_backup.ports import BlobStore, TargetStore
+from include.drive_backup.protection import Reader, protected
 from include.drive_backup.restore.container import TargetContainer
 from include.drive_backup.restore.container_names import container_names
 from include.drive_backup.restore.container_target import check_target, clean_prefix
@@ -163,8 +165,10 @@ def restore(
             _say_not_saved(session, wanted)
             await foretell(session, store, manifest, wanted, archive)
             return Counter()
-        await make_readable(session, store, manifest, wanted, archive)
-        return await _restore(session, store, manifest, wanted, into)
+        reader = Reader(who=f"drive-backup restore {secrets.token_hex(4)}", doing="restored")
+        async with protected(store, SystemClock(), manifest.name, reader, session.output.warn):
+            await make_readable(session, store, manifest, wanted, archive)
+            return await _restore(session, store, manifest, wanted, into)
 
     counts = session.run(bring_back)
     if not dry_run:

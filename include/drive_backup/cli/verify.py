@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Literal, Self
@@ -16,6 +17,7 @@ from include.drive_backup.errors import SnapshotNotFoundError
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, counted, human_bytes
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.protection import Reader, protected
 from include.drive_backup.verification.drill import drill
 from include.drive_backup.verification.model import Depth
 from include.drive_backup.verification.run import PERIOD, Verified, Watch, choose, verify_source
@@ -77,7 +79,8 @@ async def _drill(session: Session, store: BlobStore, source: Source, series: str
     seed = f"{SystemClock().now():%Y-%m-%d}"
     with TemporaryDirectory(prefix="drive-backup-drill-") as folder:
         limits = {"most_bytes": _DRILL_BYTES, "most_files": _DRILL_FILES}
-        done = await drill(store, manifest, Path(folder), drive=None, seed=seed, **limits)
+        async with protected(store, SystemClock(), manifest.name, _reader(), session.output.warn_once):
+            done = await drill(store, manifest, Path(folder), drive=None, seed=seed, **limits)
     if session.output.as_json:
         session.output.line({"drill": done.to_dict()})
     for problem in done.problems:
@@ -91,12 +94,18 @@ async def _one(
 ) -> Verified:
     names = await choose(store, source, at, series)
     now = SystemClock().now()
+    whole = protected(store, SystemClock(), source if at == "all" else names[0], _reader(), session.output.warn_once)
     with _Bar(session, source) as watch:
-        verified = await verify_source(
-            store, names, _DEPTHS[read], now=now, period=period, keep_records=keep, watch=watch
-        )
+        async with whole:
+            verified = await verify_source(
+                store, names, _DEPTHS[read], now=now, period=period, keep_records=keep, watch=watch
+            )
     _show(session, source, verified)
     return verified
+
+
+def _reader() -> Reader:
+    return Reader(who=f"drive-backup verify {secrets.token_hex(4)}", doing="verified")
 
 
 def _show(session: Session, source: Source, verified: Verified) -> None:

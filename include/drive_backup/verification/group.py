@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 
+from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.errors import SnapshotNotFoundError
 from include.drive_backup.groups import run_work
 from include.drive_backup.model import Source
-from include.drive_backup.ports import BlobStore
+from include.drive_backup.ports import BlobStore, Clock
+from include.drive_backup.protection import Reader, protected
 from include.drive_backup.verification.batches import (
     BatchWriter,
     CheckedGroup,
@@ -27,6 +31,8 @@ from include.drive_backup.verification.reading import read_again
 from include.drive_backup.verification.run import choose, sample_of
 from include.drive_backup.verification.sample import Sample, mark_read
 
+log = logging.getLogger(__name__)
+
 
 async def check_group(
     store: BlobStore,
@@ -39,12 +45,14 @@ async def check_group(
     now: datetime,
     batch_bytes: int,
     max_batches: int,
+    clock: Clock | None = None,
 ) -> CheckedGroup:
     """Check the listings of some sources, one after the other, and lay out what is to be read again.
 
     :param at: ``all``, ``latest``, or a time; a source without such a snapshot has nothing to be checked.
     :param batch_bytes: of one batch, about.
     :param max_batches: of one source.
+    :param clock: None: nothing keeps retention from deleting meanwhile.
     """
     work = run_work(run)
     checks, damages, batches, samples = list[Checked](), list[Damage](), list[ReadBatch](), dict[str, Sample]()
@@ -56,7 +64,13 @@ async def check_group(
             continue
         sample = await sample_of(store, source, depth, period, now)
         writer = BatchWriter(store, name, f"{work}/{number:05d}-", batch_bytes=batch_bytes, max_batches=max_batches)
-        checked = await check_source(store, names, writer.add, sample=sample)
+        what = source if len(names) > 1 or at == "all" else names[0]
+        try:
+            async with _protected(store, what, run, clock):
+                checked = await check_source(store, names, writer.add, sample=sample)
+        except SnapshotNotFoundError as error:
+            log.warning("%s: nothing to check. %s", name, error)
+            continue
         await record(store, (), [(name, each) for each in checked.returned])
         batches += await writer.close()
         checks.append(checked)
@@ -75,19 +89,34 @@ async def check_group(
 
 
 async def read_batch(
-    store: BlobStore, batch: ReadBatch, *, run: str, in_flight: int = 8, stop: asyncio.Event | None = None
+    store: BlobStore,
+    batch: ReadBatch,
+    *,
+    run: str,
+    in_flight: int = 8,
+    stop: asyncio.Event | None = None,
+    clock: Clock | None = None,
 ) -> ReadGroup:
     """Read the contents of one batch again.
 
     :param in_flight: blobs at once; each takes some MB of memory.
     :param stop: set it to end soon.
+    :param clock: None: nothing keeps retention from deleting meanwhile.
     """
     source = Source.parse(batch.source)
-    read = await read_again(store, source, contents_of(store, batch), in_flight=in_flight, stop=stop)
+    async with _protected(store, source, run, clock):
+        read = await read_again(store, source, contents_of(store, batch), in_flight=in_flight, stop=stop)
     return ReadGroup(
         read=type(read)(blobs=read.blobs, bytes=read.bytes, archived=read.archived),
         found=await write_found(store, f"{run_work(run)}/found-", read.damages),
     )
+
+
+def _protected(
+    store: BlobStore, what: SnapshotName | Source, run: str, clock: Clock | None
+) -> AbstractAsyncContextManager[None]:
+    reader = Reader(who=f"google_drive_verify/{run}", doing="verified")
+    return nullcontext() if clock is None else protected(store, clock, what, reader, log.warning)
 
 
 async def tell(store: BlobStore, founds: Iterable[Found]) -> list[Damage]:

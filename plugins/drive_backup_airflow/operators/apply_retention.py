@@ -11,7 +11,7 @@ from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_store
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import DriveBackupError, StoppedError
-from include.drive_backup.journal import raise_together
+from include.drive_backup.journal import Journal, raise_together
 from include.drive_backup.locking import SourceLock
 from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore
@@ -45,16 +45,17 @@ class ApplyRetentionOperator(DriveBackupOperator):
 
     async def run(self, context: Context, stop: asyncio.Event) -> dict[str, int]:
         """Delete and move; returns how much."""
-        done, errors = list[Applied](), list[DriveBackupError]()
+        group, errors = PlanGroup.from_dict(self.group), list[DriveBackupError]()
         async with open_store(self.blob_conn_id, self.container) as store:
-            plans = await read_plans(store, PlanGroup.from_dict(self.group))
-            for plan in plans:
-                try:
-                    done.append(await self._apply(store, plan, context, stop))
-                except StoppedError:
-                    raise
-                except DriveBackupError as error:
-                    errors.append(error)
+            plans = await read_plans(store, group)
+            # A source that is busy is tried again every few seconds: the others must not be judged anew each time.
+            async with Journal(store, f"{group.prefix}done/", Applied, SystemClock()) as journal:
+                for plan in plans:
+                    if plan.source not in journal.rows:
+                        await self._one(journal, store, plan, context, stop, errors)
+                if not errors:
+                    await journal.finish()
+                done = list(journal.rows.values())
         for line in applied_text(done).splitlines():
             self.log.info(line)
         raise_together(errors, f"Of {len(errors)} of {len(plans)} sources not all was deleted")
@@ -68,6 +69,22 @@ class ApplyRetentionOperator(DriveBackupOperator):
             "unmoved": sum(len(each.unmoved) for each in done),
             "blocked": sum(each.blocked is not None for each in done),
         }
+
+    async def _one(
+        self,
+        journal: Journal[Applied],
+        store: BlobStore,
+        plan: SourcePlan,
+        context: Context,
+        stop: asyncio.Event,
+        errors: list[DriveBackupError],
+    ) -> None:
+        try:
+            await journal.add(await self._apply(store, plan, context, stop))
+        except StoppedError:
+            raise
+        except DriveBackupError as error:
+            errors.append(error)
 
     async def _apply(self, store: BlobStore, plan: SourcePlan, context: Context, stop: asyncio.Event) -> Applied:
         settings = RetentionSettings.model_validate(self.retention)

@@ -48,6 +48,7 @@ class CheckListingOperator(DriveBackupOperator):
                 now=SystemClock().now(),
                 batch_bytes=self.batch_mb * 1_000_000,
                 max_batches=self.max_batches,
+                clock=SystemClock(),
             )
         self.log.info(
             "%d snapshots with %d contents checked; %d damaged", checked.snapshots, checked.blobs, checked.found.count

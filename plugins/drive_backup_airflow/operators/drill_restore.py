@@ -19,6 +19,7 @@ from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, format_instant
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.protection import Reader, protected
 from include.drive_backup.verification.drill import Drilled, drill
 
 if TYPE_CHECKING:
@@ -68,8 +69,12 @@ class DrillRestoreOperator(DriveBackupOperator):
         return done
 
     async def _drill(self, store: BlobStore, manifest: Manifest, seed: str, most_bytes: int) -> Drilled:
+        reader = Reader(who=f"the drill of {seed}", doing="restored")
         with TemporaryDirectory(prefix="drive-backup-drill-") as folder:
-            async with open_drive(self.gcp_conn_id, manifest.name.source.user) as drive:
+            async with (
+                open_drive(self.gcp_conn_id, manifest.name.source.user) as drive,
+                protected(store, SystemClock(), manifest.name, reader, self.log.warning),
+            ):
                 done = await drill(
                     store, manifest, Path(folder), drive=drive, seed=seed, most_bytes=most_bytes, most_files=_FILES
                 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_store
+from include.drive_backup.clock import SystemClock
 from include.drive_backup.verification.batches import ReadBatch
 from include.drive_backup.verification.group import read_batch
 
@@ -30,5 +31,6 @@ class ReadContentsOperator(DriveBackupOperator):
         """Read; returns dicts of :class:`~include.drive_backup.verification.batches.ReadGroup`."""
         batches = [ReadBatch.from_dict(each) for each in self.share["batches"]]
         async with open_store(self.blob_conn_id, self.container) as store:
-            done = [await read_batch(store, each, run=context["run_id"], stop=stop) for each in batches]
+            run, clock = context["run_id"], SystemClock()
+            done = [await read_batch(store, each, run=run, stop=stop, clock=clock) for each in batches]
         return [each.to_dict() for each in done]

@@ -7,15 +7,20 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from drive_backup_airflow.events import emit_for_task_states
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.operators.report import bad_tasks
 from drive_backup_airflow.restore_params import restore_task
 from drive_backup_airflow.wiring import open_restore_drive, open_store, open_target_store
+from include.drive_backup.blob.names import parse_snapshot
 from include.drive_backup.clock import SystemClock
-from include.drive_backup.errors import SnapshotIncompleteError
+from include.drive_backup.errors import CredentialsError, SnapshotIncompleteError
 from include.drive_backup.manifest.narrowed import narrowed_note
+from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import counted, human_bytes
+from include.drive_backup.protection import Reader, register, unregister
 from include.drive_backup.restore.batches import (
     RestoreBatch,
     RestorePlan,
@@ -42,6 +47,11 @@ if TYPE_CHECKING:
 #: XCom key of the plan; empty in a dry run.
 PLAN = "plan"
 _SHOWN = 200
+
+
+def reader_of(run: str) -> Reader:
+    """Who a restore is to those that delete. All tasks of a run are one reader."""
+    return Reader(who=f"google_drive_restore/{run}", doing="restored")
 
 
 def read_plan(text: str) -> RestorePlan | None:
@@ -72,7 +82,15 @@ class RestoreOperator(DriveBackupOperator):
 
 
 class PlanRestoreOperator(RestoreOperator):
-    """Checks the run's params, makes the folders, and returns the batches; pushes the plan under the key ``plan``."""
+    """Checks the run's params, makes the folders, and returns the batches; pushes the plan under the key ``plan``.
+
+    :param protect_hours: for which the snapshot is kept, unless ``report`` ends it sooner: as long as the
+        run may take.
+    """
+
+    def __init__(self, *, protect_hours: float = 24.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.protect_hours = protect_hours
 
     async def run(self, context: Context, stop: asyncio.Event) -> list[dict[str, Any]]:  # noqa: ARG002
         """Plan; a dry run only says what would be restored."""
@@ -83,14 +101,30 @@ class PlanRestoreOperator(RestoreOperator):
                 await self._show(store, task)
                 context["ti"].xcom_push(key=PLAN, value={})
                 return []
-            self._note(await narrowed_note(store, await find_snapshot(store, task)))
-            plan = await self._plan(store, task, work_of(task.run, secrets.token_hex(4)))
+            plan = await self._plan_protected(store, task)
         amount = f"{counted(plan.items, 'item')}, {human_bytes(plan.bytes)}"
         self.log.info("%s to %s from %s, in %d batches.", amount, task.to, plan.manifest, len(plan.batches))
         if plan.shortfall:
             self.log.warning("%s", plan.shortfall)
         context["ti"].xcom_push(key=PLAN, value=plan.to_dict())
         return [batch.to_dict() for batch in plan.batches]
+
+    async def _plan_protected(self, store: BlobStore, task: RestoreTask) -> RestorePlan:
+        manifest = await find_snapshot(store, task)
+        self._note(await narrowed_note(store, manifest))
+        name = manifest.name
+        reader = reader_of(task.run)
+        try:
+            await register(store, name, reader, seconds=int(self.protect_hours * 3600))
+        except CredentialsError as error:
+            self.log.warning("Nothing keeps retention from deleting the snapshot meanwhile. %s", error)
+        try:
+            # What was found is what is protected: "latest" may be another one by now.
+            task = msgspec.structs.replace(task, snapshot=name.ident, series=name.series.name)
+            return await self._plan(store, task, work_of(task.run, secrets.token_hex(4)))
+        except BaseException:
+            await unregister(store, name, reader)
+            raise
 
     async def _plan(self, store: BlobStore, task: RestoreTask, work: str) -> RestorePlan:
         if (place := task.place) is not None:
@@ -193,16 +227,31 @@ class RestoreReportOperator(DriveBackupOperator):
     async def run(self, context: Context, stop: asyncio.Event) -> dict[str, Any]:  # noqa: ARG002
         """Report; raises when the restore is not complete."""
         counts: dict[str, int] = {}
+        gone = None
         plan = read_plan(self.plan)
         if plan is not None:
             async with open_store(self.blob_conn_id, self.container) as store:
                 found, blob = await report(store, plan, secrets.token_hex(4))
+                gone = await self._end_protection(store, plan, str(context["run_id"]))
             counts = dict(found)
             said = ", ".join(f"{n} {name}" for name, n in counts.items() if name not in ("bytes", "missing"))
-            self.log.info("%s; %s written. Every item: %s", said, human_bytes(counts["bytes"]), blob)
+            self.log.info("%s; %s written. Every item: %s", said, human_bytes(counts.get("bytes", 0)), blob)
         await emit_for_task_states(context, **self.events)
+        if gone is not None:
+            raise SnapshotIncompleteError(
+                f"The snapshot {gone} was deleted while it was being restored: some of it may be missing. Restore "
+                "another one."
+            )
         verdict(counts, plan.shortfall if plan else None)
         bad = bad_tasks(context)
         if bad:
             raise SnapshotIncompleteError(f"These tasks did not succeed: {', '.join(sorted(bad))}. See their logs.")
         return counts
+
+    async def _end_protection(self, store: BlobStore, plan: RestorePlan, run: str) -> str | None:
+        """Let retention have the snapshot again; its id, if it was deleted in spite of all."""
+        name = parse_snapshot(plan.manifest)
+        if name is None:
+            return None
+        await unregister(store, name, reader_of(run))
+        return None if await SnapshotRepository(store).is_there(name) else name.ident
