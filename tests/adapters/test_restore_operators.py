@@ -132,7 +132,7 @@ async def test_the_snapshot_is_protected_from_the_plan_to_the_report(opened, bac
     told = context(to="container/elsewhere")
     await restore.PlanRestoreOperator(task_id="a", protect_hours=30).run(told, None)
     readers = await read_readers(backup.store, Source.parse(ANN))
-    assert readers == {"20260301T000000.000Z": ("being restored by google_drive_restore/r",)}
+    assert readers == {"default/20260301T000000.000Z": ("being restored by google_drive_restore/r",)}
     (record,) = [info for name, (_, info) in backup.store.blobs.items() if name.startswith("reading/")]
     assert record.metadata["seconds"] == str(30 * 3600)
     plan = restore.json.dumps(told["pushed"][restore.PLAN])

@@ -127,6 +127,8 @@ async def test_two_jobs_with_one_source_have_to_be_told_apart(house):
     assert (await repository.find(ANN, "20260301T120000.000Z")).series == "noon"
     with pytest.raises(SnapshotNotFoundError, match=r"no series 'night'.*default, noon"):
         await repository.find(ANN, "latest", "night")
+    with pytest.raises(SnapshotNotFoundError, match="may have been deleted"):
+        await repository.find(ANN, "20260303T000000.000Z", "noon")
     assert {name.series.name for name in await choose(house.store, ANN, "latest")} == {"default", "noon"}
     assert len(await choose(house.store, ANN)) == 2
 

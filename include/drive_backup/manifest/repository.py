@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -30,6 +31,8 @@ from include.drive_backup.values import read_time
 log = logging.getLogger(__name__)
 
 _LAST = "99991231T235959.999Z"
+#: An id is not taken for a time: whoever names a snapshot that is gone must not get an earlier one.
+_IDENT = re.compile(r"\d{8}T\d{6}\.\d{3}Z(?:\.\d+)?", re.ASCII)
 
 
 def _moment(text: str) -> str:
@@ -97,6 +100,11 @@ class SnapshotRepository:
             manifest = await self.read(next(name for name in same if name.series == chosen))
             if manifest is not None:
                 return manifest
+        if _IDENT.fullmatch(which):
+            raise SnapshotNotFoundError(
+                f"There is no snapshot {which} of {source}; it may have been deleted. `drive-backup snapshots {source}` "
+                "lists what there is. For the newest one of that moment write a time, such as 2026-11-23T18:00."
+            )
         moment = _LAST if which == "latest" else _moment(which)
         chosen = await self._choose(names, or_narrowed=series is not None)
         found = await self.latest(chosen, moment)

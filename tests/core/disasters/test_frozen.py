@@ -173,7 +173,7 @@ async def test_a_commit_whose_lock_was_taken_early_wakes_up_within_its_time(hous
     with pytest.raises(SourceBusyError):
         await frozen
     # Also if it had been killed before it could look again.
-    manifest = "snapshots/user/ann@example.com/20260325T000000.000Z/manifest.json"
+    manifest = "snapshots/user/ann@example.com/default/20260325T000000.000Z/manifest.json"
     assert house.store.blobs[manifest][0] == VOID_MANIFEST
     assert await whole(house) == 1
 
@@ -243,7 +243,7 @@ async def test_what_is_void_stays_so_while_its_manifest_cannot_be_deleted(house)
     store.thaw.set()
     with pytest.raises(SourceBusyError):
         await frozen
-    manifest = "snapshots/user/ann@example.com/20260325T000000.000Z/manifest.json"
+    manifest = "snapshots/user/ann@example.com/default/20260325T000000.000Z/manifest.json"
     house.store.immutable = {manifest}
     house.tomorrow(30)
     await retention(house)
@@ -260,7 +260,7 @@ async def test_what_was_never_committed_is_void_for_every_reader_and_an_empty_ma
     assert house.store.blobs[young.manifest][0] == VOID_MANIFEST
     repository = SnapshotRepository(house.store)
     assert await repository.names(ANN) == names
-    assert [name.generation for name in await repository.generations(ANN, young.instant)] == [1]
+    assert [name.generation for name in await repository.generations(young.series, young.instant)] == [1]
     assert await whole(house) == 5
     alone = replace(young, source=Source(kind="user", id="bob@example.com"))
     await house.store.put(alone.manifest, VOID_MANIFEST)
@@ -335,7 +335,7 @@ async def test_a_hold_that_comes_while_retention_is_frozen_holds(house):
     assert await hold(house.store, names[0], "case-7")
     store.thaw.set()
     done = await frozen
-    assert (done.held, done.refused) == ((names[0].ident,), ())
+    assert (done.held, done.refused) == ((names[0].key,), ())
     assert await whole(house) == 2
 
 
@@ -360,7 +360,7 @@ async def test_a_hold_that_comes_too_late_says_so_and_leaves_nothing(house):
         with pytest.raises(SnapshotNotFoundError):
             await hold(house.store, names[0], "case-7")
     assert await read_holds(house.store, ANN) == {}
-    assert names[0].ident in plan.goes
+    assert names[0].key in plan.goes
     assert await whole(house) == 1
 
 
@@ -407,7 +407,7 @@ async def test_a_restore_that_begins_while_retention_is_frozen_keeps_its_snapsho
         house.backup.clock.pass_by(50 if when == "sent" else 90)
         store.thaw.set()
         done = await frozen
-        assert done.held == (names[0].ident,)
+        assert done.held == (names[0].key,)
         assert await house.check() == 2
     assert not [name for name in house.store.blobs if name.startswith("reading/")]
 
@@ -417,7 +417,7 @@ async def test_a_snapshot_that_is_read_is_kept_and_the_plan_says_by_whom(house):
     async with protected(house.store, Standing(house.backup.clock), names[1], Reader("me", "restored"), print):
         plan = await house.plan()
         reasons = {verdict.snapshot.name: verdict.reasons for verdict in plan.verdicts}
-        assert reasons[names[1].ident] == ("being restored by me",)
+        assert reasons[names[1].key] == ("being restored by me",)
         await retention(house)
     assert await whole(house) == 2
     house.backup.clock.pass_by(60)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from include.drive_backup.groups import SourceGroup
 from include.drive_backup.manifest.commit_group import commit_group, read_committed
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source
+from include.drive_backup.model import Series, Source
 from tests.core.manifest.plans import T, commit, copied, plan, refused, row, store_content
 from tests.core.verification.tamper import edit_rows
 from tests.support.fake_clock import FakeClock
@@ -51,7 +51,7 @@ def harm(store, blob, how):
 
 
 async def latest(backup):
-    return await SnapshotRepository(backup.store).latest(ANN, T)
+    return await SnapshotRepository(backup.store).latest(Series(source=ANN), T)
 
 
 @pytest.mark.parametrize("how", ["gone", "cut", "other"])

@@ -245,13 +245,14 @@ async def test_the_backup_itself_and_any_other_backup_are_no_target(backup, targ
 
 
 async def test_folders_that_are_called_as_those_of_a_backup_are_no_backup(target):
-    tree = folder("user", folder("ann@example.com", folder("20260301T000000.000Z", file("manifest.json", b"{}"))))
+    snapshot = folder("20260301T000000.000Z", file("manifest.json", b"{}"))
+    tree = folder("user", folder("ann@example.com", folder("default", snapshot)))
     backup = Backup(FakeDrive(folder("snapshots", tree), folder("content", file("a", b"a")), folder("locks")))
     await backup.run()
     for _ in range(2):
         counts, _ = await bring_back(backup, target)
         assert not counts["failed"]
-    assert "snapshots/user/ann@example.com/20260301T000000.000Z/manifest.json" in target.files()
+    assert "snapshots/user/ann@example.com/default/20260301T000000.000Z/manifest.json" in target.files()
 
 
 @pytest.mark.parametrize(
