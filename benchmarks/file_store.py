@@ -17,7 +17,7 @@ class FileStore:
         self._infos: dict[str, BlobInfo] = {}
         self._paths: dict[str, Path] = {}
 
-    async def put(self, name, data, *, content_type="application/octet-stream", metadata=None):
+    async def put(self, name, data, *, content_type="application/octet-stream", metadata=None, guard=None):
         if name in self._infos:
             return False
         self._paths[name] = self._folder / str(len(self._paths))
@@ -48,7 +48,7 @@ class FileStore:
             if name.startswith(prefix):
                 yield self._infos[name]
 
-    async def delete(self, names):
+    async def delete(self, names, *, guard=None):
         for name in names:
             self._infos.pop(name, None)
             self._paths.pop(name).unlink()

@@ -102,8 +102,9 @@ class SnapshotRepository:
                 return manifest
         if _IDENT.fullmatch(which):
             raise SnapshotNotFoundError(
-                f"There is no snapshot {which} of {source}; it may have been deleted. `drive-backup snapshots {source}` "
-                "lists what there is. For the newest one of that moment write a time, such as 2026-11-23T18:00."
+                f"There is no snapshot {which} of {source}; it may have been deleted. "
+                f"`drive-backup snapshots {source}` lists what there is. For the newest one of that moment write a "
+                "time, such as 2026-11-23T18:00."
             )
         moment = _LAST if which == "latest" else _moment(which)
         chosen = await self._choose(names, or_narrowed=series is not None)
