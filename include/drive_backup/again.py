@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Container
+from typing import Any
 
 import msgspec
 
@@ -21,9 +22,9 @@ _FOR_FILES = 50
 
 
 class Facts(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    """What only Drive's own resource tells."""
+    """What only Drive's own resource tells, in whatever shape Drive gave it."""
 
-    explicitly_trashed: bool | None = None
+    explicitly_trashed: Any = None
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):

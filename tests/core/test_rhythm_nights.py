@@ -103,7 +103,9 @@ class Failures(RuleBasedStateMachine):
         assert {ident for ident, row in rows.items() if row["outcome"] == "failed"} == {ident for ident, _ in refused}
         assert await self.backup.restored(found.summary) == dict(versions - refused)
         assert found.summary["status"] == ("partial" if refused else "complete")
-        assert found.listing == (("changes", None) if self.day > 1 else ("full", "noBase"))
+        # These nights are minutes apart, so it takes two hours of them until the first listing counts as proven.
+        goes_on = found.listing in (("changes", None), ("full", "unproven"))
+        assert goes_on if self.day > 1 else found.listing == ("full", "noBase")
         await self._check_left(found, set(rows))
         if runs:
             self._check_tries(found, refused)
