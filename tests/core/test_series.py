@@ -116,6 +116,26 @@ async def test_the_safety_stop_compares_within_a_series(house):
     assert not [reason for reason in plan.brakes if "emptied" in reason]
 
 
+async def test_a_series_of_which_nothing_goes_does_not_stop_the_others_for_ever(house):
+    """A person narrowed two runs alike, and the second one had less: no later snapshot of that series makes it good."""
+    await house.backup.run("2026-03-01T12:00", series=NARROWED)
+    for n in range(4, 12):
+        house.drive.delete(f"id{n}")
+    house.tomorrow()
+    await house.backup.run("2026-03-02T12:00", series=NARROWED)
+    for day in range(6):
+        house.tomorrow()
+        await house.back_up(day % 4)
+    policy = Policy(keep=Keep(last=6), grace_days=1, brake_percent=100)
+    plan = await house.plan(policy)
+    assert plan.goes == ("default/20260301T000000.000Z",)
+    assert plan.brakes == ()
+    assert (await house.apply(policy)).forgotten == plan.goes
+    # When some of it would go, it does stop: what was emptied is the other one's only copy.
+    stricter = await house.plan(Policy(keep=Keep(last=1), grace_days=1, brake_percent=100))
+    assert any("default~" in reason and "emptied" in reason for reason in stricter.brakes)
+
+
 async def test_two_jobs_with_one_source_have_to_be_told_apart(house):
     house.tomorrow(0.5)
     await house.backup.run("2026-03-01T12:00", include=("1.txt",), series="noon")
