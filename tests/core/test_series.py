@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.drive_backup.errors import AmbiguousSeriesError, SnapshotNotFoundError
+from include.drive_backup.errors import AmbiguousSeriesError, ConfigError, SnapshotNotFoundError
 from include.drive_backup.item_settings import ItemSettings
 from include.drive_backup.manifest.narrowed import narrowed_note
 from include.drive_backup.manifest.repository import SnapshotRepository
@@ -238,6 +238,60 @@ def test_whatever_changes_what_is_selected_makes_a_series_of_its_own(changed):
 def test_what_is_shared_depends_on_the_runs_other_sources():
     assert asked(SHARED) == "team"
     assert asked(SHARED, sources=["shared/ann@example.com"]).startswith("team~")
+
+
+@pytest.mark.parametrize(
+    "users",
+    [
+        {"users": None},
+        {"users": {"exclude": ["x*"]}},
+        {"users": {"exclude": ["robot-*"], "domain": "example.com"}},
+        {"users": {"exclude": ["robot-*"], "org_units": ["/Sales"]}},
+        {"users": {"exclude": ["robot-*"], "include": ["a*"]}},
+    ],
+)
+def test_what_is_shared_depends_on_all_that_the_other_patterns_say(users):
+    """What one of the other sources holds is left out, so a pattern that finds more of them makes it less."""
+    job = {"users": {"exclude": ["robot-*", "a", "a"]}}
+
+    def selected(pattern):
+        return Selected(sources=tuple(map(parse_entry, (pattern, "shared/*"))), items=ItemSettings())
+
+    own, same = selected(job), selected({"users": {"exclude": ["a", "robot-*"]}})
+    assert series_name("team", own, same, SHARED) == "team"
+    assert series_name("team", own, selected(users), SHARED).startswith("team~")
+    assert series_name("team", own, selected(users), ANN) == "team"
+
+
+def test_a_time_in_another_zone_is_the_same_time():
+    def selected(since):
+        return Selected(sources=(ANN,), items=ItemSettings.of_params({"modified_since": since}))
+
+    own = selected("2026-01-31")
+    for same in ("2026-01-31T00:00:00Z", "2026-01-31T01:00:00+01:00", "2026-01-30T19:00-05:00"):
+        assert series_name("team", own, selected(same), ANN) == "team"
+    assert series_name("team", own, selected("2026-01-31T01:00Z"), ANN) != "team"
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:00:00-05:00"])
+def test_a_time_that_leads_out_of_the_years_that_there_are_is_refused_in_a_sentence(since):
+    with pytest.raises(ConfigError, match="modified_since"):
+        ItemSettings.of_params({"modified_since": since})
+
+
+def test_a_user_that_no_pattern_of_the_job_can_find_is_not_the_jobs():
+    """Else the next night would alarm that it stopped."""
+    entries = ("users/*@sales.example.com", {"shared": {"exclude": ["robot-*"]}}, "drives/Team *")
+    job = Selected(sources=tuple(map(parse_entry, entries)), items=ItemSettings())
+    expected = {
+        "user/ann@sales.example.com": True,
+        "user/ann@example.com": False,
+        "shared/ann@example.com": True,
+        "shared/robot-7@example.com": False,
+        # A pattern may name a shared drive by its name, which an id does not tell.
+        "drive/x": True,
+    }
+    assert {text: is_of_job(Source.parse(text), job) for text in expected} == expected
 
 
 def test_what_a_job_backs_up_by_itself():
