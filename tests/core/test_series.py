@@ -197,6 +197,14 @@ OWN = Selected(
 SHARED = Source(kind="shared", id="ann@example.com")
 
 
+async def test_an_id_of_another_series_than_the_one_that_is_named_is_not_taken(house):
+    await house.backup.run("2026-03-02", series="noon")
+    repository = SnapshotRepository(house.store)
+    assert (await repository.find(ANN, "noon/latest", "noon")).series == "noon"
+    with pytest.raises(SnapshotNotFoundError, match="names the series 'noon', and 'default' was asked for"):
+        await repository.find(ANN, "noon/latest", "default")
+
+
 def asked(source=ANN, sources=None, **changed):
     chosen = OWN.sources if sources is None else tuple(map(parse_entry, sources))
     run = Selected(sources=chosen, items=ItemSettings(**{**OWN.items.model_dump(), **changed}))
