@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
 
@@ -36,7 +37,9 @@ def _moment(value: Any) -> Any:
         except ValueError:
             value = None
     if isinstance(value, datetime) and value.tzinfo is not None:
-        return value
+        # In UTC, so that the same time is the same setting; an offset may lead out of the years that there are.
+        with suppress(OverflowError):
+            return value.astimezone(UTC)
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime.combine(value, time(), UTC)
     raise ValueError("a date, or a time with its zone, such as 2026-01-31 or 2026-01-31T18:00:00Z")

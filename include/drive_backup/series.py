@@ -38,8 +38,13 @@ def series_name(job: str, own: Selected, run: Selected, source: Source) -> str:
 def is_of_job(source: Source, own: Selected) -> bool:
     """Whether a job backs up a source by itself, as far as its settings alone tell; else a person asked for it once."""
     return source in own.sources or any(
-        _is_me(entry, source) or (isinstance(entry, Selection) and entry.kind == source.kind) for entry in own.sources
+        _is_me(entry, source) or (isinstance(entry, Selection) and _may_find(entry, source)) for entry in own.sources
     )
+
+
+def _may_find(pattern: Selection, source: Source) -> bool:
+    """A shared drive may be meant by its name, which its id does not tell."""
+    return pattern.kind == source.kind and (source.kind == "drive" or pattern.names(source.id))
 
 
 def _is_me(entry: Entry, source: Source) -> bool:
@@ -53,5 +58,14 @@ def _facts(selected: Selected, source: Source) -> str:
     facts |= {name: sorted(set(facts[name])) for name in _UNORDERED}
     if source.kind == "shared":
         # What others share is left out where another source of the run holds it.
-        facts["sources"] = sorted({str(entry) for entry in selected.sources})
+        facts["sources"] = sorted({_entry(entry) for entry in selected.sources})
     return json.dumps(facts, sort_keys=True)
+
+
+def _entry(entry: Entry) -> str:
+    """All that an entry says: equal for two that find the same, in whatever order they say it."""
+    if isinstance(entry, Source):
+        return str(entry)
+    said: dict[str, Any] = entry.to_dict()
+    lists = {name: sorted(set(value)) for name, value in said.items() if isinstance(value, list | tuple)}
+    return json.dumps({**said, **lists}, sort_keys=True)

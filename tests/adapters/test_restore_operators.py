@@ -10,7 +10,7 @@ from drive_backup_airflow.restore_params import restore_params, restore_task
 from include.drive_backup.errors import ConfigError, SnapshotIncompleteError, SnapshotNotFoundError
 from include.drive_backup.model import Source
 from include.drive_backup.protection import read_readers
-from tests.support.fake_drive import FakeDrive
+from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
 from tests.support.memory_target import MemoryTargetStore
 from tests.support.trees import file, folder
@@ -160,3 +160,14 @@ async def test_the_report_says_that_the_snapshot_was_deleted_meanwhile(opened, b
     backup.store.blobs.pop(plan["manifest"])
     with pytest.raises(SnapshotIncompleteError, match="was deleted while it was being restored"):
         await restore.RestoreReportOperator(task_id="c", plan=restore.json.dumps(plan)).run(told, None)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_the_plan_says_that_newer_snapshots_are_not_complete(opened, backup, monkeypatch, dry_run):
+    said = []
+    monkeypatch.setattr(restore.PlanRestoreOperator, "_note", lambda _, text: said.append(text))
+    backup.clock.set(at("2026-03-02T00:10"))
+    backup.drive.incomplete = True
+    assert (await backup.run("2026-03-02"))["status"] == "partial"
+    await restore.PlanRestoreOperator(task_id="a").run(context(to="container/elsewhere", dry_run=dry_run), None)
+    assert any("20260302T000000.000Z" in text for text in said if text)

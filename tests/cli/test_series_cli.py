@@ -8,6 +8,7 @@ import pytest
 from azure.storage.blob.aio import ContainerClient
 
 from include.drive_backup.blob.azure import AzureBlobStore
+from include.drive_backup.cli import verify
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.model import Series
 from tests.support.fake_drive import FakeDrive, at
@@ -112,3 +113,24 @@ def test_a_job_that_ended_is_settled_and_then_neither_asked_about_nor_alarming(c
     assert results[f"{ANN} (noon)"]["result"] == "ended"
     assert "job removed" in results[f"{ANN} (noon)"]["message"]
     assert run("settle", "user/nobody@example.com")[0] == 2
+
+
+def test_a_drill_restores_of_each_job_and_passes_over_what_a_person_narrowed(cli):
+    code, out, err = cli("noon")("verify", "--drill")
+    assert (code, err.strip()) == (0, "")
+    assert sum(line.startswith("Drill: ") for line in out.splitlines()) == 2
+    run = cli(NARROWED)
+    code, out, _ = run("verify", "--drill")
+    assert (code, sum(line.startswith("Drill: ") for line in out.splitlines())) == (0, 1)
+    code, out, _ = run("verify", "--drill", "--series", NARROWED)
+    assert (code, sum(line.startswith("Drill: ") for line in out.splitlines())) == (0, 1)
+
+
+def test_all_that_is_verified_is_protected_meanwhile(cli, monkeypatch):
+    read, protected = [], verify.protected
+    monkeypatch.setattr(verify, "protected", lambda *said: read.append(said[2]) or protected(*said))
+    run = cli("noon")
+    assert run("verify", ANN, "--at", "latest")[0] == 0
+    assert run("verify", ANN, "--at", "latest", "--series", "noon")[0] == 0
+    assert [str(what) for what in read[:1]] == [ANN]
+    assert [what.key for what in read[1:]] == [f"noon/{NOON}"]

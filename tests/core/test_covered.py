@@ -250,3 +250,11 @@ async def test_what_is_shared_has_no_root():
     assert [name.rpartition("/")[0] for name in names] == ["content/shared/bob@example.com/his.txt"]
     assert summary["covered"] == {ANN: 1, TEAM: 1}
     assert "orphans" not in summary["counts"]
+
+
+@pytest.mark.parametrize("owners", ["ann", [None], ["ann@example.com"], [{"emailAddress": ["x"]}], {"a": 1}, 5, True])
+async def test_owners_that_cannot_be_read_stop_nothing_and_cover_nothing(owners):
+    run = job()
+    share(run.drives[BOB], file("odd.txt", b"odd", id="odd", owners=owners))
+    made = await run.run()
+    assert (await run.restored(made[BOB]))["odd.txt"] == b"odd"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.drive_backup.errors import AmbiguousSeriesError, SnapshotNotFoundError
+from include.drive_backup.errors import AmbiguousSeriesError, ConfigError, SnapshotNotFoundError
 from include.drive_backup.item_settings import ItemSettings
 from include.drive_backup.manifest.narrowed import narrowed_note
 from include.drive_backup.manifest.repository import SnapshotRepository
@@ -116,6 +116,26 @@ async def test_the_safety_stop_compares_within_a_series(house):
     assert not [reason for reason in plan.brakes if "emptied" in reason]
 
 
+async def test_a_series_of_which_nothing_goes_does_not_stop_the_others_for_ever(house):
+    """A person narrowed two runs alike, and the second one had less: no later snapshot of that series makes it good."""
+    await house.backup.run("2026-03-01T12:00", series=NARROWED)
+    for n in range(4, 12):
+        house.drive.delete(f"id{n}")
+    house.tomorrow()
+    await house.backup.run("2026-03-02T12:00", series=NARROWED)
+    for day in range(6):
+        house.tomorrow()
+        await house.back_up(day % 4)
+    policy = Policy(keep=Keep(last=6), grace_days=1, brake_percent=100)
+    plan = await house.plan(policy)
+    assert plan.goes == ("default/20260301T000000.000Z",)
+    assert plan.brakes == ()
+    assert (await house.apply(policy)).forgotten == plan.goes
+    # When some of it would go, it does stop: what was emptied is the other one's only copy.
+    stricter = await house.plan(Policy(keep=Keep(last=1), grace_days=1, brake_percent=100))
+    assert any("default~" in reason and "emptied" in reason for reason in stricter.brakes)
+
+
 async def test_two_jobs_with_one_source_have_to_be_told_apart(house):
     house.tomorrow(0.5)
     await house.backup.run("2026-03-01T12:00", include=("1.txt",), series="noon")
@@ -177,6 +197,14 @@ OWN = Selected(
 SHARED = Source(kind="shared", id="ann@example.com")
 
 
+async def test_an_id_of_another_series_than_the_one_that_is_named_is_not_taken(house):
+    await house.backup.run("2026-03-02", series="noon")
+    repository = SnapshotRepository(house.store)
+    assert (await repository.find(ANN, "noon/latest", "noon")).series == "noon"
+    with pytest.raises(SnapshotNotFoundError, match="names the series 'noon', and 'default' was asked for"):
+        await repository.find(ANN, "noon/latest", "default")
+
+
 def asked(source=ANN, sources=None, **changed):
     chosen = OWN.sources if sources is None else tuple(map(parse_entry, sources))
     run = Selected(sources=chosen, items=ItemSettings(**{**OWN.items.model_dump(), **changed}))
@@ -218,6 +246,60 @@ def test_whatever_changes_what_is_selected_makes_a_series_of_its_own(changed):
 def test_what_is_shared_depends_on_the_runs_other_sources():
     assert asked(SHARED) == "team"
     assert asked(SHARED, sources=["shared/ann@example.com"]).startswith("team~")
+
+
+@pytest.mark.parametrize(
+    "users",
+    [
+        {"users": None},
+        {"users": {"exclude": ["x*"]}},
+        {"users": {"exclude": ["robot-*"], "domain": "example.com"}},
+        {"users": {"exclude": ["robot-*"], "org_units": ["/Sales"]}},
+        {"users": {"exclude": ["robot-*"], "include": ["a*"]}},
+    ],
+)
+def test_what_is_shared_depends_on_all_that_the_other_patterns_say(users):
+    """What one of the other sources holds is left out, so a pattern that finds more of them makes it less."""
+    job = {"users": {"exclude": ["robot-*", "a", "a"]}}
+
+    def selected(pattern):
+        return Selected(sources=tuple(map(parse_entry, (pattern, "shared/*"))), items=ItemSettings())
+
+    own, same = selected(job), selected({"users": {"exclude": ["a", "robot-*"]}})
+    assert series_name("team", own, same, SHARED) == "team"
+    assert series_name("team", own, selected(users), SHARED).startswith("team~")
+    assert series_name("team", own, selected(users), ANN) == "team"
+
+
+def test_a_time_in_another_zone_is_the_same_time():
+    def selected(since):
+        return Selected(sources=(ANN,), items=ItemSettings.of_params({"modified_since": since}))
+
+    own = selected("2026-01-31")
+    for same in ("2026-01-31T00:00:00Z", "2026-01-31T01:00:00+01:00", "2026-01-30T19:00-05:00"):
+        assert series_name("team", own, selected(same), ANN) == "team"
+    assert series_name("team", own, selected("2026-01-31T01:00Z"), ANN) != "team"
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:00:00-05:00"])
+def test_a_time_that_leads_out_of_the_years_that_there_are_is_refused_in_a_sentence(since):
+    with pytest.raises(ConfigError, match="modified_since"):
+        ItemSettings.of_params({"modified_since": since})
+
+
+def test_a_user_that_no_pattern_of_the_job_can_find_is_not_the_jobs():
+    """Else the next night would alarm that it stopped."""
+    entries = ("users/*@sales.example.com", {"shared": {"exclude": ["robot-*"]}}, "drives/Team *")
+    job = Selected(sources=tuple(map(parse_entry, entries)), items=ItemSettings())
+    expected = {
+        "user/ann@sales.example.com": True,
+        "user/ann@example.com": False,
+        "shared/ann@example.com": True,
+        "shared/robot-7@example.com": False,
+        # A pattern may name a shared drive by its name, which an id does not tell.
+        "drive/x": True,
+    }
+    assert {text: is_of_job(Source.parse(text), job) for text in expected} == expected
 
 
 def test_what_a_job_backs_up_by_itself():

@@ -13,6 +13,7 @@ from include.drive_backup.globs import compile_globs
 from include.drive_backup.manifest.compare import compare, states_between
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.narrowed import narrowed_note, selection_text
+from include.drive_backup.manifest.newer import newer_note
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, parse_instant
 from include.drive_backup.ports import BlobStore
@@ -105,6 +106,7 @@ def ls(
     async def find(store: BlobStore) -> list[dict[str, Any]]:
         manifest = await SnapshotRepository(store).find(Source.parse(source), at, series)
         session.output.note(await narrowed_note(store, manifest))
+        session.output.note(await newer_note(store, manifest, at))
         return await _inside(drive_rows(store, manifest, _COLUMNS), path, recursive=recursive)
 
     session.output.rows(session.run(find), ("kind", "size", "modified", "outcome", "id", "path"))

@@ -22,6 +22,7 @@ from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.narrowed import narrowed_note
+from include.drive_backup.manifest.newer import newer_note
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Priority, Source, counted, human_bytes
 from include.drive_backup.ports import BlobStore, TargetStore
@@ -154,6 +155,7 @@ def restore(
     async def bring_back(store: BlobStore) -> Counter[str]:
         manifest = await SnapshotRepository(store).find(Source.parse(source), at, series)
         session.output.note(await narrowed_note(store, manifest))
+        session.output.note(await newer_note(store, manifest, at))
         wanted = await select(store, manifest, selection)
         session.output.say(_heading(manifest, wanted))
         lacks.extend(filter(None, [shortfall(manifest)]))

@@ -74,7 +74,14 @@ def verify(
 
 
 async def _drill(session: Session, store: BlobStore, source: Source, series: str | None) -> bool:
-    """Restore a sample; whether all went well."""
+    """Restore a sample of the newest snapshot of each job, or of the series; whether all went well."""
+    jobs = [each.name for each in await SnapshotRepository(store).job_series(source)]
+    # Where no job has a snapshot, nothing is chosen, and the sentence of the one that is not found says why.
+    chosen: list[str | None] = [series] if series else [*jobs] or [None]
+    return all([await _drill_one(session, store, source, each) for each in chosen])
+
+
+async def _drill_one(session: Session, store: BlobStore, source: Source, series: str | None) -> bool:
     manifest = await SnapshotRepository(store).find(source, series=series)
     seed = f"{SystemClock().now():%Y-%m-%d}"
     with TemporaryDirectory(prefix="drive-backup-drill-") as folder:
@@ -94,7 +101,8 @@ async def _one(
 ) -> Verified:
     names = await choose(store, source, at, series)
     now = SystemClock().now()
-    whole = protected(store, SystemClock(), source if at == "all" else names[0], _reader(), session.output.warn_once)
+    what = source if at == "all" or len(names) > 1 else names[0]
+    whole = protected(store, SystemClock(), what, _reader(), session.output.warn_once)
     with _Bar(session, source) as watch:
         async with whole:
             verified = await verify_source(

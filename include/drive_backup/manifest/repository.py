@@ -49,6 +49,17 @@ def _moment(text: str) -> str:
     return format_instant(moment)
 
 
+def _of_one_series(series: str | None, which: str) -> tuple[str, str]:
+    """The series and the snapshot that ``<series>/<id>`` names.
+
+    :raises SnapshotNotFoundError: another series was asked for.
+    """
+    named, _, ident = which.partition("/")
+    if series not in (None, named):
+        raise SnapshotNotFoundError(f"'{which}' names the series '{named}', and '{series}' was asked for. Say one.")
+    return named, ident
+
+
 class SnapshotRepository:
     """The snapshots in a container. What follows what, and what is the latest, holds within one series.
 
@@ -91,7 +102,7 @@ class SnapshotRepository:
         :raises CorruptStoreError: it is damaged.
         """
         if "/" in which:
-            series, _, which = which.partition("/")
+            series, which = _of_one_series(series, which)
         names = [name for name in await self.names(source) if series in (None, name.series.name)]
         if not names:
             raise SnapshotNotFoundError(await self._nothing(source, series))

@@ -13,6 +13,7 @@ from include.drive_backup.groups import Listed
 from include.drive_backup.handover import SourceTask
 from include.drive_backup.model import Item, Struct
 from include.drive_backup.planning.tree import Tree
+from include.drive_backup.values import read_text
 
 #: The key of the manifest's ``left_out``.
 COVERED = "covered"
@@ -95,6 +96,7 @@ class Covered:
 def _homes_of(item: Item) -> Iterator[str]:
     if item.drive_id is not None:
         yield f"drive/{item.drive_id}"
-    for owner in item.resource.get("owners") or ():
-        if owner.get("emailAddress"):
-            yield f"user/{str(owner['emailAddress']).lower()}"
+    for owner in item.owners:
+        address = read_text(owner.get("emailAddress"))
+        if address:
+            yield f"user/{address.lower()}"

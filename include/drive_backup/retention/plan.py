@@ -109,6 +109,9 @@ def _stops(manifests: Sequence[Manifest], goes: Sequence[str], share: float, per
         going = sum(each.name.key in goes for each in series)
         several = f"Series {series[0].series}: " if len(series) < len(manifests) else ""
         found |= dict.fromkeys(brakes([], 0, share, percent))
+        if several and not going:
+            # It may have ended: then what looks suspicious stays its newest, and would stop all others for ever.
+            continue
         found |= dict.fromkeys(f"{several}{reason}" for reason in brakes(series, going, 0.0, 100.0))
     return list(found)
 

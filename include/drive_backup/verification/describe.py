@@ -38,7 +38,7 @@ async def describe(store: BlobStore, source: Source, damages: Iterable[Damage]) 
     wholes = await _wholes(repository, newest_first)
     snapshots = await _snapshots(store, repository, newest_first, [_key(each) for each in found if not each.snapshots])
     replacing = [(whole, await _replacements(store, whole, found)) for whole in wholes.values()]
-    read_today = {name.key for name in _read_today(newest_first, wholes)}
+    read_today = {name.key for name in _read_today(_of_jobs(newest_first), wholes)}
     shown = _shown(newest_first)
     described = []
     for damage in found:
@@ -113,6 +113,14 @@ async def _wholes(repository: SnapshotRepository, newest_first: Sequence[Snapsho
         if manifest is not None and manifest.status == "complete":
             found[name.series] = manifest
     return found
+
+
+def _of_jobs(names: Sequence[SnapshotName]) -> Sequence[SnapshotName]:
+    """Without what a person narrowed, where there is anything else.
+
+    Nobody gets that without asking for it by its name, and it may have no later snapshot that would make it good.
+    """
+    return [name for name in names if not name.series.narrowed] or names
 
 
 def _read_today(newest_first: Sequence[SnapshotName], wholes: Mapping[Series, Manifest]) -> Iterator[SnapshotName]:

@@ -63,7 +63,9 @@ class ReportOperator(DriveBackupOperator):
         await emit_for_task_states(context, **self.events)
         bad = bad_tasks(context)
         if bad:
-            raise SnapshotIncompleteError(f"These tasks did not succeed: {', '.join(sorted(bad))}. See their logs.")
+            # The next run does not fail for a source that stopped, so this one has to say it in any case.
+            said = [f"These tasks did not succeed: {', '.join(sorted(bad))}. See their logs.", *map(str, new)]
+            raise SnapshotIncompleteError(" ".join(said))
         verdict(plans, run.summaries, run.missed, fail_on_unavailable=self.fail_on_unavailable, stopped=new)
         return {"sources": len(run.summaries), "left_out": len(run.missed)}
 

@@ -18,6 +18,7 @@ from include.drive_backup.blob.names import parse_snapshot
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import CredentialsError, SnapshotIncompleteError
 from include.drive_backup.manifest.narrowed import narrowed_note
+from include.drive_backup.manifest.newer import newer_note
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import counted, human_bytes
 from include.drive_backup.protection import Reader, register, unregister
@@ -112,6 +113,7 @@ class PlanRestoreOperator(RestoreOperator):
     async def _plan_protected(self, store: BlobStore, task: RestoreTask) -> RestorePlan:
         manifest = await find_snapshot(store, task)
         self._note(await narrowed_note(store, manifest))
+        self._note(await newer_note(store, manifest, task.snapshot))
         name = manifest.name
         reader = reader_of(task.run)
         try:
@@ -140,6 +142,7 @@ class PlanRestoreOperator(RestoreOperator):
     async def _show(self, store: BlobStore, task: RestoreTask) -> None:
         manifest, wanted = await look(store, task)
         self._note(await narrowed_note(store, manifest))
+        self._note(await newer_note(store, manifest, task.snapshot))
         if (place := task.place) is not None:
             async with self.target(task, place) as target:
                 await check_target(store, target)

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from include.drive_backup.damage import Damaged
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source
+from include.drive_backup.model import Series, Source
 from include.drive_backup.verification.group import check_group, keep, tell
 from include.drive_backup.verification.run import choose, verify_source
+from tests.core.retention.house import House
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
@@ -270,3 +271,21 @@ async def test_records_of_any_name_are_passed_over(data):
     damaged = Damaged()
     damaged.add(data.draw(st.text() | st.from_regex(r"damaged/user/a/[a-f0-9]*-[a-f0-9]*-(missing|found)[.0-9]*.json")))
     assert damaged.open_loss("content/user/a/b") is None
+
+
+async def test_a_loss_in_a_narrowed_series_alarms_once_as_no_later_snapshot_of_it_makes_it_good():
+    house = House()
+    await house.back_up()
+    await house.backup.run("2026-03-01T12:00", series=Series.narrowed_name("default", "x"))
+    old = set(house.backup.contents())
+    house.tomorrow()
+    await house.back_up(*range(12))
+    house.tomorrow()
+    house.store.blobs.pop(min(old))
+    alarming = []
+    for _ in range(2):
+        names = await choose(house.store, ANN)
+        verified = await verify_source(house.store, names, "listing", now=house.backup.clock.now())
+        assert len(verified.damages) == 1
+        alarming.append([damage.alarming for damage in verified.damages])
+    assert alarming == [[True], [False]]
