@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Container
+from typing import Any
 
 import msgspec
 
@@ -23,7 +24,8 @@ _FOR_FILES = 50
 class Facts(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """What only Drive's own resource tells."""
 
-    explicitly_trashed: bool | None = None
+    #: As it came: a value that is not a flag must not keep the others of the listing from being read.
+    explicitly_trashed: Any = None
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
