@@ -12,7 +12,7 @@ A source that is backed up again has another last snapshot, so that its next sto
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
@@ -77,8 +77,8 @@ async def find_stopped(
     for series in await repository.all_series():
         if series.name != job or str(series.source) in attempted:
             continue
-        last = await _last_of_job(repository, series)
-        if last is None or await store.head(stopped_name(series, last.ident, settled=True)) is not None:
+        last, since = await _last_of_job(repository, series)
+        if last is None or await _is_settled(store, since):
             continue
         recorded = await _recorded(store, last)
         if recorded is not None and recorded.run != run:
@@ -88,11 +88,23 @@ async def find_stopped(
     return new, known
 
 
-async def _last_of_job(repository: SnapshotRepository, series: Series) -> SnapshotName | None:
-    """The last snapshot of a series, unless a person asked for it by hand and the job does not select the source."""
-    last = (await repository.names(series))[-1]
-    manifest = await repository.try_read(last)
-    return None if manifest is not None and manifest.by_hand else last
+async def _last_of_job(
+    repository: SnapshotRepository, series: Series
+) -> tuple[SnapshotName | None, Sequence[SnapshotName]]:
+    """The last snapshot of a series that the job made, and all from that one on: a person may have asked for more.
+
+    None where a person asked for all of them by hand, as the job does not select the source.
+    """
+    names = await repository.names(series)
+    for place in reversed(range(len(names))):
+        manifest = await repository.try_read(names[place])
+        if manifest is None or not manifest.by_hand:
+            return names[place], names[place:]
+    return None, ()
+
+
+async def _is_settled(store: BlobStore, since: Sequence[SnapshotName]) -> bool:
+    return any([await store.head(stopped_name(each.series, each.ident, settled=True)) is not None for each in since])
 
 
 async def _recorded(store: BlobStore, last: SnapshotName) -> Stopped | None:

@@ -132,6 +132,15 @@ async def test_what_another_source_of_the_run_holds_is_left_out_and_counted():
     made.judge(fail_on_unavailable=True)
 
 
+async def test_what_its_owners_listing_lacks_stays_in():
+    """Drive lists it late to its owner, and already shows it to the one whom it is shared with."""
+    made = job()
+    del made.drives[ANN].items["in"]
+    summary = (await made.run())[BOB]
+    assert await made.restored(summary) == {"hers/in it.txt": b"in it", "his.txt": b"his"}
+    assert summary["covered"] == {}, "the folder above it stays in with it"
+
+
 @pytest.mark.parametrize("fail_on_unavailable", [False, True])
 @pytest.mark.parametrize("asked", [False, True])
 @pytest.mark.parametrize(
@@ -244,7 +253,10 @@ async def test_what_is_shared_has_no_root():
     made = Job(ANN, TEAM, BOB)
     made.drives[TEAM].items["d1"] = TEAM_ROOT
     for ident, facts in (("hers", OF_ANN), ("his", OF_CID), ("team", {"driveId": "d1"})):
-        share(made.drives[BOB], file(f"{ident}.txt", ident.encode(), id=ident, **facts))
+        shared = file(f"{ident}.txt", ident.encode(), id=ident, **facts)
+        share(made.drives[BOB], shared)
+        if ident != "his":
+            made.drives[ANN if ident == "hers" else TEAM].add(shared)
     summary = (await made.run())[BOB]
     names = [name for name in made.store.blobs if name.startswith("content/shared/")]
     assert [name.rpartition("/")[0] for name in names] == ["content/shared/bob@example.com/his.txt"]

@@ -103,3 +103,23 @@ async def test_a_settled_series_is_not_asked_about_when_a_job_was_renamed(world)
         await repository.find(bob)
     await settle(world.store, Series(source=bob), "renamed", world.backup.clock)
     assert (await repository.find(bob)).series == "nightly"
+
+
+async def test_what_a_person_saved_by_hand_after_the_job_hides_no_stop_and_may_be_what_was_settled(world):
+    """A source that was taken out of the job by mistake, and saved once more by hand, has stopped all the same."""
+    await world.backup.run("2026-03-02", source=BOB, by_hand=True)
+    new, _ = await world.look("run-2", ANN)
+    assert [(each.source, each.snapshot) for each in new] == [(BOB, "20260301T000000.000Z")]
+    await record_stopped(world.store, new)
+    new, known = await world.look("run-3", ANN)
+    assert (new, [each.source for each in known]) == ([], [BOB])
+    await settle(world.store, Series(source=Source.parse(BOB)), "meant", world.backup.clock)
+    assert await world.look("run-4", ANN) == ([], [])
+    await world.backup.run("2026-03-03", source=BOB, by_hand=True)
+    assert await world.look("run-5", ANN) == ([], [])
+
+
+async def test_a_copy_by_hand_of_what_was_settled_alarms_nobody(world):
+    await settle(world.store, Series(source=Source.parse(BOB)), "left in May", world.backup.clock)
+    await world.backup.run("2026-03-02", source=BOB, by_hand=True)
+    assert await world.look("run-2", ANN) == ([], [])

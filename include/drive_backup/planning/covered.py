@@ -1,7 +1,8 @@
 """Which items of what others share with a user are held by another source of the run. Pure.
 
-An item is left out only when the Drive that it lives in was listed in this run, all of it. What cannot be read today,
-or was listed in part, covers nothing: then the item stays in the snapshot of what is shared.
+An item is left out only when the Drive that it lives in was listed in this run, all of it, and that listing has the
+item. What cannot be read today, or was listed in part, covers nothing: then the item stays in the snapshot of what is
+shared.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ COVERED = "covered"
 class Homes(Struct, frozen=True):
     """The run's other sources: those that were listed wholly, and those that were not.
 
-    :param covering: every item that lives in them is in their listing.
+    :param covering: they were listed wholly.
+    :param held: of these, the shared items that are in their listing.
     :param lacking: they could not be listed, or Drive did not list all of them.
     """
 
     covering: frozenset[str] = frozenset()
     lacking: frozenset[str] = frozenset()
+    held: Mapping[str, frozenset[str]] = {}
 
 
 #: No other source holds anything.
@@ -59,6 +62,7 @@ class Covered:
         by_path = task.include or task.exclude or filters.folders or filters.exclude_folders
         self._covering = frozenset[str]() if by_path else homes.covering
         self._lacking = homes.lacking
+        self._held = homes.held
         self._homes: dict[str, str] = {}
 
     def __bool__(self) -> bool:
@@ -72,8 +76,9 @@ class Covered:
                 self._homes.setdefault(item.id, home)
 
     def within(self, tree: Tree) -> dict[str, str]:
-        """The items of a tree that another source holds, and that source: with all that is below a folder of it."""
-        return self._spread(tree, self._covering)
+        """The items of a tree that another source holds, and that source: also what is below a folder of it."""
+        found = self._spread(tree, self._covering)
+        return {ident: home for ident, home in found.items() if ident in self._held.get(home, ())}
 
     def lacking(self, tree: Tree, filtered: Mapping[str, str]) -> dict[str, int]:
         """How many items are in the tree, and selected, that live in sources that hold them not, by source."""

@@ -12,7 +12,7 @@ from include.drive_backup.groups import SourceGroup, write_rows
 from include.drive_backup.handover import Listing, PlanRef
 from include.drive_backup.listing_group import read_listed
 from include.drive_backup.planning.copies import CopyTask, write_copies
-from include.drive_backup.planning.covered import find_homes
+from include.drive_backup.planning.homes import load_homes
 from include.drive_backup.planning.plan import FindBase, plan_sources
 from include.drive_backup.planning.shards import Pace
 from include.drive_backup.ports import BlobStore, Clock
@@ -50,7 +50,7 @@ async def plan_run(
         clock=clock,
         find_base=find_base,
         expected=expected,
-        homes=find_homes(row for rows in found.values() for row in rows),
+        homes=await load_homes(store, [row for rows in found.values() for row in rows]),
     )
     await _write_plans(store, place, listed, plans)
     real = [each for each in batches if not each.task.dry_run]

@@ -121,6 +121,7 @@ BASES = st.sampled_from([file("odd", b"odd bytes", id="odd"), native("odd", id="
 @example(file("odd", b"", id="odd"), "headRevisionId", "h" * 100_000)
 @example(file("odd", b"", id="odd"), "mimeType", "m" * 100_000)
 @example(file("odd", b"", id="odd"), "description", 1e308 * 10)
+@example(file("odd", b"", id="odd"), "explicitlyTrashed", "yes")
 def test_any_value_in_any_field_stops_no_other_item(base, field, value):
     summary = asyncio.run(saved_and_restored(odd_one(base, field, value)))
     assert summary["items"] >= 4
