@@ -128,9 +128,18 @@ class Month:
             return
         self._writes += 1
         again = self.random.random() < 0.6
-        content = self.random.choice(known[:3]).content if again else f"{ident} {self._writes}".encode() * 5
+        content = self.random.choice(known[-5:]).content if again else f"{ident} {self._writes}".encode() * 5
         self.drive.write(ident, content, _drive(now))
         known.append(Version(content, now))
+
+    def _put_back(self) -> None:
+        """Somebody puts earlier versions of many files back."""
+        for ident, known in self.truth.versions.items():
+            if ident in self.drive.items and len(known) > 1 and self.random.random() < 0.7:
+                known[-1].until = now = self.clock.now()
+                content = self.random.choice(known[-4:-1]).content
+                self.drive.write(ident, content, _drive(now))
+                known.append(Version(content, now))
 
     # processes
 
@@ -174,6 +183,10 @@ class Month:
                 self.log.append(f"{self._now()} {what}: frozen")
                 self._thaw_later(gate)
                 sleeping.append(gate)
+                if what == "retention":
+                    # What it is about to delete is wanted again by the next backup, which does not wait for it.
+                    self._put_back()
+                    self._people.append(asyncio.ensure_future(self._at(2 * LIFETIME.total_seconds(), self._nightly)))
                 if what.endswith("commit") and self.random.random() < 0.3:
                     # A person starts retention, right after the lock of the frozen one has expired.
                     self._people.append(asyncio.ensure_future(self._at(LIFETIME.total_seconds() + MINUTE, self.retain)))
@@ -325,14 +338,15 @@ class Month:
         plans: list[tuple[float, Callable[[], Awaitable[None]]]] = []
         for day in range(DAYS):
             begin = day * DAY
-            plans.append((begin + HOUR, lambda: self._now_of("default")))
+            plans.append((begin + HOUR, self._nightly))
             if self.random.random() < 0.6:
                 plans.append((begin + 12 * HOUR, lambda: self._now_of("noon")))
             if self.random.random() < 0.3:
                 plans.append((self._moment(begin), lambda: self._now_of(self.random.choice(NARROWED))))
             if self.random.random() < 0.15:
                 plans.append((self._moment(begin), self._backfill))
-            plans.append((begin + 3 * HOUR, self.retain))
+            if self.random.random() < 0.6:
+                plans.append((begin + 3 * HOUR, self.retain))
             if self.random.random() < 0.2:
                 plans.append((self._moment(begin), self.verify))
             if self.random.random() < 0.3:
@@ -359,6 +373,9 @@ class Month:
 
     async def _edit(self) -> None:
         self.edit()
+
+    async def _nightly(self) -> None:
+        await self._now_of("default")
 
     async def _now_of(self, series: str) -> None:
         await self.back_up(series, self.clock.now())

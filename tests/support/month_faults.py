@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pytest import MonkeyPatch
+import pytest
 
-from include.drive_backup import locking, protection
+from include.drive_backup import protection
 from include.drive_backup.locking import SourceLock
 from include.drive_backup.manifest import point
 from include.drive_backup.retention import apply, deletion, plan
@@ -28,7 +28,7 @@ def _no_guard(*_arguments: Any) -> None:
     """Let everything pass."""
 
 
-def holder_only(patch: MonkeyPatch) -> None:
+def holder_only(patch: pytest.MonkeyPatch) -> None:
     """The lock compares the holder's name, which all tries of a run share, and nothing fences the commit."""
 
     def unbroken(self: SourceLock, look: Any) -> Any:
@@ -41,13 +41,13 @@ def holder_only(patch: MonkeyPatch) -> None:
     patch.setattr(apply, "void_uncommitted", _nothing)
 
 
-def no_guard(patch: MonkeyPatch) -> None:
+def no_guard(patch: pytest.MonkeyPatch) -> None:
     """One look covers all requests that follow it."""
     patch.setattr(SourceLock, "ensure", _no_guard)
     patch.setattr(Deletion, "_guard", _no_guard)
 
 
-def no_lease(patch: MonkeyPatch) -> None:
+def no_lease(patch: pytest.MonkeyPatch) -> None:
     """``hold`` succeeds while retention deletes that very manifest."""
 
     async def lease(self: MemoryBlobStore, name: str, *, seconds: int | None = None) -> bool:
@@ -56,19 +56,19 @@ def no_lease(patch: MonkeyPatch) -> None:
     patch.setattr(MemoryBlobStore, "lease", lease)
 
 
-def readers_ignored(patch: MonkeyPatch) -> None:
+def readers_ignored(patch: pytest.MonkeyPatch) -> None:
     """Nobody asks who reads."""
     patch.setattr(deletion, "read_readers", _none)
     patch.setattr(plan, "read_readers", _none)
 
 
-def holds_ignored(patch: MonkeyPatch) -> None:
+def holds_ignored(patch: pytest.MonkeyPatch) -> None:
     """Nobody asks who holds."""
     patch.setattr(deletion, "read_holds", _none)
     patch.setattr(plan, "read_holds", _none)
 
 
-def not_registered(patch: MonkeyPatch) -> None:
+def not_registered(patch: pytest.MonkeyPatch) -> None:
     """Readers protect nothing."""
 
     async def register(store: Any, what: Any, reader: Any, seconds: int = 0) -> str:
@@ -77,25 +77,25 @@ def not_registered(patch: MonkeyPatch) -> None:
     patch.setattr(protection, "register", register)
 
 
-def no_last_look(patch: MonkeyPatch) -> None:
+def no_last_look(patch: pytest.MonkeyPatch) -> None:
     """Nobody looks at the lock after the manifest is written."""
     patch.setattr(point, "write_void_record", _nothing)
 
 
-def nothing_void(patch: MonkeyPatch) -> None:
+def nothing_void(patch: pytest.MonkeyPatch) -> None:
     """Retention leaves the names of manifests free for runs that wake up late."""
     patch.setattr(apply, "void_uncommitted", _nothing)
 
 
-def no_lock(patch: MonkeyPatch) -> None:
+def no_lock(patch: pytest.MonkeyPatch) -> None:
     """Everybody may have it."""
     patch.setattr(SourceLock, "_check", _nothing)
 
 
-def both(*faults: Callable[[MonkeyPatch], None]) -> Callable[[MonkeyPatch], None]:
+def both(*faults: Callable[[pytest.MonkeyPatch], None]) -> Callable[[pytest.MonkeyPatch], None]:
     """Several at once, where each is covered by the other's fence."""
 
-    def put_back(patch: MonkeyPatch) -> None:
+    def put_back(patch: pytest.MonkeyPatch) -> None:
         for fault in faults:
             fault(patch)
 
