@@ -58,7 +58,7 @@ story: setup ## a month of nights, a bad day, restore and retention through real
 test-fast: setup ## the tests that start no servers
 	$(BIN)/pytest -m "not integration and not long" -n 2
 
-test-long: setup ## random months: 200 on fakes, one per fault put back, 10 of real processes with Azurite (about an hour)
+test-long: setup ## random months: 200 on fakes, one per fault put back, 10 of real processes with Azurite (long)
 	MONTH_SEEDS=200 $(BIN)/pytest tests/core/month -m "not integration" -n 2
 	MONTH_SEEDS=10 $(BIN)/pytest tests/core/month -m "integration and long"
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
@@ -42,6 +44,10 @@ LIFETIME = timedelta(seconds=5)
 BUSY, GONE, FAILED, CRASHED = 7, 8, 9, 1
 #: Work areas of this age are deleted, so that a task that was stopped for long may find its own gone.
 LEFTOVER_DAYS = 60 / 86_400
+
+
+#: Of prctl(2).
+_DEATH_SIGNAL = 1
 
 
 @dataclass
@@ -178,6 +184,8 @@ async def _work(given: Given) -> tuple[int, dict[str, Any]]:
 
 def main(given: Given) -> None:
     """Run the task, write its answer, exit."""
+    # Also one that is stopped goes with whoever started it.
+    ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
     logging.disable(logging.CRITICAL)
     try:
         code, said = asyncio.run(_work(given))
