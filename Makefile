@@ -15,7 +15,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 # Each Airflow task is a process that imports hundreds of modules: with bytecode in less than half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo stop test test-servers test-airflow story test-fast soak lint format lock browser clean env bench
+.PHONY: help setup demo stop test test-servers test-airflow story test-fast test-long soak lint format lock browser clean env bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,16 +47,20 @@ test: setup browser lint ## all tests: lint, unit, servers, real Airflow, browse
 	@$(MAKE) --no-print-directory --jobs=3 test-servers test-airflow story
 
 test-servers: setup
-	$(BIN)/pytest -n 2 --ignore tests/integration
+	$(BIN)/pytest -n 2 --ignore tests/integration -m "not long"
 
 test-airflow: setup
-	$(BIN)/pytest tests/integration -m "not story"
+	$(BIN)/pytest tests/integration -m "not story and not long"
 
 story: setup ## a month of nights, a bad day, restore and retention through real Airflow (docs/story.md)
 	$(BIN)/pytest tests/integration -m story
 
 test-fast: setup ## the tests that start no servers
-	$(BIN)/pytest -m "not integration" -n 2
+	$(BIN)/pytest -m "not integration and not long" -n 2
+
+test-long: setup ## random months: 200 on fakes, one per fault put back, 10 of real processes with Azurite (long)
+	MONTH_SEEDS=200 $(BIN)/pytest tests/core/month -m "not integration" -n 2
+	MONTH_SEEDS=10 $(BIN)/pytest tests/core/month -m "integration and long"
 
 lint: setup ## style, types, layers
 	$(BIN)/ruff check .

@@ -49,6 +49,7 @@ class Gate:
     :param kind: ``freeze`` until :meth:`thaw`, or ``kill``.
     :param late: a frozen request stops after its guard was asked, as if it were under way in the network.
     :param latency: seconds that the next request takes, so that processes run beside each other.
+    :param travel: of a delete that its guard has let pass: seconds that it is under way in the network.
     """
 
     def __init__(
@@ -58,8 +59,10 @@ class Gate:
         *,
         late: bool = False,
         latency: Callable[[], float] = lambda: 0.0,
+        travel: Callable[[str], float] = lambda _name: 0.0,
     ) -> None:
         self._point, self._kind, self.late, self._latency = point, kind, late, latency
+        self._travel = travel
         self._open = asyncio.Event()
         self._open.set()
         self.frozen = asyncio.Event()
@@ -77,6 +80,10 @@ class Gate:
         await self._open.wait()
         if self.killed:
             raise Killed
+
+    async def travel(self, name: str) -> None:
+        """Wait until a request that was sent has arrived."""
+        await asyncio.sleep(self._travel(name))
 
     def thaw(self) -> None:
         """Let the process go on."""
@@ -111,7 +118,10 @@ class GatedStore:
         refused: dict[str, Any] = {}
         for name in names:
             await self._gate.request("delete", name)
-            refused |= await self._store.delete([name], guard=guard)
+            if guard is not None:
+                guard()
+            await self._gate.travel(name)
+            refused |= await self._store.delete([name])
         return refused
 
     async def list(self, prefix: str, *, metadata: bool = False) -> AsyncIterator[BlobInfo]:

@@ -8,36 +8,33 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
-
-from include.drive_backup.blob.names import parse_snapshot
+from include.drive_backup.blob.names import SnapshotName, parse_snapshot
 from include.drive_backup.errors import DriveBackupError, SnapshotNotFoundError, SourceBusyError
 from include.drive_backup.handover import BatchRef, PlanRef, SourceTask
 from include.drive_backup.hindsight import look_back
 from include.drive_backup.listing import list_source
-from include.drive_backup.locking import SourceLock, holding
+from include.drive_backup.locking import LIFETIME, SourceLock, holding
 from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.commit import commit_snapshot
-from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.manifest.void import VOID_MANIFEST
 from include.drive_backup.model import Series, Source, format_instant
 from include.drive_backup.planning.plan import plan_source
 from include.drive_backup.protection import Reader, protected
 from include.drive_backup.retention import holds
 from include.drive_backup.retention.apply import apply_source
 from include.drive_backup.retention.plan import plan_source as plan_retention
-from include.drive_backup.retention.rules import Candidate, Keep, Policy, judge
+from include.drive_backup.retention.rules import Keep, Policy
 from include.drive_backup.transfer.batch import copy_batch
 from include.drive_backup.verification.run import choose, verify_source
 from tests.support.fake_drive import FakeDrive
 from tests.support.gates import Gate, GatedStore, Killed, after, at
 from tests.support.memory_blob import MemoryBlobStore
+from tests.support.month_truth import Promise, Truth, Version
 from tests.support.trees import file
 from tests.support.virtual_time import VirtualClock
 
@@ -65,29 +62,11 @@ POINTS: dict[str, list[tuple[str, str]]] = {
     "plan": [],
     "copy": [],
 }
+#: Seconds that a delete may be under way: less than what the lock and the leases leave.
+SLOW = 25.0
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 
 Step = Callable[[GatedStore], Awaitable[Any]]
-
-
-class Version(msgspec.Struct):
-    """One version of a file; ``until`` it was replaced or deleted."""
-
-    content: bytes
-    since: datetime
-    until: datetime | None = None
-
-    def was_there(self, begin: datetime, end: datetime) -> bool:
-        """Whether it was the file's version at any moment of a time."""
-        return self.since <= end and (self.until is None or self.until >= begin)
-
-
-class Promise(msgspec.Struct):
-    """A complete snapshot that a run said it had committed, and what its listing must have seen."""
-
-    manifest: str
-    listed: tuple[datetime, datetime]
-    selected: tuple[str, ...]
 
 
 class Month:
@@ -102,16 +81,12 @@ class Month:
         self.drive = FakeDrive(page=5)
         self.store = MemoryBlobStore()
         self.store.clock = self.clock
-        self.versions: dict[str, list[Version]] = {}
-        self.promises: dict[str, Promise] = {}
-        #: What each manifest selects that was ever written and said complete, whether its run heard of it or not.
-        self.committed: dict[str, tuple[str, ...]] = {}
+        self.truth = Truth()
         self.store.fault = self._watch
-        self.held: set[tuple[str, str]] = set()
         self.log: list[str] = []
-        self.problems: list[str] = []
         self._gates: list[Gate] = []
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._people: list[asyncio.Future[None]] = []
         self._runs = 0
         self._writes = 0
         for number in range(FILES):
@@ -121,13 +96,12 @@ class Month:
         """Note what is committed, and what is made void."""
         if (phase, operation) != ("after", "put") or not name.startswith("snapshots/"):
             return
-        data = self.store.blobs[name][0]
-        if name.endswith("/void.json"):
-            self.committed.pop(name.replace("/void.json", "/manifest.json"), None)
-        elif name.endswith("/manifest.json") and data != VOID_MANIFEST:
-            manifest = Manifest.from_json(data)
-            if manifest.status == "complete":
-                self.committed[name] = tuple(manifest.selection["include"])
+        self.truth.written(name, self.store.blobs[name][0])
+
+    @property
+    def problems(self) -> list[str]:
+        """What was found; empty when all is well."""
+        return self.truth.problems
 
     # what people do in Drive
 
@@ -137,12 +111,12 @@ class Month:
         content = f"{name} {self._writes}".encode() * 5
         moment = self.clock.now() - timedelta(seconds=5)
         self.drive.add(file(name, content, id=ident, createdTime=_drive(moment), modifiedTime=_drive(moment)))
-        self.versions.setdefault(ident, []).append(Version(content, moment))
+        self.truth.versions.setdefault(ident, []).append(Version(content, moment))
 
     def edit(self) -> None:
         """Somebody adds, changes or deletes a file; an old version may come back."""
         ident = f"id{self.random.randrange(FILES + 3)}"
-        known = self.versions.get(ident, [])
+        known = self.truth.versions.get(ident, [])
         there = ident in self.drive.items
         now = self.clock.now()
         if not there:
@@ -154,9 +128,18 @@ class Month:
             return
         self._writes += 1
         again = self.random.random() < 0.6
-        content = self.random.choice(known).content if again else f"{ident} {self._writes}".encode() * 5
+        content = self.random.choice(known[-5:]).content if again else f"{ident} {self._writes}".encode() * 5
         self.drive.write(ident, content, _drive(now))
         known.append(Version(content, now))
+
+    def _put_back(self) -> None:
+        """Somebody puts earlier versions of many files back."""
+        for ident, known in self.truth.versions.items():
+            if ident in self.drive.items and len(known) > 1 and self.random.random() < 0.7:
+                known[-1].until = now = self.clock.now()
+                content = self.random.choice(known[-4:-1]).content
+                self.drive.write(ident, content, _drive(now))
+                known.append(Version(content, now))
 
     # processes
 
@@ -170,9 +153,18 @@ class Month:
             point = at(operation, part, number) if part else after(number)
         kind = "kill" if self.random.random() < 0.2 else "freeze"
         late = self.random.random() < 0.3
-        gate = Gate(point, kind, late=late, latency=lambda: self.random.random() * 4)
+        gate = Gate(point, kind, late=late, latency=lambda: self.random.random() * 4, travel=self._travel)
         self._gates.append(gate)
         return GatedStore(self.store, gate), gate
+
+    def _travel(self, name: str) -> float:
+        """How long a delete is under way; at that very moment people want what is about to go."""
+        manifest = parse_snapshot(name) if name.endswith("/manifest.json") else None
+        if manifest is None or self.random.random() < 0.6:
+            return 0.0
+        action = self.random.choice([self.hold, self.hold, self.restore])
+        self._people.append(asyncio.ensure_future(self._at(0.0, lambda: action(manifest))))
+        return SLOW * self.random.random()
 
     async def step(self, what: str, do: Step) -> Any:
         """A task with retries: one that is frozen is taken for dead, one that has to wait is tried again."""
@@ -191,6 +183,13 @@ class Month:
                 self.log.append(f"{self._now()} {what}: frozen")
                 self._thaw_later(gate)
                 sleeping.append(gate)
+                if what == "retention":
+                    # What it is about to delete is wanted again by the next backup, which does not wait for it.
+                    self._put_back()
+                    self._people.append(asyncio.ensure_future(self._at(2 * LIFETIME.total_seconds(), self._nightly)))
+                if what.endswith("commit") and self.random.random() < 0.3:
+                    # A person starts retention, right after the lock of the frozen one has expired.
+                    self._people.append(asyncio.ensure_future(self._at(LIFETIME.total_seconds() + MINUTE, self.retain)))
                 # So long Airflow takes to see that a task is dead, and begins it again.
                 await asyncio.wait({task}, timeout=self.random.choice([20 * MINUTE, 2 * HOUR, 5 * HOUR]))
             if task.done():
@@ -268,7 +267,7 @@ class Month:
     def _said(self, summary: dict[str, Any], listed: tuple[datetime, datetime], task: SourceTask) -> None:
         self.log.append(f"{self._now()} {summary['manifest']}: {summary['status']}, created {summary['created']}")
         if summary["status"] == "complete" and summary["created"]:
-            self.promises[summary["manifest"]] = Promise(summary["manifest"], listed, task.include)
+            self.truth.promises[summary["manifest"]] = Promise(summary["manifest"], listed, task.include)
 
     async def retain(self) -> None:
         """Retention, as the DAG does it."""
@@ -280,49 +279,57 @@ class Month:
 
         await self.step("retention", apply)
 
-    async def hold(self) -> None:
-        """A person holds a snapshot, and releases it days later."""
+    async def _any(self) -> SnapshotName | None:
+        """Any snapshot, often one of the oldest."""
         names = await SnapshotRepository(self.store).names(ANN)
-        if not names:
+        return self.random.choice([*names[:2], *names]) if names else None
+
+    async def hold(self, name: SnapshotName | None = None) -> None:
+        """A person holds a snapshot, and releases it days later."""
+        name = name or await self._any()
+        if name is None:
             return
-        name = self.random.choice([*names[:2], *names])
+        tag = f"case-{self.random.randrange(10**6)}"
 
         async def place(store: GatedStore) -> None:
-            await holds.hold(store, name, "case-7")
+            await holds.hold(store, name, tag)
 
         try:
             await self.step("hold", place)
         except SnapshotNotFoundError:
             return
-        self.held.add((name.manifest, "case-7"))
+        self.truth.held.add((name.manifest, tag))
         await self.clock.sleep(self.random.choice([DAY, 5 * DAY, 20 * DAY, 40 * DAY]))
-        self.held.discard((name.manifest, "case-7"))
-        await holds.release(self.store, name, "case-7")
+        self.truth.held.discard((name.manifest, tag))
+        if not await SnapshotRepository(self.store).is_there(name):
+            self.truth.problems.append(f"{name.key} was held by {tag}, and is gone")
+        await holds.release(self.store, name, tag)
 
-    async def restore(self) -> None:
+    async def restore(self, name: SnapshotName | None = None) -> None:
         """Somebody restores any snapshot, and takes hours for it."""
-        names = await SnapshotRepository(self.store).names(ANN)
-        if not names:
+        name = name or await self._any()
+        if name is None:
             return
-        name = self.random.choice([*names[:2], *names])
         reader = Reader(who=f"restore/{self.random.random()}", doing="restored")
-        with suppress(SnapshotNotFoundError):
-            manifest = await SnapshotRepository(self.store).read(name)
-            if manifest is None:
-                return
-            async with protected(self.store, self.clock, name, reader, self.problems.append):
+        read = 0
+        try:
+            async with protected(self.store, self.clock, name, reader, self.truth.problems.append):
+                manifest = await SnapshotRepository(self.store).read(name)
+                assert manifest is not None
                 rows = [row async for row in read_rows(self.store, manifest)]
                 for row in rows:
                     await self.clock.sleep(self.random.choice([MINUTE, HOUR, 3 * HOUR]))
-                    await self._check_row(f"restoring {name.key}", row)
-            if not await SnapshotRepository(self.store).names(name.series):
-                self.problems.append(f"{name.key} was deleted while it was restored")
+                    await self.truth.check_row(self.store, f"restoring {name.key}", row)
+                    read += 1
+        except SnapshotNotFoundError:
+            if read:
+                self.truth.problems.append(f"{name.key} was deleted while it was restored")
 
     async def verify(self) -> None:
         """Verification of everything finds no damage, for nobody does any."""
         names = await choose(self.store, ANN)
         found = await verify_source(self.store, names, "listing", now=self.clock.now(), keep_records=False)
-        self.problems += [f"{self._now()} verification: {damage}" for damage in found.damages]
+        self.truth.problems += [f"{self._now()} verification: {damage}" for damage in found.damages]
 
     # the month
 
@@ -331,25 +338,30 @@ class Month:
         plans: list[tuple[float, Callable[[], Awaitable[None]]]] = []
         for day in range(DAYS):
             begin = day * DAY
-            plans.append((begin + HOUR, lambda: self._now_of("default")))
+            plans.append((begin + HOUR, self._nightly))
             if self.random.random() < 0.6:
                 plans.append((begin + 12 * HOUR, lambda: self._now_of("noon")))
             if self.random.random() < 0.3:
                 plans.append((self._moment(begin), lambda: self._now_of(self.random.choice(NARROWED))))
             if self.random.random() < 0.15:
                 plans.append((self._moment(begin), self._backfill))
-            plans.append((begin + 3 * HOUR, self.retain))
+            if self.random.random() < 0.6:
+                plans.append((begin + 3 * HOUR, self.retain))
             if self.random.random() < 0.2:
                 plans.append((self._moment(begin), self.verify))
-            for action in (self.hold, self.restore):
-                # Often beside retention, which may just be deleting the snapshot.
-                if self.random.random() < 0.3:
-                    plans.append((begin + 3 * HOUR + self.random.random() * MINUTE, action))
+            if self.random.random() < 0.3:
+                # Beside retention, which may just be deleting the snapshot.
+                plans.append((begin + 3 * HOUR + self.random.random() * MINUTE, self.hold))
+            if self.random.random() < 0.3:
+                # It often goes on when retention comes.
+                plans.append((begin + self.random.random() * 3 * HOUR, self.restore))
             plans += [(self._moment(begin), self._edit) for _ in range(self.random.randrange(4))]
         running = [
             asyncio.create_task(self._at(moment, action)) for moment, action in sorted(plans, key=lambda p: p[0])
         ]
         await asyncio.gather(*running)
+        while self._people:
+            await self._people.pop()
         await self._end()
 
     async def _at(self, moment: float, action: Callable[[], Awaitable[None]]) -> None:
@@ -361,6 +373,9 @@ class Month:
 
     async def _edit(self) -> None:
         self.edit()
+
+    async def _nightly(self) -> None:
+        await self._now_of("default")
 
     async def _now_of(self, series: str) -> None:
         await self.back_up(series, self.clock.now())
@@ -383,65 +398,7 @@ class Month:
         for action in (self.retain,):
             with suppress(DriveBackupError):
                 await action()
-        await self._check()
-
-    async def _check(self) -> None:
-        repository = SnapshotRepository(self.store)
-        there = {name.manifest: name for name in await repository.names(ANN)}
-        for name in there.values():
-            manifest = await repository.read(name)
-            if manifest is not None and manifest.status == "complete":
-                await self._check_snapshot(manifest)
-        for missing in sorted(self._promised() - there.keys()):
-            self.problems.append(f"{missing} is kept by the rules, and gone")
-        for manifest_name, tag in sorted(self.held):
-            if manifest_name not in there:
-                self.problems.append(f"{manifest_name} is held by {tag}, and gone")
-
-    async def _check_snapshot(self, manifest: Manifest) -> None:
-        rows = {row["item_id"]: row async for row in read_rows(self.store, manifest)}
-        for row in rows.values():
-            await self._check_row(manifest.name.key, row)
-        promise = self.promises.get(manifest.name.manifest)
-        if promise is None or manifest.kind == "as-of":
-            return
-        for ident, versions in self.versions.items():
-            name = f"{int(ident[2:])}.{('txt', 'md', 'bin')[int(ident[2:]) % 3]}"
-            seen = any(
-                each.since < promise.listed[0] and (each.until is None or each.until > promise.listed[1])
-                for each in versions
-            )
-            if seen and _selects(promise.selected, name) and ident not in rows:
-                self.problems.append(f"{manifest.name.key} is complete and lacks {name}")
-
-    async def _check_row(self, where: str, row: dict[str, Any]) -> None:
-        for content in row["contents"] or ():
-            data, _info = self.store.blobs.get(content["blob"], (None, None))
-            if data is None:
-                self.problems.append(f"{where}: {row['path']} has lost its content {content['blob']}")
-            elif all(data != version.content for version in self.versions[row["item_id"]]):
-                self.problems.append(f"{where}: {row['path']} has the bytes of something else")
-
-    def _promised(self) -> set[str]:
-        """The snapshots that the rules keep of all that were ever complete, each among those that select the same."""
-        kept: set[str] = set()
-        for selection in set(self.committed.values()):
-            ever = [_candidate(name) for name, selects in self.committed.items() if selects == selection]
-            kept.update(verdict.snapshot.name for verdict in judge(ever, self.policy.keep) if verdict.kept)
-        return kept
-
-
-def _candidate(manifest: str) -> Candidate:
-    name = parse_snapshot(manifest)
-    assert name is not None
-    return Candidate(name=manifest, instant=name.instant, generation=name.generation, status="complete")
-
-
-def _selects(globs: Sequence[str], name: str) -> bool:
-    return not globs or any(
-        name.endswith(glob.removeprefix("*")) if glob.startswith("*") else name.startswith(glob.removesuffix("*"))
-        for glob in globs
-    )
+        await self.truth.check(self.store, ANN, self.policy)
 
 
 def _drive(moment: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from include.drive_backup.model import format_instant
 from include.drive_backup.ports import BlobStore, Clock
 from include.drive_backup.work import put_once
 
+_JSON = "application/json"
 log = logging.getLogger(__name__)
 
 
@@ -46,16 +48,26 @@ async def commit_manifest(store: BlobStore, manifest: Manifest, lock: Possession
     :raises SourceBusyError: the lock was lost. Nothing was written, or what was is marked as void.
     """
     await lock.confirm()
-    data, name = manifest.to_json(), manifest.name
-    created = await put_once(store, name.manifest, data, content_type="application/json", guard=lock.ensure)
-    if not created:
-        return False
+    # Whoever is cancelled meanwhile, for having lost the lock say, first sees what became of a request under way.
+    writing = asyncio.ensure_future(_write_and_look(store, manifest, lock, clock))
     try:
+        return await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.gather(writing, return_exceptions=True)
+        raise
+
+
+async def _write_and_look(store: BlobStore, manifest: Manifest, lock: Possession, clock: Clock) -> bool:
+    data, name = manifest.to_json(), manifest.name
+    try:
+        if not await put_once(store, name.manifest, data, content_type=_JSON, guard=lock.ensure):
+            return False
         # No guard stops a request that is under way: what it wrote counts only if the lock was ours all the time.
         await lock.confirm()
     except SourceBusyError:
-        log.warning("The lock was lost while %s was written: it is marked as void.", name.manifest)
-        reason = "The run lost the lock of its source while it wrote the manifest: content may be missing."
-        await write_void_record(store, name, when=format_instant(clock.now()), run=manifest.run_id, reason=reason)
+        if await store.read(name.manifest) == data:
+            log.warning("The lock was lost while %s was written: it is marked as void.", name.manifest)
+            reason = "The run lost the lock of its source while it wrote the manifest: content may be missing."
+            await write_void_record(store, name, when=format_instant(clock.now()), run=manifest.run_id, reason=reason)
         raise
     return True

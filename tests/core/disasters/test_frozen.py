@@ -193,6 +193,61 @@ async def test_a_commit_that_wakes_up_after_its_time_writes_no_manifest(house):
     assert [name.rpartition("/")[2] for name in left if not name.endswith(".parquet")] == []
 
 
+class RightAfter:
+    """A container that does something right after the manifest was written, before anybody hears of it."""
+
+    def __init__(self, store, then):
+        self._store, self._then = store, then
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    async def put(self, name, data, *, guard=None, **options):
+        made = await self._store.put(name, data, guard=guard, **options)
+        if name.endswith("20260325T000000.000Z/manifest.json"):
+            await self._then(guard)
+        return made
+
+
+async def loses_the_lock(house):
+    """The lock expires, and another run has it."""
+    house.backup.clock.pass_by(LIVES + 60)
+    await lock(house, "another/1").take()
+
+
+def is_void(house):
+    name = "snapshots/user/ann@example.com/default/20260325T000000.000Z/"
+    return f"{name}manifest.json" in house.store.blobs and f"{name}void.json" in house.store.blobs
+
+
+async def test_a_run_that_is_stopped_for_having_lost_the_lock_still_marks_the_manifest_that_it_wrote(house):
+    """Who watches the lock wakes up at the same time as the commit, and stops it right after its write."""
+    plan = await planned(house)
+
+    async def cancelled(guard):
+        await loses_the_lock(house)
+        running.cancel()
+        await asyncio.sleep(0)
+
+    running = asyncio.create_task(commit(house, plan, RightAfter(house.store, cancelled)))
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert is_void(house)
+
+
+async def test_a_manifest_whose_answer_was_lost_is_marked_when_the_second_try_comes_too_late(house):
+    """The first request was carried out, its answer never came, and the guard forbids to send it again."""
+    plan = await planned(house)
+
+    async def sent_again(guard):
+        await loses_the_lock(house)
+        guard()
+
+    with pytest.raises(SourceBusyError):
+        await commit(house, plan, RightAfter(house.store, sent_again))
+    assert is_void(house)
+
+
 async def test_a_manifest_that_is_written_before_retention_looks_is_kept(house):
     """The other order: the create-only write of the frozen run comes first."""
     plan = await planned(house)

@@ -1,0 +1,60 @@
+"""Months of one Drive in virtual time. ``MONTH_SEEDS=200`` runs as many; see ``make test-long``."""
+
+import os
+
+import pytest
+
+from tests.support import month_faults as faults
+from tests.support.month import Month
+from tests.support.virtual_time import run
+
+SEEDS = int(os.environ.get("MONTH_SEEDS", "4"))
+#: So many months a fault may stay hidden.
+ENOUGH = 15
+FAULTS = {
+    "all runs are of one series": None,
+    "the lock compares the holder alone": faults.holder_only,
+    "no guard before each request": faults.no_guard,
+    "everybody may have the lock": faults.no_lock,
+    "no lease on what is held or read": faults.no_lease,
+    "readers are ignored": faults.readers_ignored,
+    "readers do not register": faults.not_registered,
+    # The lease alone keeps what is held.
+    "holds are ignored, and no lease": faults.both(faults.holds_ignored, faults.no_lease),
+}
+
+
+def passed(seed, **options):
+    async def month():
+        made = Month(seed, **options)
+        await made.run()
+        return made
+
+    return run(month())
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_after_a_random_month_all_that_is_promised_is_there(seed):
+    month = passed(seed)
+    print(*month.log[-60:], sep="\n")
+    assert len(month.truth.promises) > 20
+    assert month.problems == []
+
+
+def is_red(seed, **options):
+    try:
+        return passed(seed, **options).problems != []
+    except Exception as error:
+        # A fault may also show as what nobody expects.
+        print(f"seed {seed}: {error!r}")
+        return True
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1_800)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_turns_a_month_red(fault, monkeypatch):
+    if FAULTS[fault] is not None:
+        FAULTS[fault](monkeypatch)
+    options = {"one_series": True} if FAULTS[fault] is None else {}
+    assert any(is_red(seed, **options) for seed in range(ENOUGH))

@@ -1,0 +1,131 @@
+"""What was really in Drive, what was committed and held, and whether a container agrees with it at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from include.drive_backup.blob.names import parse_snapshot
+from include.drive_backup.manifest.catalogue import read_rows
+from include.drive_backup.manifest.manifest import Manifest, Status
+from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.manifest.void import VOID_MANIFEST
+from include.drive_backup.model import Source
+from include.drive_backup.ports import BlobStore
+from include.drive_backup.retention.rules import Candidate, Policy, judge
+
+
+class Version(msgspec.Struct):
+    """One version of a file; ``until`` it was replaced or deleted."""
+
+    content: bytes
+    since: datetime
+    until: datetime | None = None
+
+
+class Promise(msgspec.Struct):
+    """A complete snapshot that a run said it had committed, and what its listing must have seen."""
+
+    manifest: str
+    listed: tuple[datetime, datetime]
+    selected: tuple[str, ...]
+
+
+class Committed(msgspec.Struct):
+    """A manifest that was ever written, whether its run heard of it or not."""
+
+    selects: tuple[str, ...]
+    status: Status
+
+
+class Truth:
+    """Fed while a month passes; :meth:`check` at its end.
+
+    :ivar held: manifests and the tags that hold them now.
+    """
+
+    def __init__(self) -> None:
+        self.versions: dict[str, list[Version]] = {}
+        self.promises: dict[str, Promise] = {}
+        self.committed: dict[str, Committed] = {}
+        self.void: set[str] = set()
+        self.held: set[tuple[str, str]] = set()
+        self.problems: list[str] = []
+
+    def written(self, name: str, data: bytes) -> None:
+        """Note a blob below ``snapshots/`` that was written: a manifest, or what makes one void."""
+        if name.endswith("/void.json"):
+            self.void.add(name.replace("/void.json", "/manifest.json"))
+        elif name.endswith("/manifest.json") and data != VOID_MANIFEST:
+            manifest = Manifest.from_json(data)
+            self.committed[name] = Committed(tuple(manifest.selection["include"]), manifest.status)
+
+    async def check(self, store: BlobStore, source: Source, policy: Policy) -> None:
+        """Hold all that is in a container against what was."""
+        repository = SnapshotRepository(store)
+        there = {name.manifest: name for name in await repository.names(source)}
+        for name in there.values():
+            manifest = await repository.read(name)
+            if manifest is not None and manifest.status == "complete":
+                await self._check_snapshot(store, manifest)
+        for missing in sorted(self.kept_by(policy) - there.keys()):
+            self.problems.append(f"{missing} is kept by the rules, and gone")
+        for manifest_name, tag in sorted(self.held):
+            if manifest_name not in there:
+                self.problems.append(f"{manifest_name} is held by {tag}, and gone")
+
+    async def _check_snapshot(self, store: BlobStore, manifest: Manifest) -> None:
+        rows = {row["item_id"]: row async for row in read_rows(store, manifest)}
+        for row in rows.values():
+            await self.check_row(store, manifest.name.key, row)
+        promise = self.promises.get(manifest.name.manifest)
+        if promise is None or manifest.kind == "as-of":
+            return
+        for ident, versions in self.versions.items():
+            seen = any(
+                each.since < promise.listed[0] and (each.until is None or each.until > promise.listed[1])
+                for each in versions
+            )
+            if seen and selects(promise.selected, name_of(ident)) and ident not in rows:
+                self.problems.append(f"{manifest.name.key} is complete and lacks {name_of(ident)}")
+
+    async def check_row(self, store: BlobStore, where: str, row: dict[str, Any]) -> None:
+        """Hold the bytes of one item of a snapshot against what the file ever had."""
+        for content in row["contents"] or ():
+            data = await store.read(content["blob"])
+            if data is None:
+                self.problems.append(f"{where}: {row['path']} has lost its content {content['blob']}")
+            elif all(data != version.content for version in self.versions[row["item_id"]]):
+                self.problems.append(f"{where}: {row['path']} has the bytes of something else")
+
+    def kept_by(self, policy: Policy) -> set[str]:
+        """The manifests that the rules keep of all that were ever committed, each among those that select the same."""
+        kept: set[str] = set()
+        counts = {name: each for name, each in self.committed.items() if name not in self.void}
+        for selection in {each.selects for each in counts.values()}:
+            ever = [_candidate(name, each.status) for name, each in counts.items() if each.selects == selection]
+            kept.update(verdict.snapshot.name for verdict in judge(ever, policy.keep) if verdict.kept)
+        return kept
+
+
+def name_of(ident: str) -> str:
+    """What the file of an id is called in a month: ``id4`` is ``4.md``."""
+    number = int(ident.removeprefix("id"))
+    return f"{number}.{('txt', 'md', 'bin')[number % 3]}"
+
+
+def selects(globs: Sequence[str], name: str) -> bool:
+    """Whether globs of a month select a file."""
+    return not globs or any(
+        name.endswith(glob.removeprefix("*")) if glob.startswith("*") else name.startswith(glob.removesuffix("*"))
+        for glob in globs
+    )
+
+
+def _candidate(manifest: str, status: Status) -> Candidate:
+    name = parse_snapshot(manifest)
+    assert name is not None
+    return Candidate(name=manifest, instant=name.instant, generation=name.generation, status=status)
