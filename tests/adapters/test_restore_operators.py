@@ -130,7 +130,7 @@ def test_an_empty_place_is_still_the_one_in_drive():
 
 async def test_the_snapshot_is_protected_from_the_plan_to_the_report(opened, backup):
     told = context(to="container/elsewhere")
-    await restore.PlanRestoreOperator(task_id="a", protect_hours=30).run(told, None)
+    batches = await restore.PlanRestoreOperator(task_id="a", protect_hours=30).run(told, None)
     readers = await read_readers(backup.store, Source.parse(ANN))
     assert readers == {"default/20260301T000000.000Z": ("being restored by google_drive_restore/r",)}
     (record,) = [info for name, (_, info) in backup.store.blobs.items() if name.startswith("reading/")]
@@ -138,6 +138,10 @@ async def test_the_snapshot_is_protected_from_the_plan_to_the_report(opened, bac
     plan = restore.json.dumps(told["pushed"][restore.PLAN])
     with pytest.raises(SnapshotIncompleteError):
         await restore.RestoreReportOperator(task_id="c", plan=plan).run(told, None)
+    assert await read_readers(backup.store, Source.parse(ANN)) == readers, "what failed can be cleared"
+    for batch in batches:
+        await restore.RestoreBatchOperator(task_id="b", batch=batch).run(told, None)
+    await restore.RestoreReportOperator(task_id="c", plan=plan).run(told, None)
     assert await read_readers(backup.store, Source.parse(ANN)) == {}
 
 

@@ -235,7 +235,9 @@ class RestoreReportOperator(DriveBackupOperator):
         if plan is not None:
             async with open_store(self.blob_conn_id, self.container) as store:
                 found, blob = await report(store, plan, secrets.token_hex(4))
-                gone = await self._end_protection(store, plan, str(context["run_id"]))
+                # What failed can be cleared and tried again: then it is still to be read.
+                again = bool(found["failed"] or found["missing"] or bad_tasks(context))
+                gone = await self._end_protection(store, plan, str(context["run_id"]), keep=again)
             counts = dict(found)
             said = ", ".join(f"{n} {name}" for name, n in counts.items() if name not in ("bytes", "missing"))
             self.log.info("%s; %s written. Every item: %s", said, human_bytes(counts.get("bytes", 0)), blob)
@@ -251,10 +253,14 @@ class RestoreReportOperator(DriveBackupOperator):
             raise SnapshotIncompleteError(f"These tasks did not succeed: {', '.join(sorted(bad))}. See their logs.")
         return counts
 
-    async def _end_protection(self, store: BlobStore, plan: RestorePlan, run: str) -> str | None:
-        """Let retention have the snapshot again; its id, if it was deleted in spite of all."""
+    async def _end_protection(self, store: BlobStore, plan: RestorePlan, run: str, *, keep: bool) -> str | None:
+        """Let retention have the snapshot again; its id, if it was deleted in spite of all.
+
+        :param keep: the protection stays, for as long as it was written for.
+        """
         name = parse_snapshot(plan.manifest)
         if name is None:
             return None
-        await unregister(store, name, reader_of(run))
+        if not keep:
+            await unregister(store, name, reader_of(run))
         return None if await SnapshotRepository(store).is_there(name) else name.ident
