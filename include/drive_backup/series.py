@@ -11,7 +11,7 @@ from typing import Any
 
 from include.drive_backup.item_settings import ItemSettings
 from include.drive_backup.model import Series, Source, Struct
-from include.drive_backup.selection import Entry, Selection
+from include.drive_backup.selection import ME, Entry, Selection
 
 #: The order of globs has a meaning, that of these lists has none.
 _UNORDERED = ("folders", "exclude_folders", "mime_types", "exclude_mime_types", "owners", "save")
@@ -35,10 +35,19 @@ def series_name(job: str, own: Selected, run: Selected, source: Source) -> str:
     return job if facts == _facts(own, source) else Series.narrowed_name(job, facts)
 
 
-def is_of_job(source: Source, own: Selected) -> bool:
-    """Whether a job backs up a source by itself, as far as its settings alone tell; else a person asked for it once."""
+def names_me(selected: Selected) -> bool:
+    """Whether a source is named by ``me``, the user that the connection acts as."""
+    return any(isinstance(entry, Source) and entry.user == ME for entry in selected.sources)
+
+
+def is_of_job(source: Source, own: Selected, me: str | None = None) -> bool:
+    """Whether a job backs up a source by itself, as far as its settings tell; else a person asked for it once.
+
+    :param me: the address that ``me`` stands for; None: it may be any.
+    """
     return source in own.sources or any(
-        _is_me(entry, source) or (isinstance(entry, Selection) and _may_find(entry, source)) for entry in own.sources
+        _is_me(entry, source, me) or (isinstance(entry, Selection) and _may_find(entry, source))
+        for entry in own.sources
     )
 
 
@@ -47,9 +56,14 @@ def _may_find(pattern: Selection, source: Source) -> bool:
     return pattern.kind == source.kind and (source.kind == "drive" or pattern.names(source.id))
 
 
-def _is_me(entry: Entry, source: Source) -> bool:
+def _is_me(entry: Entry, source: Source, me: str | None) -> bool:
     """``user/me`` is a user whose address the job's settings do not tell."""
-    return isinstance(entry, Source) and entry.user == "me" and entry.kind == source.kind
+    return (
+        isinstance(entry, Source)
+        and entry.user == ME
+        and entry.kind == source.kind
+        and (me is None or source.id == me.lower())
+    )
 
 
 def _facts(selected: Selected, source: Source) -> str:

@@ -164,6 +164,11 @@ class RunOptions:
     batch_bytes: int
     dry_run: bool
 
+    @property
+    def selected(self) -> Selected:
+        """What the run selects."""
+        return Selected(sources=self.sources, items=self.items)
+
     @classmethod
     def of(cls, context: Context) -> RunOptions:
         """Read and check the run's params.

@@ -11,7 +11,7 @@ from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Series, Source
 from include.drive_backup.retention.rules import Keep, Policy
 from include.drive_backup.selection import parse_entry
-from include.drive_backup.series import Selected, is_of_job, series_name
+from include.drive_backup.series import Selected, is_of_job, names_me, series_name
 from include.drive_backup.verification.run import choose
 from tests.core.retention.house import ANN, House
 
@@ -312,3 +312,10 @@ def test_what_a_job_backs_up_by_itself():
         "shared/a@b": False,
     }
     assert {text: is_of_job(Source.parse(text), job) for text in expected} == expected
+
+
+def test_me_is_one_user_and_not_everybody():
+    job = Selected(sources=(parse_entry("user/me"),), items=ItemSettings())
+    assert names_me(job)
+    assert is_of_job(ANN, job, "Ann@example.com")
+    assert not is_of_job(Source.parse("user/bob@example.com"), job, "ann@example.com")

@@ -14,7 +14,7 @@ from include.drive_backup.groups import run_work, write_groups
 from include.drive_backup.handover import SourceTask
 from include.drive_backup.model import DEFAULT_SERIES, format_instant
 from include.drive_backup.resolve import Found, resolve
-from include.drive_backup.series import Selected, is_of_job, series_name
+from include.drive_backup.series import Selected, is_of_job, names_me, series_name
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -63,9 +63,11 @@ class ResolveSourcesOperator(DriveBackupOperator):
         instant = instant_of(context, options)
         async with open_store(self.blob_conn_id, self.container) as store:
             await store.ensure_container(create=self.create_container)
-            found, left_out = await resolve(options.sources, directory(self.gcp_conn_id, attempts=self.attempts))
+            people = directory(self.gcp_conn_id, attempts=self.attempts)
+            found, left_out = await resolve(options.sources, people)
+            me = await people.me() if names_me(self._own(options)) else None
             work = run_work(context["run_id"])
-            tasks = self._tasks(found, options, instant, context["run_id"])
+            tasks = self._tasks(found, options, instant, context["run_id"], me)
             groups = await write_groups(store, work, tasks, left_out, max_groups=self.max_groups)
         for name in sorted({task.series for task in tasks} - {self.job}):
             self.log.warning(NARROWED, name, self.job)
@@ -79,16 +81,21 @@ class ResolveSourcesOperator(DriveBackupOperator):
         )
         return [group.to_dict() for group in groups]
 
-    def _tasks(self, found: Sequence[Found], options: RunOptions, instant: datetime, run: str) -> list[SourceTask]:
-        run_selects = Selected(sources=options.sources, items=options.items)
-        own = run_selects if self.own_params is None else selected_by(self.own_params)
+    def _own(self, options: RunOptions) -> Selected:
+        """What the job selects by its settings."""
+        return options.selected if self.own_params is None else selected_by(self.own_params)
+
+    def _tasks(
+        self, found: Sequence[Found], options: RunOptions, instant: datetime, run: str, me: str | None = None
+    ) -> list[SourceTask]:
+        own = self._own(options)
         return [
             SourceTask(
                 source=str(each.source),
                 instant=format_instant(instant),
                 run=run,
-                series=series_name(self.job, own, run_selects, each.source),
-                by_hand=not is_of_job(each.source, own),
+                series=series_name(self.job, own, options.selected, each.source),
+                by_hand=not is_of_job(each.source, own, me),
                 subject=each.source.user,
                 mode=options.mode,
                 include=options.items.include,
