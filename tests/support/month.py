@@ -174,7 +174,8 @@ class Month:
             for earlier in sleeping:
                 # The one that was taken for dead wakes up beside the one that took its place.
                 if self.random.random() < 0.5:
-                    asyncio.get_running_loop().call_later(self.random.random() * 2 * MINUTE, earlier.thaw)
+                    within = self.random.choice([15.0, 2 * MINUTE])
+                    asyncio.get_running_loop().call_later(self.random.random() * within, earlier.thaw)
             task = self._spawn(do(store))
             waiter = asyncio.create_task(gate.frozen.wait())
             done, _pending = await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
@@ -187,7 +188,7 @@ class Month:
                     # What it is about to delete is wanted again by the next backup, which does not wait for it.
                     self._put_back()
                     self._people.append(asyncio.ensure_future(self._at(2 * LIFETIME.total_seconds(), self._nightly)))
-                if what.endswith("commit") and self.random.random() < 0.3:
+                if what.endswith("commit") and self.random.random() < 0.5:
                     # A person starts retention, right after the lock of the frozen one has expired.
                     self._people.append(asyncio.ensure_future(self._at(LIFETIME.total_seconds() + MINUTE, self.retain)))
                 # So long Airflow takes to see that a task is dead, and begins it again.

@@ -82,11 +82,6 @@ def no_last_look(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(point, "write_void_record", _nothing)
 
 
-def nothing_void(patch: pytest.MonkeyPatch) -> None:
-    """Retention leaves the names of manifests free for runs that wake up late."""
-    patch.setattr(apply, "void_uncommitted", _nothing)
-
-
 def no_lock(patch: pytest.MonkeyPatch) -> None:
     """Everybody may have it."""
     patch.setattr(SourceLock, "_check", _nothing)
