@@ -243,7 +243,7 @@ def _turn(info: BlobInfo) -> Turn:
         number=int(number),
         holder=info.metadata.get("holder"),
         said=info.modified,
-        since=int(since) if since.isdecimal() else int(number),
+        since=int(since) if since.isdecimal() and len(since) <= 10 else int(number),
         deletes="deletes" in info.metadata,
     )
 

@@ -245,17 +245,30 @@ def load(path: Path = DEFAULT_PATH) -> Loaded:
     return loaded
 
 
+class _Loader(yaml.SafeLoader):
+    """Leaves dates and times as they are written: whether one is right is asked where it is used, job by job."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def _read(path: Path) -> dict[str, Any]:
     if path == DEFAULT_PATH and not path.exists():
         return {}
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe one
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}). Check that the file is there and readable.") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
         raise ConfigError(f"{path}: is not valid YAML{where}: {getattr(error, 'problem', error)}.") from error
+    except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        # PyYAML lets through what its constructors of numbers and other types raise.
+        raise ConfigError(f"{path}: holds a value that cannot be read: {error}. Put it in quotes.") from error
     if data is not None and not isinstance(data, dict):
         raise ConfigError(f"{path}: must hold keys such as 'jobs:' and 'storage:' at the top level.")
     return data or {}

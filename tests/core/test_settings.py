@@ -118,3 +118,21 @@ def test_sources_may_be_patterns_and_a_bad_one_is_named(config):
     problem = config("jobs: {a: {sources: [{users: {include: x}}]}}").problems["a"]
     assert "jobs.a.sources" in problem
     assert "users.include" in problem
+
+
+@pytest.mark.parametrize("value", ["2026-02-30", "2026-01-01T25:00:00Z", "9999-99-99"])
+def test_a_date_that_there_is_not_in_one_job_leaves_the_others_alone(tmp_path, value):
+    path = tmp_path / "drive_backup.yaml"
+    path.write_text(f"jobs:\n  good: {{start_date: 2026-01-31}}\n  bad: {{modified_since: {value}}}\n")
+    loaded = load(path)
+    assert list(loaded.jobs) == ["good"]
+    assert "modified_since" in loaded.problems["bad"]
+
+
+@pytest.mark.parametrize("value", ["!!timestamp x", "9" * 5000, "[" * 2000 + "]" * 2000])
+def test_a_value_that_yaml_cannot_make_is_a_sentence(tmp_path, value):
+    path = tmp_path / "drive_backup.yaml"
+    path.write_text(f"jobs:\n  default: {{batch_files: {value}}}\n")
+    loaded = load(path)
+    assert not loaded.jobs
+    assert len(loaded.problems) == 1

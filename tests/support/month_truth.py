@@ -13,7 +13,7 @@ from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.manifest import Manifest, Status
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.manifest.void import VOID_MANIFEST
-from include.drive_backup.model import Source
+from include.drive_backup.model import Source, parse_instant
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.retention.rules import Candidate, Policy, judge
 
@@ -81,6 +81,7 @@ class Truth:
         rows = {row["item_id"]: row async for row in read_rows(store, manifest)}
         for row in rows.values():
             await self.check_row(store, manifest.name.key, row)
+            await self._check_time(store, manifest, row)
         promise = self.promises.get(manifest.name.manifest)
         if promise is None or manifest.kind == "as-of":
             return
@@ -91,6 +92,22 @@ class Truth:
             )
             if seen and selects(promise.selected, name_of(ident)) and ident not in rows:
                 self.problems.append(f"{manifest.name.key} is complete and lacks {name_of(ident)}")
+
+    async def _check_time(self, store: BlobStore, manifest: Manifest, row: dict[str, Any]) -> None:
+        """Of a snapshot that was made on time: what is exact is of a version that was there while it was made."""
+        promise = self.promises.get(manifest.name.manifest)
+        if promise is None or manifest.kind == "as-of" or row["fidelity"] != "exact":
+            return
+        ended = parse_instant(manifest.ended)
+        for content in row["contents"] or ():
+            data = await store.read(content["blob"])
+            then = [
+                each.content
+                for each in self.versions[row["item_id"]]
+                if each.since <= ended and (each.until is None or each.until >= promise.listed[0])
+            ]
+            if data not in then:
+                self.problems.append(f"{manifest.name.key}: {row['path']} is exact and has the bytes of another time")
 
     async def check_row(self, store: BlobStore, where: str, row: dict[str, Any]) -> None:
         """Hold the bytes of one item of a snapshot against what the file ever had."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from include.drive_backup.errors import SourceBusyError
 from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.manifest.sound import is_sound
 from include.drive_backup.manifest.void import write_void_record
 from include.drive_backup.model import format_instant
 from include.drive_backup.ports import BlobStore, Clock
@@ -45,7 +46,8 @@ async def commit_manifest(store: BlobStore, manifest: Manifest, lock: Possession
 
     :param lock: of the source: whoever else has it may delete what was found.
     :return: false when the name is taken: by another run, or by retention, which made the place void.
-    :raises SourceBusyError: the lock was lost. Nothing was written, or what was is marked as void.
+    :raises SourceBusyError: the lock was lost. Nothing was written; or what was is sound, and the next try finds it; or
+        it is not, and is marked as void.
     """
     await lock.confirm()
     # Whoever is cancelled meanwhile, for having lost the lock say, first sees what became of a request under way.
@@ -62,12 +64,24 @@ async def _write_and_look(store: BlobStore, manifest: Manifest, lock: Possession
     try:
         if not await put_once(store, name.manifest, data, content_type=_JSON, guard=lock.ensure):
             return False
-        # No guard stops a request that is under way: what it wrote counts only if the lock was ours all the time.
+        # No guard stops a request that is under way: after it, look whether the lock was ours all the time.
         await lock.confirm()
     except SourceBusyError:
         if await store.read(name.manifest) == data:
-            log.warning("The lock was lost while %s was written: it is marked as void.", name.manifest)
-            reason = "The run lost the lock of its source while it wrote the manifest: content may be missing."
-            await write_void_record(store, name, when=format_instant(clock.now()), run=manifest.run_id, reason=reason)
+            await _mark_unless_sound(store, manifest, clock)
         raise
     return True
+
+
+async def _mark_unless_sound(store: BlobStore, manifest: Manifest, clock: Clock) -> None:
+    """Mark a manifest as void that was written after the lock was lost, if anything that it refers to is gone.
+
+    One that is sound stays: retention may have counted on it already, and have deleted an earlier one for its sake.
+    """
+    name = manifest.name
+    if await is_sound(store, name.manifest):
+        log.warning("The lock was lost while %s was written; all that it refers to is there.", name.manifest)
+        return
+    log.warning("The lock was lost while %s was written, and content is missing: it is void.", name.manifest)
+    reason = "The run lost the lock of its source while it wrote the manifest, and content is missing."
+    await write_void_record(store, name, when=format_instant(clock.now()), run=manifest.run_id, reason=reason)

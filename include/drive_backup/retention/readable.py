@@ -42,7 +42,10 @@ def _plan(plan: SourcePlan) -> Iterator[str]:
 
 def _shown(key: str, *, alone: bool) -> str:
     """The snapshot's id, with its series where the source has several."""
-    return key.partition("/")[2] if alone else key
+    series, _, ident = key.partition("/")
+    if "~" in series:
+        return f"{key} (narrowed by hand)"
+    return ident if alone else key
 
 
 def applied_text(results: Sequence[Applied]) -> str:

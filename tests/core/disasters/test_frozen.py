@@ -123,6 +123,11 @@ async def planned(house, instant="2026-03-25"):
     return plan
 
 
+def news(house):
+    """Let there be content that only the next snapshot has."""
+    house.drive.write("id1", b"new", "2026-03-24T12:00:00.000Z")
+
+
 def lonely(house):
     """Let the Drive be as it was on the first day: a plan then points at content that only old snapshots have."""
     for n in range(1, 5):
@@ -210,9 +215,14 @@ class RightAfter:
 
 
 async def loses_the_lock(house):
-    """The lock expires, and another run has it."""
+    """The lock expires, another run has it, and deletes what only the new snapshot refers to.
+
+    :return: what was deleted.
+    """
     house.backup.clock.pass_by(LIVES + 60)
     await lock(house, "another/1").take()
+    newest = max(house.backup.contents(), key=lambda name: name.rpartition("/")[2])
+    return {newest: house.store.blobs.pop(newest)}
 
 
 def is_void(house):
@@ -222,6 +232,7 @@ def is_void(house):
 
 async def test_a_run_that_is_stopped_for_having_lost_the_lock_still_marks_the_manifest_that_it_wrote(house):
     """Who watches the lock wakes up at the same time as the commit, and stops it right after its write."""
+    news(house)
     plan = await planned(house)
 
     async def cancelled(guard):
@@ -237,6 +248,7 @@ async def test_a_run_that_is_stopped_for_having_lost_the_lock_still_marks_the_ma
 
 async def test_a_manifest_whose_answer_was_lost_is_marked_when_the_second_try_comes_too_late(house):
     """The first request was carried out, its answer never came, and the guard forbids to send it again."""
+    news(house)
     plan = await planned(house)
 
     async def sent_again(guard):
@@ -259,12 +271,12 @@ async def test_a_manifest_that_is_written_before_retention_looks_is_kept(house):
 
 async def test_a_commit_that_lost_the_lock_while_it_wrote_the_manifest_is_void(house):
     """The request was under way when the lock was lost: no guard could stop it, and the place was not void."""
+    news(house)
     plan = await planned(house)
     store = Freezer(house.store, "put", "manifest.json", "sent")
     frozen = asyncio.create_task(commit(house, plan, store))
     await store.frozen.wait()
-    house.backup.clock.pass_by(LIVES + 60)
-    await lock(house, "another/1").take()
+    deleted = await loses_the_lock(house)
     store.thaw.set()
     with pytest.raises(SourceBusyError):
         await frozen
@@ -280,6 +292,7 @@ async def test_a_commit_that_lost_the_lock_while_it_wrote_the_manifest_is_void(h
     assert (await repository.find(ANN)).name != name
     assert await whole(house) == 5
     # The next try makes another generation; what is void goes in its time, its mark last.
+    house.store.blobs |= deleted
     house.backup.clock.pass_by(LIVES)
     summary = await commit(house, plan, house.store)
     assert (summary["generation"], summary["created"]) == (2, True)
@@ -289,13 +302,28 @@ async def test_a_commit_that_lost_the_lock_while_it_wrote_the_manifest_is_void(h
     assert await whole(house) == 1
 
 
-async def test_what_is_void_stays_so_while_its_manifest_cannot_be_deleted(house):
+async def test_a_commit_that_lost_the_lock_too_late_to_do_harm_stays_for_retention_may_rely_on_it(house):
+    """Retention saw the manifest before its writer woke up, and deleted an earlier snapshot for its sake."""
     plan = await planned(house)
     store = Freezer(house.store, "put", "manifest.json", "sent")
     frozen = asyncio.create_task(commit(house, plan, store))
     await store.frozen.wait()
     house.backup.clock.pass_by(LIVES + 60)
-    await lock(house, "another/1").take()
+    store.thaw.set()
+    with pytest.raises(SourceBusyError):
+        await frozen
+    assert await whole(house) == 6
+    summary = await commit(house, plan, house.store)
+    assert (summary["generation"], summary["created"], summary["status"]) == (1, False, "complete")
+
+
+async def test_what_is_void_stays_so_while_its_manifest_cannot_be_deleted(house):
+    news(house)
+    plan = await planned(house)
+    store = Freezer(house.store, "put", "manifest.json", "sent")
+    frozen = asyncio.create_task(commit(house, plan, store))
+    await store.frozen.wait()
+    await loses_the_lock(house)
     store.thaw.set()
     with pytest.raises(SourceBusyError):
         await frozen

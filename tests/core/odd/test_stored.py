@@ -30,6 +30,7 @@ from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Series, Source
 from include.drive_backup.planning.stored import load_stored
 from include.drive_backup.ports import BlobInfo
+from include.drive_backup.protection import read_records
 from include.drive_backup.quota.claims import ClaimBoard
 from include.drive_backup.retention.holds import read_holds
 from include.drive_backup.spent import read_sums
@@ -225,3 +226,10 @@ async def test_a_broken_part_of_a_journal_costs_its_work_and_not_the_task(store,
         await journal.add(Record(source="b"))
         await journal.finish()
     assert {row.source for row in await read_journal(store, "work/j/", Record)} == {"a", "b"}
+
+
+@pytest.mark.parametrize("seconds", ["9" * 20, "9" * 5000, "-1", "soon", "1e9"])
+async def test_a_reader_with_an_odd_time_expires_like_any_other(store, seconds):
+    await store.put("reading/user/ann@example.com/default/20260301T000000.000Z/x", b"", metadata={"seconds": seconds})
+    [record] = await read_records(store, ANN)
+    assert not record.expired
