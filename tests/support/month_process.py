@@ -43,7 +43,7 @@ LIFETIME = timedelta(seconds=5)
 #: Exit codes: the lock is another one's; the snapshot is not there; another error of the product; a crash.
 BUSY, GONE, FAILED, CRASHED = 7, 8, 9, 1
 #: Work areas of this age are deleted, so that a task that was stopped for long may find its own gone.
-LEFTOVER_DAYS = 60 / 86_400
+LEFTOVER_DAYS = 180 / 86_400
 
 
 #: Of prctl(2).

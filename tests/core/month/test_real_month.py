@@ -8,7 +8,7 @@ import pytest
 from tests.support.real_month import RealMonth
 from tests.support.real_world import open_store
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1_800)]
 SEEDS = int(os.environ.get("MONTH_SEEDS", "2"))
 
 
