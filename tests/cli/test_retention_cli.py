@@ -151,7 +151,7 @@ def test_what_is_restored_is_protected_until_it_is_done(cli, tmp_path, monkeypat
     real, seen = restore.run_restore, []
 
     async def look(*arguments, **options):
-        seen.extend(cli.container.list_blob_names(name_starts_with=f"reading/{ANN}/{OLDEST}/"))
+        seen.extend(cli.container.list_blob_names(name_starts_with=f"reading/{ANN}/default/{OLDEST}/"))
         return await real(*arguments, **options)
 
     monkeypatch.setattr(restore, "run_restore", look)
