@@ -37,7 +37,7 @@ DISTURBED = {"backup": 0.12, "commit": 0.4, "retention": 0.4, "hold": 0.4, "rest
 #: One that is killed would protect what it reads for half an hour of real time.
 NEVER_KILLED = ("verify", "restore")
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["tests.support.month_process"])
+_SERVER.set_forkserver_preload(["tests.support.month_server"])
 
 
 class Turn:
