@@ -47,7 +47,7 @@ LEFTOVER_DAYS = 180 / 86_400
 
 
 #: Of prctl(2).
-_DEATH_SIGNAL = 1
+DEATH_SIGNAL = 1
 
 
 @dataclass
@@ -185,7 +185,7 @@ async def _work(given: Given) -> tuple[int, dict[str, Any]]:
 def main(given: Given) -> None:
     """Run the task, write its answer, exit."""
     # Also one that is stopped goes with whoever started it.
-    ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
+    ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)
     logging.disable(logging.CRITICAL)
     try:
         code, said = asyncio.run(_work(given))

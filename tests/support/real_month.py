@@ -37,7 +37,7 @@ DISTURBED = {"backup": 0.12, "commit": 0.4, "retention": 0.4, "hold": 0.4, "rest
 #: One that is killed would protect what it reads for half an hour of real time.
 NEVER_KILLED = ("verify", "restore")
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["tests.support.month_process"])
+_SERVER.set_forkserver_preload(["tests.support.month_server"])
 
 
 class Turn:
@@ -346,9 +346,11 @@ class RealMonth:
         for process in list(self._stopped):
             self._go_on(process)
         self._calm = True
-        await asyncio.wait_for(asyncio.gather(*self._background), 120)
         while waiting := [future for future in self._background if not future.done()]:
-            await asyncio.wait_for(asyncio.gather(*waiting), 60)
+            await asyncio.gather(*waiting)
+        for future in self._background:
+            # What went wrong in the month itself.
+            await future
         process, given = self._start("retention")
         await self._ended(process, given, lambda _: None)
         for events in self._folder.glob("*.events"):
