@@ -24,6 +24,7 @@ async def passes(seed, azurite, folder, days):
         assert month.problems == []
 
 
+@pytest.mark.long
 async def test_after_a_random_week_of_real_processes_all_that_is_promised_is_there(azurite, tmp_path):
     await passes(1_000, azurite, tmp_path, days=7)
 
