@@ -20,7 +20,7 @@ import hashlib
 from datetime import datetime
 
 from include.drive_backup.blob.names import damaged_prefix, parse_content
-from include.drive_backup.model import Source, Struct, format_instant, parse_instant
+from include.drive_backup.model import Source, Struct, format_instant, is_instant, parse_instant
 from include.drive_backup.ports import BlobInfo, BlobStore
 
 _MISSING, _FOUND = "missing", "found"
@@ -61,7 +61,7 @@ class Damaged:
             self._blobs.add(key.partition("-")[2])
         elif number.isdecimal() and word == _FOUND:
             self._found.add((key, int(number)))
-        elif number.isdecimal() and _is_instant(seen):
+        elif number.isdecimal() and is_instant(seen):
             loss = Loss(number=int(number), seen=seen)
             self._losses[key] = max(loss, self._losses.get(key, loss), key=lambda each: (each.number, each.seen))
 
@@ -140,14 +140,6 @@ def _key(blob: str, of: str) -> str:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-def _is_instant(text: str) -> bool:
-    try:
-        parse_instant(text)
-    except ValueError:
-        return False
-    return True
 
 
 def moment_of(loss: Loss) -> datetime:

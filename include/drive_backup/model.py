@@ -172,6 +172,15 @@ def parse_instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def is_instant(text: str) -> bool:
+    """Whether a text is an instant: others may write what they like under our prefixes."""
+    try:
+        parse_instant(text)
+    except ValueError:
+        return False
+    return True
+
+
 class Item(Struct, frozen=True):
     """One Drive file resource, with the fields that decisions need, and the whole of it in ``resource``.
 

@@ -19,9 +19,10 @@ from azure.storage.blob import BlobBlock, ContentSettings, StandardBlobTier
 from azure.storage.blob.aio import ContainerClient
 
 from include.drive_backup.blob import rules
-from include.drive_backup.blob.calls import Calls, CallSettings, Watch
+from include.drive_backup.blob.calls import Calls, CallSettings
 from include.drive_backup.blob.conditions import CREATE, Condition
 from include.drive_backup.blob.errors import error_code, is_missing, is_taken, why_kept, why_not_moved
+from include.drive_backup.blob.gate import Watch
 from include.drive_backup.blob.leases import Leases
 from include.drive_backup.blob.pages import page_query, read_page
 from include.drive_backup.blob.properties import info_of, is_same

@@ -10,10 +10,11 @@ from azure.core.exceptions import AzureError
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from include.drive_backup.blob.errors import translate
+from include.drive_backup.blob.gate import Watch
 from include.drive_backup.blob.sending import Line
 from include.drive_backup.errors import DriveBackupError, ServiceUnavailableError
 from include.drive_backup.pacing import Backoff, is_transient, retry
-from include.drive_backup.ports import Clock, Guard
+from include.drive_backup.ports import Clock
 
 T = TypeVar("T")
 
@@ -35,32 +36,6 @@ class CallSettings:
     connection_timeout: float = 20.0
     read_timeout: float = 60.0
     line: Line = field(default_factory=Line)
-
-
-class Watch:
-    """A guard over all requests of one call: once it has raised, it raises for each further one.
-
-    :param guard: None: everything may be sent.
-    """
-
-    def __init__(self, guard: Guard | None) -> None:
-        self._guard = guard
-        self.refusal: Exception | None = None
-
-    def __call__(self) -> None:
-        """Let a request be sent.
-
-        :raises Exception: what the guard raises.
-        """
-        if self.refusal is not None:
-            raise self.refusal
-        if self._guard is None:
-            return
-        try:
-            self._guard()
-        except Exception as error:
-            self.refusal = error
-            raise
 
 
 class Calls:

@@ -17,16 +17,38 @@ from include.drive_backup.ports import Guard
 _gate: ContextVar[Gate | None] = ContextVar("gate", default=None)
 
 
-class Gate:
-    """A guard for one request. A context manager: the requests of this task, meanwhile, are its own.
+class Watch:
+    """A guard over all requests of one call: once it has raised, it raises for each further one.
 
-    :ivar refusal: what the guard raised. The client may hide it behind an error of its own.
+    :param guard: None: everything may be sent.
     """
 
     def __init__(self, guard: Guard | None) -> None:
         self._guard = guard
-        self._token: Token[Gate | None] | None = None
         self.refusal: Exception | None = None
+
+    def __call__(self) -> None:
+        """Let a request be sent.
+
+        :raises Exception: what the guard raises.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+        if self._guard is None:
+            return
+        try:
+            self._guard()
+        except Exception as error:
+            self.refusal = error
+            raise
+
+
+class Gate:
+    """A guard for one request. A context manager: the requests of this task, meanwhile, are its own."""
+
+    def __init__(self, guard: Guard | None) -> None:
+        self._watch = Watch(guard)
+        self._token: Token[Gate | None] | None = None
 
     def __enter__(self) -> Self:
         self._token = _gate.set(self)
@@ -36,18 +58,17 @@ class Gate:
         if self._token is not None:
             _gate.reset(self._token)
 
+    @property
+    def refusal(self) -> Exception | None:
+        """What the guard raised; the client may hide it behind an error of its own."""
+        return self._watch.refusal
+
     def pass_through(self) -> None:
         """Ask the guard.
 
         :raises Exception: what the guard raises.
         """
-        if self._guard is None:
-            return
-        try:
-            self._guard()
-        except Exception as error:
-            self.refusal = error
-            raise
+        self._watch()
 
 
 class GatedRequest(aiohttp.ClientRequest):

@@ -31,7 +31,16 @@ from include.drive_backup.blob.segments import (
     sibling_segments,
     units,
 )
-from include.drive_backup.model import SOURCE_KINDS, Item, Series, Source, Struct, format_instant, parse_instant
+from include.drive_backup.model import (
+    SOURCE_KINDS,
+    Item,
+    Series,
+    Source,
+    Struct,
+    format_instant,
+    is_instant,
+    parse_instant,
+)
 
 __all__ = [
     "MAX_SEGMENT",
@@ -316,7 +325,7 @@ def parse_content(name: str) -> ContentName | None:
     source = _source(middle[:2])
     if area != "content" or match is None or source is None or len(middle) < 3:
         return None
-    if match[1] != _NO_TIME and not _is_instant(match[1]):
+    if match[1] != _NO_TIME and not is_instant(match[1]):
         return None
     return ContentName(
         source=source,
@@ -334,18 +343,9 @@ def parse_snapshot(name: str) -> SnapshotName | None:
     if len(parts) != 6 or parts[0] != "snapshots" or not Series.is_name(parts[3]):
         return None
     source, match = _source(parts[1:3]), _INSTANT.fullmatch(parts[4])
-    if source is None or match is None or match[2] == "1" or not _is_instant(match[1]):
+    if source is None or match is None or match[2] == "1" or not is_instant(match[1]):
         return None
     return SnapshotName(series=Series(source=source, name=parts[3]), instant=match[1], generation=int(match[2] or 1))
-
-
-def _is_instant(text: str) -> bool:
-    """Whether digits in the form of an instant are one: others may write what they like under these prefixes."""
-    try:
-        parse_instant(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _source(segments: list[str]) -> Source | None:
