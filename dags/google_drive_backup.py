@@ -68,7 +68,7 @@ def dag_args(name: str, config: Config, job: Job) -> dict[str, Any]:
 
 def backup_dag(name: str, config: Config, job: Job) -> DAG:
     """The DAG of one job."""
-    limits = config.limits
+    limits, own = config.limits, own_params(job)
     with DAG(
         **dag_args(name, config, job),
         description="Back up Google Drive to Azure Blob Storage",
@@ -79,7 +79,7 @@ def backup_dag(name: str, config: Config, job: Job) -> DAG:
         resolve = ResolveSourcesOperator(
             task_id="resolve_sources",
             job=name,
-            own_params=own_params(job),
+            own_params=own,
             create_container=config.storage.create_container,
             max_groups=limits.max_groups,
             full_listing_days=job.full_listing_days,
@@ -130,7 +130,7 @@ def backup_dag(name: str, config: Config, job: Job) -> DAG:
             groups=resolve.output,
             plans=plans,
             job=name,
-            own_params=own_params(job),
+            own_params=own,
             fail_on_unavailable=job.fail_on_unavailable,
             trigger_rule="all_done",
         )

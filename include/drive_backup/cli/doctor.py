@@ -44,16 +44,22 @@ async def _checks(store: BlobStore, now: datetime) -> AsyncIterator[dict[str, An
     if not sources:
         yield _finding("snapshots", "bad", "The container holds no snapshot. Is it the right one?")
     for source in sources:
-        for series in await repository.job_series(source):
-            yield await _series(store, repository, series, now)
-        if not await repository.job_series(source):
+        jobs = await repository.job_series(source)
+        for series in jobs:
+            yield await _series(store, repository, series, now, str(source if len(jobs) == 1 else series))
+        if not jobs:
             yield _finding(str(source), "bad", "There are only snapshots that were narrowed by hand; run the job.")
 
 
-async def _series(store: BlobStore, repository: SnapshotRepository, series: Series, now: datetime) -> dict[str, Any]:
-    alone = len(await repository.job_series(series.source)) == 1
-    what = str(series.source) if alone else str(series)
-    damaged = [name.ident for name in await repository.names(series) if await repository.try_read(name) is None]
+async def _series(
+    store: BlobStore, repository: SnapshotRepository, series: Series, now: datetime, what: str
+) -> dict[str, Any]:
+    """The finding on one series.
+
+    :param what: what to call it.
+    """
+    names = await repository.names(series)
+    damaged = [name.ident for name in names if await repository.try_read(name) is None]
     if damaged:
         return _finding(what, "bad", f"The manifests of {', '.join(damaged)} are damaged; use the others.")
     newest = await repository.latest(series, "99991231T235959.999Z")
@@ -61,7 +67,7 @@ async def _series(store: BlobStore, repository: SnapshotRepository, series: Seri
         return _finding(what, "bad", "There is no complete snapshot; partial ones can be restored by their id.")
     age = now.astimezone(UTC) - parse_instant(newest.instant)
     said = f"The newest complete snapshot is {newest.name.ident}, {_age(age)} old."
-    state = await state_of(store, (await repository.names(series))[-1])
+    state = await state_of(store, names[-1])
     if isinstance(state, Settled):
         note = f" ({state.note})" if state.note else ""
         return _finding(what, "ended", f"{said} It is not backed up any more, as a person settled{note}; it is kept.")

@@ -70,7 +70,7 @@ class Covered:
 
     def note(self, item: Item) -> None:
         """Take in an item of the source."""
-        homes = set(_homes_of(item))
+        homes = set(homes_of(item))
         for wanted in (self._covering, self._lacking):
             for home in sorted(homes & wanted):
                 self._homes.setdefault(item.id, home)
@@ -98,7 +98,8 @@ class Covered:
         return found
 
 
-def _homes_of(item: Item) -> Iterator[str]:
+def homes_of(item: Item) -> Iterator[str]:
+    """The sources that an item may live in: its shared drive, its owners' Drives."""
     if item.drive_id is not None:
         yield f"drive/{item.drive_id}"
     for owner in item.owners:

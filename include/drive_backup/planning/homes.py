@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from include.drive_backup.groups import Listed
 from include.drive_backup.handover import Listing
 from include.drive_backup.increment import listing_prefix
-from include.drive_backup.model import Source, Struct
-from include.drive_backup.planning.covered import Homes, find_homes
+from include.drive_backup.model import Item, Source, Struct
+from include.drive_backup.planning.covered import Homes, find_homes, homes_of
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.work import read_parts
 
@@ -30,12 +30,15 @@ async def load_homes(store: BlobStore, rows: Sequence[Listed]) -> Homes:
     """
     homes = find_homes(rows)
     shared = [row.listing for row in rows if row.listing is not None and _is_shared(row)]
-    wanted = {ident for listing in shared async for ident in _ids(store, listing)}
-    if not wanted:
-        return homes
-    held = {}
+    wanted, named = set[str](), set[str]()
+    for listing in shared:
+        async for item in read_parts(store, listing_prefix(listing.work), Item, parts=listing.parts):
+            wanted.add(item.id)
+            named.update(homes_of(item))
+    # Only what is named as a home can cover anything: the listings of all others are not read.
+    covering, held = homes.covering & named, {}
     for row in rows:
-        if row.listing is not None and row.source in homes.covering and not _is_shared(row):
+        if row.listing is not None and row.source in covering:
             held[row.source] = frozenset([ident async for ident in _ids(store, row.listing) if ident in wanted])
     return replace(homes, held=held)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from msgspec.structs import replace
 
@@ -37,7 +38,8 @@ async def describe(store: BlobStore, source: Source, damages: Iterable[Damage]) 
     newest_first = list(reversed(await repository.names(source)))
     wholes = await _wholes(repository, newest_first)
     snapshots = await _snapshots(store, repository, newest_first, [_key(each) for each in found if not each.snapshots])
-    replacing = [(whole, await _replacements(store, whole, found)) for whole in wholes.values()]
+    sound = await load_sound(store, source) if wholes else set[bytes]()
+    replacing = [(whole, await _replacements(store, whole, found, sound)) for whole in wholes.values()]
     read_today = {name.key for name in _read_today(_of_jobs(newest_first), wholes)}
     shown = _shown(newest_first)
     described = []
@@ -164,9 +166,10 @@ async def _references(store: BlobStore, manifest: Manifest, blobs: set[str]) -> 
     return found
 
 
-async def _replacements(store: BlobStore, manifest: Manifest, damages: Iterable[Damage]) -> dict[tuple[str, str], str]:
+async def _replacements(
+    store: BlobStore, manifest: Manifest, damages: Iterable[Damage], sound: AbstractSet[bytes]
+) -> dict[tuple[str, str], str]:
     """SHA-256 of the sound contents that the complete snapshot has of damaged items, by id and format."""
-    sound = await load_sound(store, manifest.name.source)
     broken = {_key(damage) for damage in damages}
     items = {damage.item_id for damage in damages}
     found: dict[tuple[str, str], str] = {}
