@@ -148,15 +148,13 @@ async def state_of(store: BlobStore, last: SnapshotName) -> Stopped | Settled | 
         )
 
 
-async def settle(store: BlobStore, series: Series, note: str, clock: Clock) -> SnapshotName | None:
+async def settle(store: BlobStore, series: Series, note: str, clock: Clock) -> SnapshotName:
     """Say that a source is meant to have stopped: what is stored of it is kept, and nobody is alarmed.
 
-    :return: its last snapshot; None: it has none.
+    :return: its last snapshot.
+    :raises SnapshotNotFoundError: it has none.
     """
-    names = await SnapshotRepository(store).names(series)
-    if not names:
-        return None
-    last = names[-1]
+    last = (await SnapshotRepository(store).some_names(series.source, series.name))[-1]
     settled = Settled(
         source=str(series.source),
         series=series.name,

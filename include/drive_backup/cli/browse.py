@@ -52,9 +52,7 @@ def snapshots(context: typer.Context, source: SourceArgument, series: SeriesOpti
 
     async def find(store: BlobStore) -> list[dict[str, Any]]:
         repository = SnapshotRepository(store)
-        names = [name for name in await repository.names(Source.parse(source)) if series in (None, name.series.name)]
-        if not names:
-            await repository.find(Source.parse(source), series=series)
+        names = await repository.some_names(Source.parse(source), series)
         return [await _readable(repository, name) for name in names]
 
     columns = ("snapshot", "series", "time", "kind", "status", "items", "copied", "not_saved", "bytes", "note")
@@ -164,8 +162,7 @@ def find(
     async def look(store: BlobStore) -> list[dict[str, Any]]:
         globs, repository = compile_globs([pattern]), SnapshotRepository(store)
         found: dict[tuple[Any, ...], dict[str, Any]] = {}
-        names = [name for name in await repository.names(Source.parse(source)) if series in (None, name.series.name)]
-        for name in names:
+        for name in await repository.names_in(Source.parse(source), series):
             manifest = await repository.try_read(name)
             if manifest is None:
                 continue

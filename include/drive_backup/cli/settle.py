@@ -9,7 +9,6 @@ import typer
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.cli.browse import SeriesOption, SourceArgument
 from include.drive_backup.clock import SystemClock
-from include.drive_backup.errors import SnapshotNotFoundError
 from include.drive_backup.manifest.repository import SnapshotRepository, choose_series
 from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore
@@ -27,14 +26,9 @@ def settle(
     session: Session = context.obj
 
     async def record(store: BlobStore) -> str:
-        repository = SnapshotRepository(store)
-        found = [name for name in await repository.names(Source.parse(source)) if series in (None, name.series.name)]
-        if not found:
-            await repository.find(Source.parse(source), series=series)
+        found = await SnapshotRepository(store).some_names(Source.parse(source), series)
         chosen = choose_series(found, or_narrowed=series is not None)
         last = await settle_series(store, chosen, note, SystemClock())
-        if last is None:
-            raise SnapshotNotFoundError(f"There is no snapshot of {chosen}.")
         return (
             f"{chosen} ended with {last.ident}: it is kept, and its end raises no alarm. "
             "If it is backed up again, this no longer counts."

@@ -91,6 +91,20 @@ class SnapshotRepository:
         found = await committed_names(self._store, snapshots_prefix(of))
         return sorted(found, key=lambda name: (name.instant, name.generation, name.series.name))
 
+    async def names_in(self, source: Source, series: str | None) -> list[SnapshotName]:
+        """As :meth:`names`, of the series of this name, or of all when None is named."""
+        return [name for name in await self.names(source) if series in (None, name.series.name)]
+
+    async def some_names(self, source: Source, series: str | None) -> list[SnapshotName]:
+        """As :meth:`names_in`, at least one.
+
+        :raises SnapshotNotFoundError: there is none; says which there are.
+        """
+        names = await self.names_in(source, series)
+        if not names:
+            raise SnapshotNotFoundError(await self._nothing(source, series))
+        return names
+
     async def find(self, source: Source, which: str = "latest", series: str | None = None) -> Manifest:
         """The snapshot that a person means.
 
@@ -103,9 +117,7 @@ class SnapshotRepository:
         """
         if "/" in which:
             series, which = _of_one_series(series, which)
-        names = [name for name in await self.names(source) if series in (None, name.series.name)]
-        if not names:
-            raise SnapshotNotFoundError(await self._nothing(source, series))
+        names = await self.some_names(source, series)
         if same := [name for name in names if name.ident == which]:
             chosen = await self._choose(same, or_narrowed=True)
             manifest = await self.read(next(name for name in same if name.series == chosen))

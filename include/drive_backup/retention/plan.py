@@ -104,16 +104,15 @@ def _judge_each_series(manifests: Iterable[Manifest], holds: Tags, readers: Tags
 
 def _stops(manifests: Sequence[Manifest], goes: Sequence[str], share: float, percent: float) -> list[str]:
     """Why a person has to agree: the share of the bytes is said once, the rest of each series."""
-    found: dict[str, None] = {}
+    found = list(brakes([], 0, share, percent))
     for series in _by_series(manifests):
         going = sum(each.name.key in goes for each in series)
         several = f"Series {series[0].series}: " if len(series) < len(manifests) else ""
-        found |= dict.fromkeys(brakes([], 0, share, percent))
         if several and not going:
             # It may have ended: then what looks suspicious stays its newest, and would stop all others for ever.
             continue
-        found |= dict.fromkeys(f"{several}{reason}" for reason in brakes(series, going, 0.0, 100.0))
-    return list(found)
+        found += (f"{several}{reason}" for reason in brakes(series, going, 0.0, 100.0))
+    return found
 
 
 async def read_manifests(store: BlobStore, source: Source) -> tuple[list[Manifest], list[str]]:

@@ -51,7 +51,7 @@ async def choose(store: BlobStore, source: Source, at: str = "all", series: str 
     :raises CorruptStoreError: the one that is meant is damaged.
     """
     repository = SnapshotRepository(store)
-    names = [name for name in await repository.names(source) if series in (None, name.series.name)]
+    names = await repository.names_in(source, series)
     if not names:
         where = f"{source} in the series '{series}'" if series else f"{source}"
         raise SnapshotNotFoundError(f"There is no snapshot of {where}; `drive-backup sources` lists what there is.")
