@@ -225,6 +225,18 @@ async def loses_the_lock(house):
     return {newest: house.store.blobs.pop(newest)}
 
 
+async def loses_it_while_its_manifest_is_under_way(house, plan):
+    """The process is frozen when the request is on the network; it arrives, and then the process wakes up."""
+    store = Freezer(house.store, "put", "manifest.json", "sent")
+    frozen = asyncio.create_task(commit(house, plan, store))
+    await store.frozen.wait()
+    deleted = await loses_the_lock(house)
+    store.thaw.set()
+    with pytest.raises(SourceBusyError):
+        await frozen
+    return deleted
+
+
 def is_void(house):
     name = "snapshots/user/ann@example.com/default/20260325T000000.000Z/"
     return f"{name}manifest.json" in house.store.blobs and f"{name}void.json" in house.store.blobs
@@ -273,13 +285,7 @@ async def test_a_commit_that_lost_the_lock_while_it_wrote_the_manifest_is_void(h
     """The request was under way when the lock was lost: no guard could stop it, and the place was not void."""
     news(house)
     plan = await planned(house)
-    store = Freezer(house.store, "put", "manifest.json", "sent")
-    frozen = asyncio.create_task(commit(house, plan, store))
-    await store.frozen.wait()
-    deleted = await loses_the_lock(house)
-    store.thaw.set()
-    with pytest.raises(SourceBusyError):
-        await frozen
+    deleted = await loses_it_while_its_manifest_is_under_way(house, plan)
     name = replace((await SnapshotRepository(house.store).names(ANN))[-1], instant="20260325T000000.000Z")
     assert name.manifest in house.store.blobs
     assert b"run-6" in house.store.blobs[name.void][0]
@@ -320,13 +326,7 @@ async def test_a_commit_that_lost_the_lock_too_late_to_do_harm_stays_for_retenti
 async def test_what_is_void_stays_so_while_its_manifest_cannot_be_deleted(house):
     news(house)
     plan = await planned(house)
-    store = Freezer(house.store, "put", "manifest.json", "sent")
-    frozen = asyncio.create_task(commit(house, plan, store))
-    await store.frozen.wait()
-    await loses_the_lock(house)
-    store.thaw.set()
-    with pytest.raises(SourceBusyError):
-        await frozen
+    await loses_it_while_its_manifest_is_under_way(house, plan)
     manifest = "snapshots/user/ann@example.com/default/20260325T000000.000Z/manifest.json"
     house.store.immutable = {manifest}
     house.tomorrow(30)
