@@ -11,6 +11,8 @@ import requests
 from include.demo.errors import DemoError
 
 DONE = ("success", "failed")
+#: Seconds that an answer may take. A write may wait for its turn for ``include.demo.sqlite.TURN`` seconds first.
+ANSWER = 180
 
 
 class AirflowApi:
@@ -65,7 +67,7 @@ class AirflowApi:
 
     def _send(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         try:
-            return self._session.request(method, f"{self.url}{path}", timeout=60, **kwargs)
+            return self._session.request(method, f"{self.url}{path}", timeout=ANSWER, **kwargs)
         except requests.RequestException as error:
             raise DemoError(
                 f"Airflow does not answer at {self.url} ({type(error).__name__}). Start anew: make stop; make demo"
