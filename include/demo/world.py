@@ -109,7 +109,7 @@ class World:
             settings.migrated.unlink(missing_ok=True)
             self.processes.start(MIGRATION, settings.command("db", "migrate"), settings.env(), ROOT, once=True)
 
-    def start_airflow(self, timeout: float = 180) -> None:
+    def start_airflow(self, timeout: float = 600) -> None:
         """Start Airflow's parts. The cloud must run.
 
         :param timeout: seconds.

@@ -109,7 +109,7 @@ class Backups:
         body = {"dag_run_id": run_id, "dry_run": False, "only_failed": False, "reset_dag_runs": True}
         self.api.call("POST", f"/dags/{DAG_ID}/clearTaskInstances", json=body)
 
-    def events(self, run_id, kind, timeout=20):
+    def events(self, run_id, kind, timeout=60):
         """Events of a run that a real consumer receives, of one kind."""
 
         def of(events):
@@ -129,12 +129,12 @@ class Backups:
                 e["data"]["run_id"] == run_id and e["type"].endswith(("run.failed", "run.succeeded")) for e in events
             )
 
-        return [event for event in self.hub.events(ended, timeout=30) if event["data"]["run_id"] == run_id]
+        return [event for event in self.hub.events(ended, timeout=90) if event["data"]["run_id"] == run_id]
 
     def trigger(self, dag_id=DAG_ID, **conf):
         return self.api.trigger(dag_id, conf)
 
-    def first_run_of(self, dag_id, timeout=120):
+    def first_run_of(self, dag_id, timeout=600):
         """The scheduled run that unpausing starts."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -151,7 +151,7 @@ class Backups:
         path = f"/dags/{RETENTION_DAG_ID}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
         self.api.call("PATCH", path, json={"chosen_options": [option], "params_input": {}})
 
-    def wait(self, run_id, timeout=240, dag_id=DAG_ID):
+    def wait(self, run_id, timeout=600, dag_id=DAG_ID):
         return self.api.wait_run(dag_id, run_id, timeout)["state"]
 
     def run(self, **conf):
@@ -162,7 +162,7 @@ class Backups:
         found = [task for task in self.api.tasks(dag_id, run_id) if task["task_id"] == task_id]
         return next((t for t in found if map_index is None or t["map_index"] == map_index), None)
 
-    def wait_task(self, run_id, task_id, states, timeout=120, dag_id=DAG_ID):
+    def wait_task(self, run_id, task_id, states, timeout=600, dag_id=DAG_ID):
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             task = self.task(run_id, task_id, dag_id=dag_id)

@@ -16,7 +16,7 @@ from include.drive_backup.model import FOLDER
 from tests.integration.conftest import NOTIFIED, Backups
 from tests.support.check_backup import check_contents, read_snapshot
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 FILES = 8
 HANGING = ["out_of_time", "worker_killed", "worker_killed_last", "task_by_hand", "run_by_hand", "run_out_of_time"]
 
@@ -41,7 +41,7 @@ class BadRun:
 
     def copying(self):
         """The copying task, once it waits for Drive."""
-        self.backups.wait_task(self.run_id, "copy_batch", ["running"], timeout=300, dag_id=self.dag_id)
+        self.backups.wait_task(self.run_id, "copy_batch", ["running"], timeout=600, dag_id=self.dag_id)
         self._until(lambda: set(self.backups.downloads()) & set(self.files), "did not ask for a file")
         return self.task()
 
@@ -62,7 +62,7 @@ class BadRun:
     def set_run(self, state):
         self.backups.api.call("PATCH", f"/dags/{self.dag_id}/dagRuns/{self.run_id}", json={"state": state})
 
-    def _until(self, check, what, timeout=60):
+    def _until(self, check, what, timeout=180):
         deadline = time.monotonic() + timeout
         while not check():
             assert time.monotonic() < deadline, f"{self.dag_id} {what}"

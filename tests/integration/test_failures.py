@@ -203,7 +203,7 @@ def test_blob_is_down_is_retried_and_said(backups, secret):
     text = good["extra"]["connection_string"].split("BlobEndpoint=")[0] + f"BlobEndpoint={dead}"
     secret(BLOB, {**good, "extra": {"connection_string": text}})
     run_id = backups.trigger()
-    task = backups.wait_task(run_id, "resolve_sources", ["up_for_retry"], timeout=180)
+    task = backups.wait_task(run_id, "resolve_sources", ["up_for_retry"], timeout=600)
     lines, tracebacks = backups.lines(run_id, "resolve_sources", task["try_number"])
     assert not [line for line in tracebacks if "Task failed" in line["event"]]
     assert any(line.startswith("Task exited") and "no connection" in line for line in lines)
@@ -215,7 +215,7 @@ def test_a_vault_that_is_down_is_said_and_retried(backups):
     backups.vault_fault({"kind": "503"})
     try:
         run_id = backups.trigger()
-        task = backups.wait_task(run_id, "resolve_sources", ["up_for_retry"], timeout=180)
+        task = backups.wait_task(run_id, "resolve_sources", ["up_for_retry"], timeout=600)
         lines, _ = backups.lines(run_id, "resolve_sources", task["try_number"])
         assert any(line.startswith("Task exited") and "vault" in line.lower() for line in lines)
     finally:

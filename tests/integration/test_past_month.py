@@ -9,7 +9,7 @@ from include.drive_backup.model import format_instant
 from tests.integration.conftest import PAST_USER, STORY_HOUR, Backups
 from tests.support.check_backup import check_contents, read_snapshot
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(3600)]
 
 JOB = f"{DAG_ID}_past_month"
 SOURCE = f"user/{PAST_USER}"
@@ -63,7 +63,7 @@ def month(world, first_run):
     world.airflow().run("backfill", "create", "--dag-id", JOB, *days, "--max-active-runs", "1")
     runs = [run["dag_run_id"] for run in backups.api.runs(JOB) if run["run_type"] == "backfill"]
     assert len(runs) == DAYS
-    assert {backups.wait(run_id, timeout=900, dag_id=JOB) for run_id in runs} == {"success"}
+    assert {backups.wait(run_id, timeout=1800, dag_id=JOB) for run_id in runs} == {"success"}
     made.downloads = backups.downloads()
     return made
 

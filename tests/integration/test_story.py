@@ -15,7 +15,7 @@ from include.drive_backup.settings import RETENTION_DAG_ID, VERIFICATION_DAG_ID
 from tests.integration.conftest import CONTAINER, STORY_HOUR, STORY_USER, Backups
 from tests.support.check_backup import check_contents, read_snapshot
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(3600)]
 
 JOB = f"{DAG_ID}_story"
 RESTORE_DAG_ID = "google_drive_restore"

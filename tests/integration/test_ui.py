@@ -33,8 +33,8 @@ def page(world, first_run):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1600, "height": 1000}, base_url=world.airflow().url)
-        page.set_default_timeout(45_000)
-        expect.set_options(timeout=45_000)
+        page.set_default_timeout(120_000)
+        expect.set_options(timeout=120_000)
         page.goto("/")
         page.get_by_label(re.compile("username", re.IGNORECASE)).fill(USER)
         page.locator("input[type=password]").fill(world.airflow().password)

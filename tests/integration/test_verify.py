@@ -15,7 +15,7 @@ def watched(backups):
     backups.api.call("PATCH", f"/dags/{VERIFY}", json={"is_paused": True})
 
 
-def triggered_by_backup(backups, timeout=120):
+def triggered_by_backup(backups, timeout=600):
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         runs = [run for run in backups.api.runs(VERIFY) if run["run_type"] == "asset_triggered"]
