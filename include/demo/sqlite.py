@@ -8,9 +8,9 @@ And Airflow locks rows before it decides on them (``SELECT … FOR UPDATE``), wh
 scheduler could read a run as running, its tasks as a person had just marked them, and call the run a success. So such a
 SELECT takes the write lock, too.
 
-A commit does not wait for the disk: with write-ahead logging, ``synchronous=NORMAL`` cannot damage the database, and only
-a power cut could take the last commits (https://sqlite.org/pragma.html#pragma_synchronous). With a slow disk, writers that
-each wait for it would keep others from their turn for minutes.
+A commit does not wait for the disk: with write-ahead logging, ``synchronous=NORMAL`` cannot damage the database, and
+only a power cut could take the last commits (https://sqlite.org/pragma.html#pragma_synchronous). On a slow disk,
+writers that each wait for it would keep others from their turn for minutes.
 """
 
 from __future__ import annotations

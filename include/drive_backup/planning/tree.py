@@ -17,6 +17,11 @@ import msgspec
 from include.drive_backup.blob.names import ORPHANS, TRASH, sibling_segments
 from include.drive_backup.model import FOLDER
 
+#: Our own folders as parents of items. No id from Drive has a control character (``values.read_id``), so none is taken
+#: for one of ours.
+_ORPHANS, _TRASH = f"\0{ORPHANS}", f"\0{TRASH}"
+OWN = {_ORPHANS: ORPHANS, _TRASH: TRASH}
+
 
 class Node(msgspec.Struct, frozen=True, gc=False):
     """The part of an item that the tree needs. It decodes from the same JSON as ``Item``, at a tenth of the memory."""
@@ -52,7 +57,7 @@ class Tree:
         #: items left out because they, or a folder above them, are in the trash
         self.trashed = trashed
         #: items that were placed directly in :data:`ORPHANS`
-        self.orphans = sum(1 for folder in parent.values() if folder == ORPHANS)
+        self.orphans = sum(1 for folder in parent.values() if folder == _ORPHANS)
 
     def __contains__(self, item_id: str) -> bool:
         return item_id in self._parent
@@ -73,7 +78,7 @@ class Tree:
 
     def folders(self, item_id: str) -> tuple[str, ...]:
         """Encoded names of the folders above, from the root down."""
-        return tuple(reversed([self._segment.get(folder, folder) for folder in self.above(item_id)]))
+        return tuple(reversed([OWN.get(folder) or self._segment[folder] for folder in self.above(item_id)]))
 
     def path(self, item_id: str) -> str:
         """Encoded names from the root to the item, joined by ``/``: unique within the source."""
@@ -96,7 +101,7 @@ class Tree:
         return {*ids, *(folder for ident in ids for folder in self.above(ident) if folder in self._parent)}
 
     def _name(self, item_id: str) -> str:
-        return item_id if item_id in (ORPHANS, TRASH) else self._nodes[item_id].name.replace("/", "%2F")
+        return OWN.get(item_id) or self._nodes[item_id].name.replace("/", "%2F")
 
 
 def build_tree(
@@ -111,7 +116,7 @@ def build_tree(
     :param rootless: the source is what is shared with a user: items that no folder leads to are its top.
     :param trash: place what is in the trash in :data:`TRASH`, a thrown-away folder with what is below it.
     """
-    top = root_id if rootless else ORPHANS
+    top = root_id if rootless else _ORPHANS
     children = _children(nodes, root_id)
     live = {ident for ident, node in nodes.items() if not node.trashed and ident != root_id}
     parent: dict[str, str] = {}
@@ -125,8 +130,8 @@ def build_tree(
     if not trash:
         return Tree(nodes, root_id, parent, trashed=len(trashed))
     inside = {child for folder in trashed for child in children.get(folder, ())}
-    _adopt(sorted(trashed - inside), children, trashed, parent, TRASH)
-    _cut_loops(trashed - parent.keys(), children, parent, TRASH)
+    _adopt(sorted(trashed - inside), children, trashed, parent, _TRASH)
+    _cut_loops(trashed - parent.keys(), children, parent, _TRASH)
     return Tree(nodes, root_id, parent, trashed=0)
 
 

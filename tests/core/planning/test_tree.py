@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.drive_backup.model import FOLDER
-from include.drive_backup.planning.tree import ORPHANS, Node, Tree, build_tree
+from include.drive_backup.planning.tree import ORPHANS, OWN, Node, Tree, build_tree
 from tests.support.trees import ROOT, file, folder, shortcut, tree
 
 
@@ -47,6 +47,18 @@ def test_two_files_of_one_name_have_two_paths():
         file("x.txt", id="old", createdTime="2026-02-01T00:00:00Z"),
     )
     assert len(set(paths(built).values())) == 2
+
+
+def test_an_item_whose_id_is_the_name_of_our_own_folder_is_an_item_like_any_other():
+    for trash in (False, True):
+        built = build(
+            folder("A", file("x", id="x"), id="~orphans", parents=None),
+            folder("B", file("y", id="y"), id="~trash", trashed=True),
+            trash=trash,
+        )
+        assert built.path("x") == f"{ORPHANS}/A/x"
+        assert ("y" in built) == trash
+        assert not trash or built.path("y") == "~trash/B/y"
 
 
 def test_an_item_without_parents_is_an_orphan_and_so_is_one_whose_parent_is_not_listed():
@@ -169,7 +181,7 @@ def test_every_item_is_placed_or_in_the_trash_and_paths_are_unique(shape):
     all_paths = [built.path(each) for each in built]
     assert len(set(all_paths)) == len(all_paths)
     for each in built:
-        folders = [folder for folder in built.above(each) if folder != ORPHANS]
+        folders = [folder for folder in built.above(each) if folder not in OWN]
         assert all(nodes[folder].is_folder and not nodes[folder].trashed for folder in folders)
 
 
