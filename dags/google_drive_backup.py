@@ -151,8 +151,17 @@ def problem_dag(name: str, config: Config, problem: str) -> DAG:
     return dag
 
 
+def dag_of(name: str, job: Job) -> DAG:
+    """The DAG of one job. What Airflow refuses in one job takes away no other job's DAG."""
+    try:
+        return backup_dag(name, loaded.config.of(job), job)
+    except Exception as error:
+        problem = f"{loaded.path}: jobs.{name}: Airflow does not take this job ({error}). Change it, or take it out."
+        return problem_dag(name, loaded.config, problem)
+
+
 loaded = load(config_path())
 for _name, _job in loaded.jobs.items():
-    globals()[dag_id_of(_name)] = backup_dag(_name, loaded.config.of(_job), _job)
+    globals()[dag_id_of(_name)] = dag_of(_name, _job)
 for _name, _problem in loaded.problems.items():
     globals()[dag_id_of(_name)] = problem_dag(_name, loaded.config, _problem)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from zoneinfo import available_timezones
 
-from croniter import croniter
+from croniter import CroniterError, croniter
 from pydantic import AfterValidator
 
 PRESETS = ("@daily", "@hourly", "@monthly", "@quarterly", "@weekly", "@yearly")
@@ -14,6 +14,10 @@ PRESETS = ("@daily", "@hourly", "@monthly", "@quarterly", "@weekly", "@yearly")
 def _cron_line(value: str) -> str:
     if value not in PRESETS and not croniter.is_valid(value):
         raise ValueError(f"a cron line such as '0 2 * * *', one of {', '.join(PRESETS)}, or null")
+    try:
+        croniter(value).get_next()
+    except CroniterError:
+        raise ValueError(f"a cron line of times that there are: no day is one of {value!r}") from None
     return value
 
 

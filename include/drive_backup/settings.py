@@ -7,6 +7,7 @@ at all is one bad job called ``default``.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Callable
@@ -36,9 +37,20 @@ TAG = "drive-backup"
 DEFAULT_PATH = Path(__file__).resolve().parents[1] / "drive_backup.yaml"
 PATH_VARIABLE = "DRIVE_BACKUP_CONFIG"
 
-Positive = Annotated[int, Field(gt=0)]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0)]
+#: Far more than Drive or Airflow know of, and so little that times and sums of them stay in range.
+MOST = 10**12
+_DAY, _YEAR = 86_400, 366 * 86_400
+Positive = Annotated[int, Field(gt=0, le=MOST)]
+PositiveFloat = Annotated[float, Field(gt=0, le=MOST, allow_inf_nan=False)]
+Minutes = Annotated[float, Field(gt=0, le=_YEAR / 60, allow_inf_nan=False)]
+Hours = Annotated[float, Field(gt=0, le=_YEAR / 3_600, allow_inf_nan=False)]
+#: Airflow's columns hold so many characters (``dag_tag.name``, ``dag.owners``).
+Tag = Annotated[str, Field(min_length=1, max_length=100)]
+Owner = Annotated[str, Field(min_length=1, max_length=500)]
+#: Of a job's name; the id of a DAG has at most 250, and ours begins with ``google_drive_backup_``.
+LONGEST_NAME = 200
+_NAME = f"[A-Za-z0-9_-]{{1,{LONGEST_NAME}}}"
+NotNegative = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -88,10 +100,12 @@ class JobLimits(Section):
     max_groups: Annotated[int, Field(gt=0, le=1000)] = Field(200, description="mapped tasks that list, and that commit")
     max_batches: Annotated[int, Field(gt=0, le=1000)] = Field(200, description="mapped copy tasks per run")
     task_retries: Annotated[int, Field(ge=0, le=20)] = 4
-    retry_delay_seconds: Positive = Field(60, description="before the first retry; doubles, up to 30 minutes")
-    list_timeout_minutes: PositiveFloat = 12 * 60
-    batch_timeout_minutes: PositiveFloat = 6 * 60
-    run_timeout_hours: PositiveFloat = 7 * 24
+    retry_delay_seconds: Annotated[int, Field(gt=0, le=_DAY)] = Field(
+        60, description="before the first retry; doubles, up to 30 minutes"
+    )
+    list_timeout_minutes: Minutes = 12 * 60
+    batch_timeout_minutes: Minutes = 6 * 60
+    run_timeout_hours: Hours = 7 * 24
 
 
 class Limits(JobLimits):
@@ -128,13 +142,13 @@ class Job(ItemSettings):
 
     schedule: CronLine | None = "@daily"
     timezone: TimeZone = "UTC"
-    start_date: date = date(2026, 1, 1)
-    owner: str = "drive-backup"
-    tags: tuple[str, ...] = ()
+    start_date: Annotated[date, Field(ge=date(1970, 1, 2), le=date(2200, 1, 1))] = date(2026, 1, 1)
+    owner: Owner = "drive-backup"
+    tags: tuple[Tag, ...] = ()
     sources: Annotated[tuple[Any, ...], Field(min_length=1)] = ("user/me",)
     batch_files: Annotated[int, Field(gt=0, le=100_000)] = 2_000
     batch_mb: Positive = 4_096
-    full_listing_days: Annotated[int, Field(ge=0)] = Field(7, description="0: in each run")
+    full_listing_days: Annotated[int, Field(ge=0, le=36_500)] = Field(7, description="0: in each run")
     fail_on_unavailable: bool = False
     acknowledge_abuse: bool = False
     units_per_day: Positive | None = None
@@ -213,8 +227,16 @@ def _as_value_error(check: Callable[[Any], object], value: Any) -> None:
 
 
 def dag_id_of(job_name: str) -> str:
-    """``google_drive_backup`` for the default job, ``google_drive_backup_<job>`` for others."""
-    return DAG_ID if job_name == DEFAULT_JOB else f"{DAG_ID}_{job_name}"
+    """``google_drive_backup`` for the default job, ``google_drive_backup_<job>`` for others.
+
+    A name that Airflow would not take gets one that it takes, so that its problem can be shown.
+    """
+    if job_name == DEFAULT_JOB:
+        return DAG_ID
+    if re.fullmatch(_NAME, job_name):
+        return f"{DAG_ID}_{job_name}"
+    mark = hashlib.sha256(job_name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{DAG_ID}_{re.sub('[^A-Za-z0-9_-]', '_', job_name)[:LONGEST_NAME]}.{mark}"
 
 
 def config_path() -> Path:
@@ -283,8 +305,11 @@ def _job_bodies(data: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _check_name(name: str, path: Path) -> None:
-    if not name.replace("_", "").replace("-", "").isalnum() or not name.isascii():
-        raise ConfigError(f"{path}: jobs.{name}: a job's name has only letters, digits, '_' and '-'.")
+    if not re.fullmatch(_NAME, name):
+        shown = f"{name[:LONGEST_NAME]!a}".strip("'")
+        raise ConfigError(
+            f"{path}: jobs.{shown}: a job's name has 1 to {LONGEST_NAME} characters: letters, digits, '_' and '-'."
+        )
 
 
 def _validate(model: type[Model], body: Any, path: Path, where: str) -> Model:

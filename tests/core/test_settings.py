@@ -1,9 +1,11 @@
 """The config file: what a person may write, and what he is told when it is wrong."""
 
+import re
+
 import pytest
 import yaml
 
-from include.drive_backup.settings import DEFAULT_PATH, config_path, load
+from include.drive_backup.settings import DEFAULT_PATH, config_path, dag_id_of, load
 
 
 @pytest.fixture
@@ -93,6 +95,13 @@ def test_a_bad_shared_part_is_a_problem_of_every_job(config):
         ({"jobs": {"default": {"modified_since": "last week"}}}, "jobs.default.modified_since", "2026-01-31"),
         ({"jobs": {"default": {"modified_since": "2026-01-31T10:00:00"}}}, "jobs.default.modified_since", "zone"),
         ({"jobs": {"default": {"surces": []}}}, "jobs.default.surces", "sources"),
+        ({"jobs": {"default": {"schedule": "0 0 31 2 *"}}}, "jobs.default.schedule", "no day"),
+        ({"jobs": {"default": {"start_date": "0001-01-01"}}}, "jobs.default.start_date", "1970-01-02"),
+        ({"jobs": {"default": {"tags": ["x" * 101]}}}, "jobs.default.tags", "100"),
+        ({"jobs": {"default": {"owner": ""}}}, "jobs.default.owner", "1 character"),
+        ({"limits": {"run_timeout_hours": 1e300}}, "limits.run_timeout_hours", "8784"),
+        ({"limits": {"list_timeout_minutes": 1e300}}, "limits.list_timeout_minutes", "527040"),
+        ({"limits": {"retry_delay_seconds": 10**30}}, "limits.retry_delay_seconds", "86400"),
     ],
 )
 def test_a_mistake_is_told_with_file_key_and_what_is_allowed(config, data, key, allowed):
@@ -109,8 +118,14 @@ def test_a_file_that_is_no_config_is_told_in_a_sentence(config, text):
     assert "drive_backup.yaml" in loaded.problems["default"]
 
 
-def test_a_job_name_that_airflow_would_refuse_is_a_problem(config):
-    assert "letters" in config({"jobs": {"my job": {}}}).problems["my job"]
+@pytest.mark.parametrize("name", ["my job", "a/b", "a\0b", "", "ä", "n" * 201, "a\n", "a{{ b }}"])
+def test_a_job_name_that_airflow_would_refuse_is_a_problem(config, name):
+    assert "letters" in config({"jobs": {name: {}}}).problems[name]
+    assert re.fullmatch(r"[A-Za-z0-9_.-]{1,250}", dag_id_of(name))
+
+
+def test_names_that_airflow_would_refuse_have_dags_of_their_own():
+    assert len({dag_id_of(name) for name in ("a b", "a/b", "a_b", "n" * 201, "n" * 202)}) == 5
 
 
 def test_sources_may_be_patterns_and_a_bad_one_is_named(config):

@@ -1,7 +1,10 @@
 """Policy for every DAG of ours: who owns it, what it says when it fails, how it is tried again."""
 
+import runpy
+
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG
 
 from include.demo.airflow import ROOT
 from include.drive_backup.retention.settings import RetentionSettings
@@ -83,3 +86,37 @@ def test_content_is_written_to_the_tier_that_the_config_says(tmp_path, monkeypat
     assert [task.partial_kwargs["tier"] for task in copies] == ["cool", "archive"]
     # Tiers alone are reason enough to run.
     assert type(bag.dags["google_drive_retention"].timetable).__name__ == "CronTriggerTimetable"
+
+
+@pytest.mark.parametrize("name", ["a b", "a/b", "a\\0b", "n" * 240])
+def test_a_job_whose_name_airflow_refuses_has_a_dag_that_says_so_and_leaves_the_others_alone(
+    tmp_path, monkeypatch, name
+):
+    config = tmp_path / "drive_backup.yaml"
+    config.write_text(f'jobs: {{good: {{}}, "{name}": {{}}}}\n')
+    monkeypatch.setenv("DRIVE_BACKUP_CONFIG", str(config))
+    bag = DagBag(dag_folder=str(ROOT / "dags"), bundle_name="dags-folder")
+    assert bag.import_errors == {}
+    assert "google_drive_backup_good" in bag.dags
+    [problem] = [dag for dag in bag.dags.values() if dag.has_task("config_problem")]
+    assert "a job's name has" in problem.get_task("config_problem").problem
+
+
+def test_what_airflow_refuses_in_one_job_leaves_the_others_alone(tmp_path, monkeypatch):
+    """Whatever it is: here Airflow is made to refuse a job that our own checks let pass."""
+    config = tmp_path / "drive_backup.yaml"
+    config.write_text("jobs: {good: {}, odd: {tags: [refuse-me]}}\n")
+    monkeypatch.setenv("DRIVE_BACKUP_CONFIG", str(config))
+    real = DAG.__init__
+
+    def refuse(self, *arguments, **options):
+        if "refuse-me" in options.get("tags", ()):
+            raise TypeError("no such tag, please")
+        real(self, *arguments, **options)
+
+    monkeypatch.setattr(DAG, "__init__", refuse)
+    made = runpy.run_path(str(ROOT / "dags" / "google_drive_backup.py"))
+    assert made["google_drive_backup_good"].has_task("copy_batch")
+    problem = made["google_drive_backup_odd"].get_task("config_problem").problem
+    assert "jobs.odd" in problem
+    assert "no such tag, please" in problem
