@@ -181,7 +181,7 @@ class Origin(Struct, frozen=True):
 class Witnesses(Struct, frozen=True):
     """What a late run knows of its instant beside what Drive lists now.
 
-    :param before: manifest of the newest snapshot made on time whose run was over at the instant.
+    :param before: manifest of the newest complete snapshot whose run was over at the instant.
     :param after: manifest of the oldest snapshot made on time whose listing began after the instant.
     :param changes: parts of what the change feed says since ``before``; None: it says nothing that can be relied on.
     """
@@ -203,7 +203,7 @@ class Told(Struct, frozen=True):
 class Past(Struct, frozen=True):
     """What a snapshot of a time that is over was made from, and what it could not recover.
 
-    :param before: manifest of the snapshot that was made on time before the instant, as in :class:`Witnesses`.
+    :param before: manifest of the snapshot before the instant, as in :class:`Witnesses`.
     :param feed: whether Drive's change feed told what changed since.
     :param untold: items that may have been there at the instant and have no row: ``removed`` since, and no snapshot
         knows them; ``trashed``, nobody knows when.

@@ -1,7 +1,8 @@
-"""What a late run can know of its instant beside what Drive lists now: snapshots made on time, and the change feed.
+"""What a late run can know of its instant beside what Drive lists now: snapshots around it, and the change feed.
 
-A snapshot made on time is a look at the Drive from near its instant; one that was made late is not, so nothing is taken
-from it: then the order of a backfill's days is no matter. docs/adr/0018 has the reasons.
+A snapshot that was over at the instant looked at the Drive before it, be it late for its own instant or not. After the
+instant only snapshots made on time count: then the order of a backfill's days is no matter. docs/adr/0018 and 0024 have
+the reasons.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from include.drive_backup.errors import FeedLostError
 from include.drive_backup.handover import PUNCTUAL, Listing, Witnesses
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Series, Source, Struct, format_instant, parse_instant
+from include.drive_backup.model import CLOCKS, Source, Struct, format_instant, parse_instant
 from include.drive_backup.ports import BlobStore, Drive
 from include.drive_backup.work import PartWriter
 
@@ -48,11 +49,11 @@ async def look_back(drive: Drive, store: BlobStore, listing: Listing) -> Listing
     """
     if not listing.late:
         return listing
-    source, instant = Source.parse(listing.task.source), listing.task.instant
-    before, after = await _on_time(SnapshotRepository(store), listing.task.snapshots, instant)
+    source = Source.parse(listing.task.source)
+    before, after = await _around(SnapshotRepository(store), listing)
     changes = None if before is None else await _note_changes(drive, store, source, listing, before)
     log.info(
-        "%s: late for its instant; the snapshots made on time beside it are %s and %s, and the change feed %s",
+        "%s: late for its instant; the snapshots beside it are %s and %s, and the change feed %s",
         source,
         before.name.ident if before else "none before",
         after.name.ident if after else "none after",
@@ -68,17 +69,18 @@ async def look_back(drive: Drive, store: BlobStore, listing: Listing) -> Listing
     )
 
 
-async def _on_time(
-    repository: SnapshotRepository, series: Series, instant: str
-) -> tuple[Manifest | None, Manifest | None]:
-    """The snapshots made on time that are nearest to an instant: over before it, and begun after it."""
-    names = await repository.names(series)
+async def _around(repository: SnapshotRepository, listing: Listing) -> tuple[Manifest | None, Manifest | None]:
+    """The complete snapshots that are nearest to the instant: over before it, and on time and begun after it."""
+    instant = listing.task.instant
+    names = await repository.names(listing.task.snapshots)
     earliest = format_instant(parse_instant(instant) - PUNCTUAL)
     before = [name for name in reversed(names) if name.instant < instant]
     after = [name for name in names if name.instant >= earliest]
+    # What says that it was made later than now was made by a clock that was wrong.
+    now = format_instant(parse_instant(listing.started) + CLOCKS)
     return (
-        await _first(repository, before, lambda found: found.ended <= instant),
-        await _first(repository, after, lambda found: found.started > instant),
+        await _first(repository, before, lambda found: found.started <= found.ended <= instant),
+        await _first(repository, after, lambda found: found.kind != "as-of" and instant < found.started <= now),
     )
 
 
@@ -87,13 +89,10 @@ async def _first(
 ) -> Manifest | None:
     for name in names:
         manifest = await repository.try_read(name)
-        if manifest is not None and _is_on_time(manifest) and fits(manifest):
+        whole = manifest is not None and manifest.status == "complete" and manifest.listing_complete
+        if manifest is not None and whole and fits(manifest):
             return manifest
     return None
-
-
-def _is_on_time(manifest: Manifest) -> bool:
-    return manifest.kind != "as-of" and manifest.status == "complete" and manifest.listing_complete
 
 
 async def _note_changes(

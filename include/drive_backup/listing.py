@@ -14,7 +14,7 @@ from include.drive_backup.blob.names import work_prefix
 from include.drive_backup.errors import CorruptStoreError, FeedLostError, ItemUnavailableError, SourceNotFoundError
 from include.drive_backup.handover import Listing, Origin, SourceTask
 from include.drive_backup.increment import PART_ROWS, Found, is_closed, list_changes, listing_prefix
-from include.drive_backup.model import Item, Refused, Root, Source, format_instant, parse_instant
+from include.drive_backup.model import CLOCKS, Item, Refused, Root, Source, format_instant, parse_instant
 from include.drive_backup.outside import write_outside
 from include.drive_backup.ports import BlobStore, Clock, Drive, Outside
 from include.drive_backup.reconcile import reconcile, unproven_since
@@ -121,9 +121,14 @@ def _why_full(task: SourceTask, base: Origin | None, view: str, now: datetime) -
         # The run after a change of the job's settings relies on nothing that was made with the old ones.
         "otherSelection": base.selection != task.selection_mark,
         "unproven": base.unproven is not None,
-        "due": now - parse_instant(base.last_full) >= timedelta(days=task.full_listing_days),
+        "due": _is_due(parse_instant(base.last_full), now, timedelta(days=task.full_listing_days)),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _is_due(last: datetime, now: datetime, every: timedelta) -> bool:
+    # A listing that is still to come was never made: it would put off all others until then.
+    return last > now + CLOCKS or now - last >= every
 
 
 async def _list_all(drive: Drive, store: BlobStore, source: Source, work: str) -> tuple[Found, bool]:

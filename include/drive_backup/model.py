@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -48,8 +48,9 @@ Outcome = Literal["copied", "unchanged", "known", "metadata", "unavailable", "fa
 #: How true a row is for the instant T: ``exact``; ``head-later`` (the content is from after T, the one at T could
 #: not be had); ``earlier`` (it is gone from Drive: this is how a snapshot made on time before T had it);
 #: ``revision`` (of the versions that Drive still lists, the newest not after T; there may have been others
-#: between); ``unavailable`` (there is no content).
-Fidelity = Literal["exact", "head-later", "earlier", "revision", "place-later", "unavailable"]
+#: between); ``unproven`` (Drive counts changes of a document since it was exported, and its modified time is the same);
+#: ``unavailable`` (there is no content).
+Fidelity = Literal["exact", "head-later", "earlier", "revision", "place-later", "unproven", "unavailable"]
 
 
 #: What Drive keeps beside an item, and what a job may ask to be saved of it.
@@ -57,6 +58,9 @@ Detail = Literal["permissions", "comments", "labels", "revisions"]
 #: The ``format`` of orders and results that are about details, not about content.
 DETAILS = "details"
 
+
+#: Two right clocks may differ by this much. What claims to be of a later time than that is not believed.
+CLOCKS = timedelta(minutes=5)
 
 _INSTANT = re.compile(r"\d{8}T\d{6}\.\d{3}Z", re.ASCII)
 
@@ -208,9 +212,14 @@ class Item(Struct, frozen=True):
 
     @property
     def kind(self) -> ItemKind:
-        """What it is: ``folder``, ``shortcut``, ``native`` (Google editor file) or ``file``."""
+        """What it is: ``folder``, ``shortcut``, ``native`` (Google editor file) or ``file``.
+
+        The name of a type is a claim, and new ones come: what has a checksum or a revision of bytes has bytes.
+        """
         if self.mime_type == FOLDER:
             return "folder"
+        if self.md5 or self.sha256 or self.head_revision_id:
+            return "file"
         if self.mime_type == SHORTCUT or self.mime_type.startswith(NATIVE_PREFIX + "drive-sdk"):
             return "shortcut"
         return "native" if self.mime_type.startswith(NATIVE_PREFIX) else "file"
@@ -340,7 +349,7 @@ class CopyOrder(Struct, frozen=True):
     With ``details`` it asks for these instead: ``format`` is :data:`DETAILS` and ``blob`` empty. With fidelity
     ``head-later`` an older version is wanted: ``past`` are those that are stored, ``head`` what is stored of the head,
     ``spoilt`` the content ids that something damaged has. ``failing``: the same was tried and failed in the run before,
-    so it is tried once in this one.
+    so it is tried once in this one. ``doubt``: why the head, which is wanted, may not be the version of T.
     """
 
     item: Item
@@ -354,6 +363,7 @@ class CopyOrder(Struct, frozen=True):
     head: StoredContent | None = None
     spoilt: tuple[str, ...] = ()
     failing: bool = False
+    doubt: str | None = None
 
 
 class PlanRow(Struct, frozen=True):

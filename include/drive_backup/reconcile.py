@@ -115,7 +115,8 @@ def unproven_since(base: Origin | None, missed: Missed | None, started: datetime
     since = base.started if missed.entries is not None else base.unproven
     if since is None or started - parse_instant(since) >= _LISTED_BY_THEN:
         return None
-    return since
+    # From a time that is still to come nobody can count: the two hours begin now.
+    return min(since, format_instant(started))
 
 
 class _Comparison:

@@ -10,12 +10,14 @@ _LABELS = {
     "earlier": "gone since",
     "revision": "from revisions",
     "place-later": "later place",
+    "unproven": "not proven",
 }
 _WITHOUT_SENTENCE = {
     "head-later": "Drive no longer gives the state of the instant, so the later one is kept",
     "earlier": "gone from Drive; the snapshot before the instant had them so",
     "revision": "the newest version of before that Drive still listed",
     "place-later": "name and place are those of a later look",
+    "unproven": "Drive counts changes since they were exported, and their modified times are the same",
 }
 _EXAMPLES = 3
 
@@ -43,12 +45,12 @@ def _sources(past: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         beside.append("Drive's change feed")
     yield "made late", f"from what Drive lists now{''.join(f', {each}' for each in beside)}"
     if not past.get("before"):
-        sentence = "no snapshot that was made on time before it tells; it is missing here"
+        sentence = "there is no snapshot that was over at it; it is missing here"
         yield "NOT KNOWN", f"what was deleted since the instant: {sentence}"
     untold = past.get("untold") or {}
     if untold.get("removed"):
         sentence = (
-            "items that left Drive after the instant: no snapshot made on time has them, so it cannot be told what "
+            "items that left Drive after the instant: no snapshot around it has them, so it cannot be told what "
             "they were, nor whether they were there already"
         )
         yield "NOT KNOWN", f"{untold['removed']:,} {sentence}"

@@ -19,7 +19,7 @@ from include.drive_backup.settings import Job
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-#: Airflow's clock and a person's may differ by this much before an instant counts as being in the future.
+#: Airflow's clock, the container's and a person's may differ by this much; beyond, an instant is in the future.
 CLOCK_SKEW = timedelta(minutes=5)
 
 
@@ -231,3 +231,16 @@ def instant_of(context: Context, options: RunOptions) -> datetime:
     if now is not None and instant > now + CLOCK_SKEW:
         raise ConfigError(f"instant: {instant.isoformat()} lies in the future; nothing can be backed up as of then.")
     return instant
+
+
+def check_clock(instant: datetime, now: datetime) -> None:
+    """Refuse a run that is ahead of time: its snapshot would count as the newest one until then.
+
+    :param now: the time by the container's clock, which is the same for all workers.
+    :raises ConfigError: the instant lies in the future.
+    """
+    if instant > now + CLOCK_SKEW:
+        raise ConfigError(
+            f"The run's instant is {instant.isoformat()}, and by the clock of the storage account it is only "
+            f"{now.isoformat(timespec='seconds')}. Set the clocks of the machines that Airflow runs on, and run again."
+        )

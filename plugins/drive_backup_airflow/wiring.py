@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from include.drive_backup.clock import SystemClock
+from include.drive_backup.clock import StoreClock, SystemClock
 from include.drive_backup.handover import SourceTask
 from include.drive_backup.ports import BlobStore, Directory, Drive, TargetStore
 
@@ -96,12 +96,13 @@ async def open_shared_drive(
     from include.drive_backup.quota.shared import SharedQuota
     from include.drive_backup.spent import recorded
 
+    # The token's end is told by this machine's clock, so Drive's client has that one.
     clock = SystemClock()
     settings = DriveSettings(attempts=attempts, acknowledge_abuse=acknowledge_abuse)
     hook = GoogleDriveBackupHook(gcp_conn_id, task.subject)
     user = await hook.acts_as() or ""
     async with (
-        SharedQuota(store, QuotaSettings.from_dict(dict(quota)), clock, user=user) as shared,
+        SharedQuota(store, QuotaSettings.from_dict(dict(quota)), await StoreClock.of(store), user=user) as shared,
         hook.get_drive(limiter=shared.limiter, settings=settings, clock=clock) as drive,
         recorded(drive, store, task, clock),
     ):

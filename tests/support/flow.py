@@ -31,6 +31,8 @@ class Backup:
         self.drive = drive
         self.store = store or MemoryBlobStore()
         self.clock = FakeClock(at(now))
+        if store is None:
+            self.store.clock = self.clock
         self.runs = 0
 
     async def run(self, instant: str = "2026-03-01", source: str = "user/ann@example.com", **settings: Any) -> Any:

@@ -7,7 +7,16 @@ from datetime import datetime
 from urllib.parse import quote
 
 from include.drive_backup.blob.names import FORMAT_VERSION, parse_content
-from include.drive_backup.model import CopyOrder, Item, StoredContent, Struct, format_instant
+from include.drive_backup.model import (
+    CLOCKS,
+    CopyOrder,
+    Item,
+    StoredContent,
+    Struct,
+    format_instant,
+    is_instant,
+    parse_instant,
+)
 from include.drive_backup.ports import BlobInfo
 
 #: Bytes that a name may take of the 8 KiB of metadata; a longer one is cut here and whole in the catalogue.
@@ -20,23 +29,32 @@ class StoredFile(Struct, frozen=True):
     """One content blob as a listing with metadata shows it.
 
     :ivar content_id: names the content version; see ``names.content_id``.
+    :ivar read: when its reading began, by the container's clock; None where nothing that can be believed says so.
     :ivar read_late: it was read when it was no longer the head.
+    :ivar version: Drive's count of changes when it was listed for that.
     """
 
     content: StoredContent
     content_id: str
     file_id: str
     source: str
+    read: datetime | None = None
     read_late: bool = False
+    version: str | None = None
 
 
 def content_metadata(
-    order: CopyOrder, stored: StoredContent, item: Item | None = None, until: datetime | None = None
+    order: CopyOrder,
+    stored: StoredContent,
+    item: Item | None = None,
+    until: datetime | None = None,
+    read: datetime | None = None,
 ) -> dict[str, str]:
     """The metadata of a content blob, as plain text. What Drive does not say is left out.
 
     :param item: the item as it was when the bytes were read, if it is newer than the order's.
     :param until: of a version that was no longer the head then: when the next one was made that Drive lists.
+    :param read: when its reading began, by the container's clock.
     :raises ValueError: the blob's name is no content name.
     """
     item = item or order.item
@@ -47,6 +65,7 @@ def content_metadata(
         "format_version": str(FORMAT_VERSION),
         "source": str(parsed.source),
         **_facts(item, stored),
+        "read": format_instant(read) if read else None,
         "until": format_instant(until) if until else None,
     }
     return {key: value for key, value in facts.items() if value}
@@ -100,8 +119,22 @@ def stored_file(info: BlobInfo) -> StoredFile | None:
         content_id=parsed.content_id,
         file_id=facts["file_id"],
         source=str(parsed.source),
+        read=_read(info),
         read_late="until" in facts,
+        version=facts.get("version"),
     )
+
+
+def _read(info: BlobInfo) -> datetime | None:
+    """When the bytes were read. A copy of a container has new times of its own, so the blob's do not tell.
+
+    A blob that was there before its bytes were read is not what its metadata speak of.
+    """
+    text = info.metadata.get("read", "")
+    read = parse_instant(text) if is_instant(text) else None
+    if read is None or info.modified is None or read > info.modified + CLOCKS:
+        return None
+    return read
 
 
 def _cut(text: str, most: int) -> str:

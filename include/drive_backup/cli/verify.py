@@ -100,7 +100,7 @@ async def _one(
     session: Session, store: BlobStore, source: Source, at: str, series: str | None, read: Read, period: int, keep: bool
 ) -> Verified:
     names = await choose(store, source, at, series)
-    now = SystemClock().now()
+    now = await store.now()
     what = source if at == "all" or len(names) > 1 else names[0]
     whole = protected(store, SystemClock(), what, _reader(), session.output.warn_once)
     with _Bar(session, source) as watch:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from include.drive_backup.blob.names import TRASH
-from include.drive_backup.manifest.versions import described, mixture, versions_of
+from include.drive_backup.manifest.versions import described, mixture, versions_of, without_replaced
 from include.drive_backup.model import (
     DETAILS,
     CopyResult,
@@ -25,7 +25,7 @@ from include.drive_backup.model import (
 
 _NOT_COPIED = "Its batch did not finish; clear the batch's task, or run the backup again."
 
-
+_LEAST_FIRST = ("head-later", "earlier", "revision", "unavailable", "unproven")
 #: Reasons of failed items whose content Drive was not asked for, or gave.
 _NOT_TRIED = frozenset({"notCopied", "dailyBudget", "dailyLimitExceeded", "blobMissing"})
 
@@ -62,6 +62,7 @@ def merge(row: PlanRow, results: Sequence[CopyResult], missing: Set[str], instan
     """
     told = next((result for result in results if result.format == DETAILS), None)
     results = [result for result in results if result.format != DETAILS]
+    row = without_replaced(row, results)
     contents = (*row.contents, *(result.content for result in results if result.content is not None))
     kept = tuple(content for content in contents if content.blob not in missing)
     versions = [version for version in versions_of(row, results) if version.content.blob not in missing]
@@ -101,7 +102,7 @@ def _fidelity(row: PlanRow, results: Sequence[CopyResult]) -> str:
         found.add(row.fidelity)
     if not found:
         found = {result.fidelity for result in results} or {row.fidelity}
-    return next((each for each in ("head-later", "earlier", "revision", "unavailable") if each in found), "exact")
+    return next((each for each in _LEAST_FIRST if each in found), "exact")
 
 
 def _saved_details(row: PlanRow, told: CopyResult | None) -> tuple[Detail, ...]:

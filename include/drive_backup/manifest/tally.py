@@ -11,7 +11,7 @@ from include.drive_backup.model import Detail, format_instant
 
 EXAMPLES = 5
 #: Fidelities of rows that are not for certain as they were at the instant.
-_NOT_OF_THEN = ("head-later", "earlier", "revision", "place-later")
+_NOT_OF_THEN = ("head-later", "earlier", "revision", "place-later", "unproven")
 #: Sentences that are told apart; what is beyond is counted without one.
 _MOST_TOLD = 50
 

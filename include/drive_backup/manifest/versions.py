@@ -30,6 +30,13 @@ def versions_of(row: PlanRow, results: Sequence[CopyResult]) -> list[Version]:
     return found + [Version(_copied(row.item, each), each.content) for each in results if each.content is not None]
 
 
+def without_replaced(row: PlanRow, results: Sequence[CopyResult]) -> PlanRow:
+    """The row without contents of which its batch has copied another: of a document that was exported again."""
+    copied = {result.format for result in results if result.content is not None}
+    left = tuple(content for content in row.contents if content.format not in copied)
+    return row if len(left) == len(row.contents) else msgspec.structs.replace(row, contents=left, message=None)
+
+
 def described(row: PlanRow, results: Sequence[CopyResult], versions: Sequence[Version]) -> Item:
     """The item that the row describes: as it was when the newest of its contents was made."""
     if versions:
@@ -73,8 +80,9 @@ def _as_revision(item: Item, result: CopyResult) -> Item:
     )
 
 
-def _age(item: Item) -> tuple[datetime, int]:
-    return item.modified or _LONG_AGO, int(item.version or 0)
+def _age(item: Item) -> tuple[int, datetime]:
+    # Drive's count of changes comes first: clients set times back.
+    return int(item.version or 0), item.modified or _LONG_AGO
 
 
 def _time(item: Item) -> str:

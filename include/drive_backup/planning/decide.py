@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from msgspec.structs import replace
 
+from include.drive_backup.again import version_number
 from include.drive_backup.blob.names import UNREAD, content_blob, extension_of
 from include.drive_backup.model import DETAILS, CopyOrder, Detail, Fidelity, Item, Outcome, PlanRow, Source, Struct
 from include.drive_backup.planning.details import details_of
@@ -30,6 +32,13 @@ _NO_DOWNLOAD = (
     "the account a role that may download."
 )
 
+
+#: A document that Drive counts changes of, and that has the same modified time, is exported again after so long.
+EXPORTED_AGAIN = timedelta(days=7)
+UNPROVEN = (
+    "Drive counts changes of it since it was exported, and its modified time is the same: it was renamed, shared or "
+    f"opened, or its content changed. It is exported again {EXPORTED_AGAIN.days} days after that."
+)
 
 _NOT_STORED = (
     "A snapshot refers to its version of then, but the blob is not in the container as it was written, and Drive has "
@@ -60,7 +69,8 @@ class Rules(Struct, frozen=True):
     """What holds for every item of one plan.
 
     :param instant: T, the moment that the snapshot describes.
-    :param now: when the plan is made; a creation time beyond it was set by a client and says nothing.
+    :param now: when the plan is made; a time beyond it was set by a client and says nothing.
+    :param before: Drive's versions of items in a snapshot that was over at T; of those that are :func:`in_doubt`.
     """
 
     source: Source
@@ -68,6 +78,7 @@ class Rules(Struct, frozen=True):
     now: datetime
     export_formats: Mapping[str, Sequence[str]]
     save: tuple[Detail, ...] = ()
+    before: Mapping[str, str | None] = {}
 
 
 def created_later(created: datetime | None, rules: Rules) -> bool:
@@ -92,20 +103,45 @@ def with_details(decision: Decision, item: Item, place: Place, rules: Rules) -> 
 def _decide(item: Item, place: Place, stored: StoredIndex, rules: Rules) -> Decision:
     if item.kind in ("folder", "shortcut"):
         return Decision(row=_without_content(item, place))
-    exports: tuple[Export, ...] | NoExport = (ORIGINAL,)
-    if item.kind == "native":
-        exports = exports_of(item, rules.export_formats)
+    exports = _exports(item, rules)
     if isinstance(exports, NoExport):
         return Decision(row=_unavailable(item, place, exports.reason, exports.message))
-    fidelity: Fidelity = "exact"
-    if item.modified is not None and item.modified > rules.instant:
-        as_of = _as_of(item, exports, stored, rules)
-        if as_of is not None:
-            return Decision(row=_row_as_of(item, place, as_of))
-        fidelity = "head-later"
-        if _may_have_revisions(item) and len(stored.spoilt) <= _MOST_SPOILT:
-            return _of_the_past(item, place, exports, stored, rules)
-    return _with_content(item, place, exports, stored, rules, fidelity)
+    why = None if _unchanged(item, rules) else _doubt(item, exports, stored, rules)
+    later = item.modified is not None and item.modified > rules.instant and not _unchanged(item, rules)
+    if why is None and not later:
+        return _with_content(item, place, exports, stored, rules)
+    as_of = _as_of(item, exports, stored, rules)
+    if as_of is not None:
+        return Decision(row=_row_as_of(item, place, as_of))
+    # A time that is wrong would lead to the wrong revision, and keep the head from being saved.
+    if why is None and _may_have_revisions(item) and len(stored.spoilt) <= _MOST_SPOILT:
+        return _of_the_past(item, place, exports, stored, rules)
+    return _with_content(item, place, exports, stored, rules, "head-later", why)
+
+
+def in_doubt(item: Item, stored: StoredIndex, rules: Rules) -> bool:
+    """Whether Drive's modified time of an item says nothing, so that it matters what a snapshot of before has."""
+    exports = () if item.kind in ("folder", "shortcut") else _exports(item, rules)
+    return not isinstance(exports, NoExport) and _doubt(item, exports, stored, rules) is not None
+
+
+def _exports(item: Item, rules: Rules) -> tuple[Export, ...] | NoExport:
+    return exports_of(item, rules.export_formats) if item.kind == "native" else (ORIGINAL,)
+
+
+def _unchanged(item: Item, rules: Rules) -> bool:
+    """Whether Drive counts no change of it since a snapshot that was over at T."""
+    return item.version is not None and rules.before.get(item.id) == item.version
+
+
+def _doubt(item: Item, exports: Sequence[Export], stored: StoredIndex, rules: Rules) -> str | None:
+    """Why the head may not be that of T, though its modified time does not say so, or says it wrongly."""
+    for each in exports:
+        seen = stored.sightings(item, each.format)
+        why = seen.doubt(item.modified, rules.now)
+        if why is not None and not seen.settled(rules.instant):
+            return why
+    return None
 
 
 def decide_then(then: Then, place: Place, stored: StoredIndex) -> Decision:
@@ -135,8 +171,18 @@ def _unavailable(item: Item, place: Place, reason: str, message: str) -> PlanRow
 
 
 def _with_content(
-    item: Item, place: Place, exports: Sequence[Export], stored: StoredIndex, rules: Rules, fidelity: Fidelity
+    item: Item,
+    place: Place,
+    exports: Sequence[Export],
+    stored: StoredIndex,
+    rules: Rules,
+    fidelity: Fidelity = "exact",
+    why: str | None = None,
 ) -> Decision:
+    """The head: what is stored of it, and orders for the rest.
+
+    :param why: it may not be the version of T.
+    """
     found = {each.format: stored.find(item, each.format) for each in exports}
     have = [version for version in found.values() if version is not None]
     missing = [each for each in exports if found[each.format] is None]
@@ -144,6 +190,9 @@ def _with_content(
         refused = _unavailable(item, place, "cannotDownloadFile", _NO_DOWNLOAD)
         return Decision(row=replace(refused, contents=tuple(version.content for version in have)))
     outcome: Outcome = "known" if any(version.file_id != item.id for version in have) else "unchanged"
+    if fidelity == "exact" and any(_may_differ(item, version) for version in have):
+        fidelity, why = "unproven", UNPROVEN
+    missing += [each for each in exports if _is_due(item, found[each.format], rules.now)]
     row = PlanRow(
         item=item,
         path=place.path,
@@ -151,8 +200,24 @@ def _with_content(
         contents=tuple(version.content for version in have),
         copies=len(missing),
         fidelity=fidelity,
+        message=why,
     )
-    return Decision(row=row, orders=tuple(_order(item, place, each, stored, rules, fidelity) for each in missing))
+    later = fidelity == "head-later"
+    told = {"doubt": why} if later and why else {"fidelity": "head-later" if later else "exact"}
+    return Decision(row=row, orders=tuple(_order(item, place, each, stored, rules, **told) for each in missing))
+
+
+def _may_differ(item: Item, export: StoredVersion) -> bool:
+    """Whether Drive counts changes of a document since it was exported."""
+    known = export.version is not None and item.version is not None
+    return item.kind == "native" and known and version_number(item.version) > version_number(export.version)
+
+
+def _is_due(item: Item, export: StoredVersion | None, now: datetime) -> bool:
+    """Whether a document is to be exported again, in case its content changed and its modified time did not."""
+    if export is None or item.can_download is False or not _may_differ(item, export):
+        return False
+    return export.read is None or not timedelta(0) <= now - export.read < EXPORTED_AGAIN
 
 
 def _may_have_revisions(item: Item) -> bool:
@@ -164,16 +229,14 @@ def _of_the_past(item: Item, place: Place, exports: Sequence[Export], stored: St
     orders = []
     for each in exports:
         head = stored.find(item, each.format)
-        order = _order(item, place, each, stored, rules, "head-later")
+        order = _order(item, place, each, stored, rules, fidelity="head-later")
         past = stored.versions(item.id, each.format)
         orders.append(replace(order, past=past, head=None if head is None else head.content, spoilt=stored.spoilt))
     row = PlanRow(item=item, path=place.path, copies=len(orders), fidelity="head-later")
     return Decision(row=row, orders=tuple(orders))
 
 
-def _order(
-    item: Item, place: Place, export: Export, stored: StoredIndex, rules: Rules, fidelity: Fidelity
-) -> CopyOrder:
+def _order(item: Item, place: Place, export: Export, stored: StoredIndex, rules: Rules, **told: Any) -> CopyOrder:
     blob = content_blob(
         rules.source,
         place.folders,
@@ -188,7 +251,7 @@ def _order(
         blob=blob,
         format=export.format,
         export_mime_type=export.mime_type or None,
-        fidelity=fidelity,
+        **told,
     )
 
 

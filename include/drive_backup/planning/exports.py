@@ -7,6 +7,13 @@ from collections.abc import Mapping, Sequence
 from include.drive_backup.exports import DEFAULT_FORMATS, EXPORT_FORMATS, MIME_TYPES
 from include.drive_backup.model import NATIVE_PREFIX, Item, Struct
 
+#: Types that are known to have no export.
+_WITHOUT_EXPORT = frozenset({"map", "fusiontable", "mail-layout"})
+_UNKNOWN = (
+    "Drive has the type '{}', which this version of Drive Backup does not know, and offers no export of it; only its "
+    "metadata is saved. Ask for a newer version."
+)
+
 
 class Export(Struct, frozen=True):
     """One export of a native: the format's extension, without a dot, and the MIME type to ask for."""
@@ -30,7 +37,7 @@ def exports_of(item: Item, formats: Mapping[str, Sequence[str]]) -> tuple[Export
     native = item.mime_type.removeprefix(NATIVE_PREFIX)
     extensions = formats.get(native, DEFAULT_FORMATS.get(native))
     if extensions is None:
-        return NoExport(reason="notExportable", message=_not_exportable(native))
+        return _of_new_type(item, native)
     if not extensions:
         return NoExport(
             reason="exportNotConfigured",
@@ -39,6 +46,16 @@ def exports_of(item: Item, formats: Mapping[str, Sequence[str]]) -> tuple[Export
     return tuple(
         Export(format=extension, mime_type=_mime_type(item, extension)) for extension in dict.fromkeys(extensions)
     )
+
+
+def _of_new_type(item: Item, native: str) -> tuple[Export, ...] | NoExport:
+    """Of a type that nobody knew: what Drive itself offers of the item counts, whatever the type is called."""
+    for extension, variants in MIME_TYPES.items():
+        offered = next((variant for variant in variants if variant in item.export_links), None)
+        if offered is not None:
+            return (Export(format=extension, mime_type=offered),)
+    known = native in _WITHOUT_EXPORT or native in EXPORT_FORMATS
+    return NoExport(reason="notExportable", message=_not_exportable(native) if known else _UNKNOWN.format(native))
 
 
 def _not_exportable(native: str) -> str:

@@ -25,6 +25,7 @@ from include.drive_backup.handover import BatchRef, LeftRef, Listing, Past, Plan
 from include.drive_backup.increment import listing_prefix
 from include.drive_backup.left.whereabouts import Whereabouts, write_left
 from include.drive_backup.model import DETAILS, CopyOrder, Item, PlanRow, Source, human_bytes, parse_instant
+from include.drive_backup.planning.before import versions_before
 from include.drive_backup.planning.covered import COVERED, NO_HOMES, Covered, Homes
 from include.drive_backup.planning.decide import (
     Decision,
@@ -33,6 +34,7 @@ from include.drive_backup.planning.decide import (
     created_later,
     decide,
     decide_then,
+    in_doubt,
     with_details,
 )
 from include.drive_backup.planning.details import units_of
@@ -163,7 +165,9 @@ class _Planner:
         past = await self._look_back(nodes, newest)
         tree = self._tree(nodes, trash=self._listing.task.trashed)
         filtered = await self._filtered(tree, newest, past)
-        wanted = self._wanted(tree, nodes, filtered)
+        late = {ident for ident in tree if created_later(nodes[ident].created, self._rules)}
+        # Clients set the time of creation, too: what a snapshot of before has was there.
+        wanted = self._wanted(tree, filtered, late - (await self._before(late)).keys())
         await self._write_rows(newest, tree, wanted, past)
         # After the rows, whose index of what is stored takes as much memory as the catalogue that is read here.
         whereabouts = Whereabouts(tree, nodes, wanted, filtered, complete=self._listing.complete)
@@ -178,7 +182,7 @@ class _Planner:
             PartWriter[PlanRow](self._store, rows_prefix(self._plan), PART_ROWS) as rows,
             PartWriter[CopyOrder](self._store, self._orders_prefix, PART_ROWS) as orders,
         ):
-            async for ident, item in self._each(newest, wanted, past):
+            async for ident, item in self._settled_first(newest, wanted, past, stored):
                 place = Place(folders=tree.folders(ident), segment=tree.segment(ident))
                 decision = failing.mark(self._decide(ident, item, place, stored, past))
                 later = past.why_place_later(ident, tree) if past else None
@@ -190,6 +194,26 @@ class _Planner:
                     self._orders.append(Sized(len(self._orders), _size(order), f"{order.item.id} {order.format}"))
                     await orders.write(order)
         self._parts, self._order_parts = rows.parts, orders.parts
+
+    async def _settled_first(
+        self, newest: Mapping[str, int], wanted: AbstractSet[str], past: Hindsight | None, stored: StoredIndex
+    ) -> AsyncIterator[tuple[str, Item | None]]:
+        """The wanted items; those whose times say nothing last, when it is known what a snapshot of before has."""
+        told, doubtful = past.rows.keys() if past else (), set[str]()
+        async for ident, item in self._each(newest, wanted, past):
+            if item is not None and ident not in told and in_doubt(item, stored, self._rules):
+                doubtful.add(ident)
+            else:
+                yield ident, item
+        if doubtful:
+            self._rules = replace(self._rules, before=await self._before(doubtful))
+            async for item in self._items(newest, doubtful):
+                yield item.id, item
+
+    async def _before(self, idents: AbstractSet[str]) -> Mapping[str, str | None]:
+        """What a snapshot that was over at the instant has of some items."""
+        task = self._listing.task
+        return await versions_before(self._store, task.snapshots, task.instant, idents)
 
     def _tree(self, nodes: Mapping[str, Node], *, trash: bool) -> Tree:
         kind = self._rules.source.kind
@@ -363,10 +387,10 @@ class _Planner:
             if wanted is None or item.id in wanted:
                 yield item
 
-    def _wanted(self, tree: Tree, nodes: Mapping[str, Node], filtered: Mapping[str, str]) -> set[str]:
+    def _wanted(self, tree: Tree, filtered: Mapping[str, str], later: AbstractSet[str]) -> set[str]:
         """What the filters let through and what existed at the instant, with the folders above it; counts the rest."""
         kept = {ident for ident in tree if ident not in filtered}
-        wanted = tree.with_folders({ident for ident in kept if not created_later(nodes[ident].created, self._rules)})
+        wanted = tree.with_folders(kept - later)
         counts = {
             "left_out_trashed": tree.trashed,
             "left_out_created_later": len(kept) - len(wanted),

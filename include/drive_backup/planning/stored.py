@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
@@ -17,20 +17,22 @@ from include.drive_backup.blob.names import content_id, content_prefix, parse_co
 from include.drive_backup.damage import Damaged, load_damaged
 from include.drive_backup.model import Item, Source, StoredContent
 from include.drive_backup.planning.places import Places
+from include.drive_backup.planning.sightings import Sightings, sightings, was_head
 from include.drive_backup.ports import BlobInfo, BlobStore
 
 
 class StoredVersion(msgspec.Struct, frozen=True, gc=False):
-    """One content version in Blob: whose it is, when Drive says that it was modified, when it was written.
+    """One content version in Blob: whose it is, when Drive said that it was modified, when it was read.
 
-    One that was read late was no longer the head then: when it was written proves nothing.
+    :ivar read: a moment at which it was the head; None when that is not known.
+    :ivar version: Drive's count of changes then.
     """
 
     file_id: str
     modified: datetime | None
-    written: datetime | None
+    read: datetime | None
     content: StoredContent
-    read_late: bool = False
+    version: str | None = None
 
 
 class StoredIndex:
@@ -75,30 +77,36 @@ class StoredIndex:
         return self._own(item, content_format)[0]
 
     def _own(self, item: Item, content_format: str) -> tuple[str, StoredVersion | None]:
-        """The first content id of an item's head that is its own, or that nothing damaged has; and what it names."""
+        """The first content id of an item's head that is its own, or that nothing damaged has; and what it names.
+
+        A document may have been exported several times in what Drive says is one version: then the first free id, and
+        the last export.
+        """
+        last: StoredVersion | None = None
         for copy in itertools.count():
             ident = content_id(item, content_format, copy)
             own = self._named(ident)
-            sound = ident not in self._spoilt if own is None else _is_head(own, item, content_format)
-            if sound:
-                return ident, own
+            if own is None and ident not in self._spoilt:
+                return ident, last
+            if own is not None and _is_head(own, item, content_format):
+                if item.kind != "native":
+                    return ident, own
+                last = own
         raise AssertionError("unreachable")
 
     def as_of(self, file_id: str, content_format: str, instant: datetime) -> StoredVersion | None:
         """The version that was the head at an instant, when what is stored proves it.
 
-        It does when the version was modified before the instant and its download began after it. When the download
-        began is not known; the time of writing less a slow download (1 MB/s, and 5 s for the clocks) is before that.
+        It does when the version was modified before the instant and read after it, unless another one was read between.
         """
-        proven = [
-            version
-            for version in self._of(file_id, content_format)
-            if version.modified is not None
-            and version.written is not None
-            and not version.read_late
-            and version.modified <= instant <= version.written - timedelta(seconds=5 + version.content.size / 1e6)
-        ]
+        versions = self._of(file_id, content_format)
+        proven = [version for version in versions if was_head(version, instant, versions)]
         return max(proven, key=lambda version: (version.modified, version.content.blob), default=None)
+
+    def sightings(self, item: Item, content_format: str) -> Sightings:
+        """When this content of an item, and when others of it, were seen as its head."""
+        _, own = self._own(item, content_format)
+        return sightings(own, self._of(item.id, content_format))
 
     @property
     def spoilt(self) -> tuple[str, ...]:
@@ -126,9 +134,10 @@ class StoredIndex:
         version = StoredVersion(
             file_id=found.file_id,
             modified=name.modified,
-            written=info.modified,
+            # What was no longer the head when it was read proves nothing.
+            read=None if found.read_late else found.read,
             content=found.content,
-            read_late=found.read_late,
+            version=found.version,
         )
         try:
             packed = _pack(version)
@@ -191,8 +200,8 @@ class _Packed(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     file_id: str
     modified: datetime | None
-    written: datetime | None
-    read_late: bool
+    read: datetime | None
+    version: str | None
     blob: str
     format: str
     mime_type: str
@@ -212,8 +221,8 @@ def _pack(version: StoredVersion) -> bytes:
         _Packed(
             file_id=version.file_id,
             modified=version.modified,
-            written=version.written,
-            read_late=version.read_late,
+            read=version.read,
+            version=version.version,
             blob=content.blob,
             format=content.format,
             mime_type=content.mime_type,
@@ -237,7 +246,7 @@ def _unpack(packed: bytes) -> StoredVersion:
     return StoredVersion(
         file_id=found.file_id,
         modified=found.modified,
-        written=found.written,
+        read=found.read,
         content=content,
-        read_late=found.read_late,
+        version=found.version,
     )

@@ -1,8 +1,8 @@
 """What was there at an instant that is over, and how sure that is. See docs/adr/0018.
 
-Drive tells how things are now. Of an item that changed since, two snapshots made on time may tell how it was: the
-nearest before the instant and the nearest after it. The change feed tells when each item changed last. Together they
-give a listing as of the instant, from which the tree is built as from any other.
+Drive tells how things are now. Of an item that changed since, two snapshots may tell how it was: the nearest that was
+over at the instant, and the nearest made on time after it. The change feed tells when each item changed last. Together
+they give a listing as of the instant, from which the tree is built as from any other.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ CHANGED_SINCE = (
 )
 NOT_TOLD = (
     "Nothing tells whether it, or a folder above it, was renamed or moved after the snapshot's instant: there is no "
-    "snapshot made on time before the instant, or no change feed since. Name and place are those of a later look."
+    "snapshot that was over at the instant, or no change feed since. Name and place are those of a later look."
 )
 GONE_SINCE = (
     "Drive does not list it in this source any more, or has it in the trash. It changed last after the snapshot's "
-    "instant, and what it was then cannot be told: this is how the last snapshot made on time before had it."
+    "instant, and what it was then cannot be told: this is how the last snapshot before had it."
 )
 GONE_SOMETIME = (
     "Drive does not list it in this source any more, or has it in the trash, and it cannot be told whether that is so "
-    "since before or after the snapshot's instant. This is how the last snapshot made on time before had it."
+    "since before or after the snapshot's instant. This is how the last snapshot before had it."
 )
 GONE_AND_LATER = (
     "It is gone since after the snapshot's instant, and had changed before that. This is how the next snapshot made on "

@@ -6,12 +6,14 @@ import logging
 from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import datetime
 
+import msgspec
 from msgspec.structs import replace
 
 from include.drive_backup.blob.names import parse_snapshot
 from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.handover import Listing, Past, Witnesses
 from include.drive_backup.hindsight import Changed, changed_prefix
+from include.drive_backup.increment import listing_prefix
 from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
@@ -24,6 +26,14 @@ from include.drive_backup.values import read_flag, read_time
 from include.drive_backup.work import read_parts
 
 log = logging.getLogger(__name__)
+
+
+class Listed(msgspec.Struct, frozen=True, gc=False):
+    """The part of a listed item that says how old a look at it is."""
+
+    id: str
+    version: str | None = None
+    trashed: bool = False
 
 
 async def load_hindsight(
@@ -81,7 +91,25 @@ async def _useful_rows(store: BlobStore, manifest: Manifest, found: Hindsight, *
             found.unsure.discard(ident)
         elif node is None or ident in found.unsure:
             wanted.add(ident)
-    return {row["item_id"]: _witness(row) async for row in read_rows(store, manifest, ids=wanted)} if wanted else {}
+    if not wanted:
+        return {}
+    rows = {row["item_id"]: _witness(row) async for row in read_rows(store, manifest, ids=wanted)}
+    return rows if manifest.kind != "as-of" else await _as_listed(store, manifest, rows)
+
+
+async def _as_listed(store: BlobStore, manifest: Manifest, rows: dict[str, Witness]) -> dict[str, Witness]:
+    """Of a snapshot that was late for its own instant: the rows that are as its listing had the items.
+
+    Others are of that instant, and may have been over when it was made.
+    """
+    if manifest.listed is None:
+        return {}
+    prefix, parts = listing_prefix(manifest.listed.work), manifest.listed.parts
+    listed: dict[str, set[str | None]] = {}
+    async for item in read_parts(store, prefix, Listed, parts=parts):
+        if item.id in rows and not item.trashed:
+            listed.setdefault(item.id, set()).add(item.version)
+    return {ident: row for ident, row in rows.items() if row.item.version and row.item.version in listed.get(ident, ())}
 
 
 def _witness(values: Mapping[str, object]) -> Witness:

@@ -21,7 +21,7 @@ from include.drive_backup.model import CopyOrder, CopyResult, Source, Tier, huma
 from include.drive_backup.pacing import Backoff
 from include.drive_backup.ports import BlobStore, Clock, Drive
 from include.drive_backup.transfer.budget import MemoryBudget
-from include.drive_backup.transfer.content import READS, ContentCopier
+from include.drive_backup.transfer.content import READS, ContentCopier, fidelity_of
 from include.drive_backup.transfer.details import answers, save_details
 from include.drive_backup.transfer.flight import Flight
 from include.drive_backup.transfer.ranges import suits
@@ -226,7 +226,12 @@ class _Run:
         if content is None:
             return None
         return CopyResult(
-            item_id=order.item.id, format=order.format, outcome="copied", content=content, fidelity=order.fidelity
+            item_id=order.item.id,
+            format=order.format,
+            outcome="copied",
+            content=content,
+            fidelity=fidelity_of(order),
+            message=order.doubt,
         )
 
     async def _copy(self, order: CopyOrder) -> CopyResult:

@@ -26,7 +26,7 @@ from include.drive_backup.errors import (
     ItemChangedError,
     ItemUnavailableError,
 )
-from include.drive_backup.model import CopyOrder, CopyResult, Item, Revision, StoredContent, Tier, human_bytes
+from include.drive_backup.model import CopyOrder, CopyResult, Fidelity, Item, Revision, StoredContent, Tier, human_bytes
 from include.drive_backup.pacing import Backoff, retry
 from include.drive_backup.ports import BlobStore, Clock, Drive
 from include.drive_backup.transfer.budget import MemoryBudget
@@ -129,7 +129,7 @@ class ContentCopier:
     async def _read_revision(
         self, order: CopyOrder, revision: Revision, mime_type: str | None, until: datetime
     ) -> CopyResult:
-        order = order_then(order, revision)
+        order, read = order_then(order, revision), self._clock.now()
         size = order.item.size if mime_type is None else None
         async with self._memory.hold(memory_of(size)), self._upload(order, size) as upload:
             async with self._drive.open_revision(order.item, revision, mime_type) as body:
@@ -139,7 +139,7 @@ class ContentCopier:
             mismatch = _mismatch(order.item, upload.size, upload.md5, upload.sha256)
             if mismatch is not None:
                 raise BrokenBodyError(f"A revision of '{order.item.name}' came damaged: {mismatch}.")
-            content = await self._store_it(order, upload, until)
+            content = await self._store_it(order, upload, read, until)
         return from_revision(order, revision, content, downloaded=upload.size)
 
     def _upload(self, order: CopyOrder, size: int | None) -> Upload:
@@ -165,6 +165,7 @@ class ContentCopier:
         return await retry(call, backoff=self._reads, clock=self._clock, retryable=retryable, chance=self._chance)
 
     async def _read_once(self, job: _Job) -> CopyResult:
+        job.began = self._clock.now()
         if job.in_ranges:
             return await self._transfer(job, self._by_ranges)
         # The bytes of a small file are held until they are stored.
@@ -211,9 +212,11 @@ class ContentCopier:
             raise job.broken(mismatch, sha256)
 
     async def _commit(self, job: _Job, upload: Upload) -> CopyResult:
-        return job.result("copied", content=await self._store_it(job.order, upload))
+        return job.result("copied", content=await self._store_it(job.order, upload, job.began))
 
-    async def _store_it(self, order: CopyOrder, upload: Upload, until: datetime | None = None) -> StoredContent:
+    async def _store_it(
+        self, order: CopyOrder, upload: Upload, read: datetime | None, until: datetime | None = None
+    ) -> StoredContent:
         content = StoredContent(
             blob=order.blob,
             format=order.format,
@@ -222,7 +225,7 @@ class ContentCopier:
             md5=upload.md5,
             sha256=upload.sha256,
         )
-        metadata = content_metadata(order, content, until=until)
+        metadata = content_metadata(order, content, until=until, read=read)
         if await upload.commit(content_type=content.mime_type, metadata=metadata):
             return content
         return await self._taken(order, content)
@@ -257,6 +260,8 @@ class _Job:
         self._resource: dict[str, Any] | None = None
         self._digests: set[str] = set()
         self.one_stream = False
+        #: when the bytes that come are read
+        self.began: datetime | None = None
 
     @property
     def size(self) -> int | None:
@@ -275,15 +280,19 @@ class _Job:
             raise ValueError(f"'{self.order.blob}' is no name of a content blob.")
         content = content_id(now, self.order.format)
         extension = extension_of(now.name, self.order.format)
-        later = now.modified is not None and now.modified > self._instant
         self.order = replace(
             self.order,
             item=now,
             blob=content_blob(name.source, name.folders, name.segment, now.modified, content, extension),
-            fidelity="head-later" if later else "exact",
+            fidelity="head-later" if self._is_later(now) else "exact",
         )
         self._resource = now.resource
         self._digests.clear()
+
+    def _is_later(self, now: Item) -> bool:
+        """Whether it changed after the instant, or may have: a time that did not go on says nothing of a change."""
+        before = self.order.item.modified
+        return now.modified is None or now.modified > self._instant or (before is not None and now.modified <= before)
 
     def broken(self, mismatch: str, sha256: str) -> BrokenBodyError:
         """The error for bytes that are not what Drive says, of an item that did not change."""
@@ -304,7 +313,7 @@ class _Job:
 
     def result(self, outcome: Any, **facts: Any) -> CopyResult:
         """The record of what became of the order."""
-        fidelity = "unavailable" if outcome == "unavailable" else self.order.fidelity
+        fidelity = "unavailable" if outcome == "unavailable" else fidelity_of(self.order)
         return CopyResult(
             item_id=self.order.item.id,
             format=self.order.format,
@@ -312,8 +321,13 @@ class _Job:
             fidelity=fidelity,
             resource=self._resource,
             downloaded=self.downloaded,
-            **facts,
+            **{"message": self.order.doubt, **facts},
         )
+
+
+def fidelity_of(order: CopyOrder) -> Fidelity:
+    """How true the head of an item is for the instant."""
+    return "head-later" if order.doubt else order.fidelity
 
 
 def _worth_another_read(error: DriveBackupError) -> bool:

@@ -35,7 +35,8 @@ def revision_at(
         after.append(head)
     if not before or not after:
         return None
-    return max(before, key=lambda each: each.modified), min(after)
+    # Drive lists the oldest first; of equal times the last one is the newest.
+    return max(reversed(before), key=lambda each: each.modified), min(after)
 
 
 def order_then(order: CopyOrder, revision: Revision) -> CopyOrder:

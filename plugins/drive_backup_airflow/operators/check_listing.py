@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_store
-from include.drive_backup.clock import SystemClock
+from include.drive_backup.clock import StoreClock
 from include.drive_backup.verification.group import check_group
 from include.drive_backup.verification.model import Depth
 
@@ -38,6 +38,7 @@ class CheckListingOperator(DriveBackupOperator):
         """Check; returns a dict of :class:`~include.drive_backup.verification.batches.CheckedGroup`."""
         params = context["params"]
         async with open_store(self.blob_conn_id, self.container) as store:
+            clock = await StoreClock.of(store)
             checked = await check_group(
                 store,
                 self.group["sources"],
@@ -45,10 +46,10 @@ class CheckListingOperator(DriveBackupOperator):
                 at=params["snapshots"],
                 depth=DEPTHS[params["read"]],
                 period=params["period_days"],
-                now=SystemClock().now(),
+                now=clock.now(),
                 batch_bytes=self.batch_mb * 1_000_000,
                 max_batches=self.max_batches,
-                clock=SystemClock(),
+                clock=clock,
             )
         self.log.info(
             "%d snapshots with %d contents checked; %d damaged", checked.snapshots, checked.blobs, checked.found.count

@@ -17,7 +17,7 @@ from drive_backup_airflow.locks import RunLocks
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_store, storage_account_id
 from include.drive_backup import __version__
-from include.drive_backup.clock import SystemClock
+from include.drive_backup.clock import StoreClock
 from include.drive_backup.events.envelope import Fact
 from include.drive_backup.groups import SourceGroup
 from include.drive_backup.journal import raise_together
@@ -59,9 +59,8 @@ class CommitSnapshotOperator(DriveBackupOperator):
             if all(plan.listing.task.dry_run for plan in plans):
                 raise AirflowSkipException("Dry run: nothing is committed.")
             hold = RunLocks(store, context).hold_last
-            summaries, errors = await commit_group(
-                store, str(self.plans), group, plans, SystemClock(), __version__, hold
-            )
+            clock = await StoreClock.of(store)
+            summaries, errors = await commit_group(store, str(self.plans), group, plans, clock, __version__, hold)
             manifest = summaries[0]["manifest"] if len(summaries) == 1 else None
             push_location(context, container_url=store.url, manifest=manifest, resource_id=account)
         made = [summary for summary in summaries if summary["created"]]

@@ -10,7 +10,7 @@ from drive_backup_airflow.locks import RunLocks
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.retry import is_first_try
 from drive_backup_airflow.wiring import open_shared_drive, open_store
-from include.drive_backup.clock import SystemClock
+from include.drive_backup.clock import StoreClock
 from include.drive_backup.errors import DriveBackupError, StoppedError
 from include.drive_backup.handover import BatchRef
 from include.drive_backup.journal import raise_together
@@ -93,7 +93,7 @@ class DriveToBlobBatchOperator(DriveBackupOperator):
                 drive,
                 store,
                 batch,
-                clock=SystemClock(),
+                clock=await StoreClock.of(store),
                 in_flight=self.files_in_flight,
                 memory_bytes=self.memory_mb * 1_000_000,
                 tier=self.tier,

@@ -61,7 +61,7 @@ class DrillRestoreOperator(DriveBackupOperator):
         return {"drilled": [each.to_dict() for each in done]}
 
     async def _one(self, store: BlobStore, source: Source, seed: str, most_bytes: int) -> list[Drilled]:
-        repository, now, done = SnapshotRepository(store), format_instant(SystemClock().now()), list[Drilled]()
+        repository, now, done = SnapshotRepository(store), format_instant(await store.now()), list[Drilled]()
         for series in await repository.job_series(source):
             manifest = await repository.latest(series, now)
             if manifest is not None:

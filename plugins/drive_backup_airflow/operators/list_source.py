@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from drive_backup_airflow.locks import RunLocks
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_shared_drive, open_store
-from include.drive_backup.clock import SystemClock
+from include.drive_backup.clock import StoreClock
 from include.drive_backup.groups import SourceGroup
 from include.drive_backup.handover import SourceTask
 from include.drive_backup.listing_group import list_group
@@ -54,4 +54,4 @@ class ListDriveSourceOperator(DriveBackupOperator):
                 ):
                     yield drive
 
-            return await list_group(open_held, store, group, SystemClock(), stop)
+            return await list_group(open_held, store, group, await StoreClock.of(store), stop)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_store
-from include.drive_backup.clock import SystemClock
+from include.drive_backup.clock import StoreClock
 from include.drive_backup.cost import Expectation
 from include.drive_backup.groups import SourceGroup
 from include.drive_backup.handover import Listing
@@ -59,7 +59,7 @@ class PlanBatchesOperator(DriveBackupOperator):
                 [SourceGroup.from_dict(each) for each in self.groups],
                 export_formats=formats,
                 max_batches=self.max_batches,
-                clock=SystemClock(),
+                clock=await StoreClock.of(store),
                 find_base=lambda listing: _base(repository, listing),
                 expected=Expectation.from_dict(self.expected or {}),
             )

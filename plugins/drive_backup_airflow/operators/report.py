@@ -9,7 +9,7 @@ from drive_backup_airflow.events import emit_for_task_states
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.params import selected_by
 from drive_backup_airflow.wiring import open_store
-from include.drive_backup.clock import SystemClock
+from include.drive_backup.clock import StoreClock
 from include.drive_backup.errors import SnapshotIncompleteError
 from include.drive_backup.groups import SourceGroup
 from include.drive_backup.model import DEFAULT_SERIES
@@ -78,7 +78,8 @@ class ReportOperator(DriveBackupOperator):
         if by_hand or params["dry_run"] or not self.groups:
             return [], []
         left_out = [row for row in run.missed if row.outcome == "left_out"]
-        return await find_stopped(store, self.job, str(context["run_id"]), run.attempted, left_out, SystemClock())
+        clock = await StoreClock.of(store)
+        return await find_stopped(store, self.job, str(context["run_id"]), run.attempted, left_out, clock)
 
     async def _results(self, store: BlobStore) -> RunResults:
         groups = [SourceGroup.from_dict(each) for each in self.groups or ()]

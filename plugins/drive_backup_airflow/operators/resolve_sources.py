@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from drive_backup_airflow.operators.base import DriveBackupOperator
-from drive_backup_airflow.params import RunOptions, instant_of, selected_by
+from drive_backup_airflow.params import RunOptions, check_clock, instant_of, selected_by
 from drive_backup_airflow.wiring import directory, open_store
 from include.drive_backup.groups import run_work, write_groups
 from include.drive_backup.handover import SourceTask
@@ -63,6 +63,7 @@ class ResolveSourcesOperator(DriveBackupOperator):
         instant = instant_of(context, options)
         async with open_store(self.blob_conn_id, self.container) as store:
             await store.ensure_container(create=self.create_container)
+            check_clock(instant, await store.now())
             people = directory(self.gcp_conn_id, attempts=self.attempts)
             found, left_out = await resolve(options.sources, people)
             me = await people.me() if names_me(self._own(options)) else None
