@@ -106,9 +106,9 @@ def _decide(item: Item, place: Place, stored: StoredIndex, rules: Rules) -> Deci
     exports = _exports(item, rules)
     if isinstance(exports, NoExport):
         return Decision(row=_unavailable(item, place, exports.reason, exports.message))
-    why = None if _unchanged(item, rules) else _doubt(item, exports, stored, rules)
-    later = item.modified is not None and item.modified > rules.instant and not _unchanged(item, rules)
-    if why is None and not later:
+    why = _doubt(item, exports, stored, rules)
+    later = item.modified is not None and item.modified > rules.instant
+    if _unchanged(item, rules) or (_settled(item, exports, stored, rules) if why else not later):
         return _with_content(item, place, exports, stored, rules)
     as_of = _as_of(item, exports, stored, rules)
     if as_of is not None:
@@ -122,7 +122,9 @@ def _decide(item: Item, place: Place, stored: StoredIndex, rules: Rules) -> Deci
 def in_doubt(item: Item, stored: StoredIndex, rules: Rules) -> bool:
     """Whether Drive's modified time of an item says nothing, so that it matters what a snapshot of before has."""
     exports = () if item.kind in ("folder", "shortcut") else _exports(item, rules)
-    return not isinstance(exports, NoExport) and _doubt(item, exports, stored, rules) is not None
+    if isinstance(exports, NoExport) or _doubt(item, exports, stored, rules) is None:
+        return False
+    return not _settled(item, exports, stored, rules)
 
 
 def _exports(item: Item, rules: Rules) -> tuple[Export, ...] | NoExport:
@@ -135,13 +137,14 @@ def _unchanged(item: Item, rules: Rules) -> bool:
 
 
 def _doubt(item: Item, exports: Sequence[Export], stored: StoredIndex, rules: Rules) -> str | None:
-    """Why the head may not be that of T, though its modified time does not say so, or says it wrongly."""
-    for each in exports:
-        seen = stored.sightings(item, each.format)
-        why = seen.doubt(item.modified, rules.now)
-        if why is not None and not seen.settled(rules.instant):
-            return why
-    return None
+    """Why the modified time of the head says nothing of when it came."""
+    doubts = (stored.sightings(item, each.format).doubt(item.modified, rules.now) for each in exports)
+    return next((why for why in doubts if why is not None), None)
+
+
+def _settled(item: Item, exports: Sequence[Export], stored: StoredIndex, rules: Rules) -> bool:
+    """Whether it was read before T as it is now, whatever its time says."""
+    return all(stored.sightings(item, each.format).settled(rules.instant) for each in exports)
 
 
 def decide_then(then: Then, place: Place, stored: StoredIndex) -> Decision:

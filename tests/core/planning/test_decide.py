@@ -24,16 +24,16 @@ def one(entry) -> Item:
     return items(entry)[0]
 
 
-def stored_of(*decisions, written="2026-02-15", **tampered) -> StoredIndex:
+def stored_of(*decisions, written="2026-02-15", read=None, **tampered) -> StoredIndex:
     """The index after the orders of some decisions were carried out."""
     index = StoredIndex()
     for decision in decisions:
         for order in decision.orders:
-            index.add(blob_of(order, written, **tampered))
+            index.add(blob_of(order, written, read, **tampered))
     return index
 
 
-def blob_of(order, written, **tampered) -> BlobInfo:
+def blob_of(order, written, read=None, **tampered) -> BlobInfo:
     md5, sha256 = order.item.md5 or "a" * 32, order.item.sha256 or "b" * 64
     content = StoredContent(
         blob=order.blob, format=order.format, mime_type="x/y", size=order.item.size or 7, md5=md5, sha256=sha256
@@ -43,7 +43,7 @@ def blob_of(order, written, **tampered) -> BlobInfo:
         size=content.size,
         md5=md5,
         content_type="x/y",
-        metadata=content_metadata(order, content),
+        metadata=content_metadata(order, content, read=at(read or written)),
         modified=at(written),
     )
     return replace(info, **tampered)
@@ -187,7 +187,8 @@ def test_a_download_that_may_have_begun_before_the_instant_proves_nothing():
     big = one(file("x", b"at T", size=str(10 * 10**9)))
     before = decide(big, PLACE, StoredIndex(), RULES)
     changed = one(file("x", b"later", modifiedTime="2026-03-01T12:00:00.000Z"))
-    assert decide(changed, PLACE, stored_of(before, written="2026-03-01T01:00"), RULES).row.fidelity == "head-later"
+    stored = stored_of(before, written="2026-03-01T01:00", read="2026-02-28T23:59")
+    assert decide(changed, PLACE, stored, RULES).row.fidelity == "head-later"
 
 
 def test_what_was_created_after_the_instant_is_left_out_but_an_impossible_date_is_not_believed():
