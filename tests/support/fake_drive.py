@@ -20,6 +20,7 @@ from include.drive_backup.errors import (
 from include.drive_backup.exports import MIME_TYPES
 from include.drive_backup.model import FOLDER, ApiUse, Item, Revision, Source
 from include.drive_backup.ports import ChangePage, Page
+from include.drive_backup.values import read_time
 from tests.support.trees import ROOT, Entry, checksums, with_contents
 
 #: What happens to one read: gets the right bytes, gives the delivered ones, or raises.
@@ -236,7 +237,8 @@ class FakeDrive:
         if (self._known(item.id).get("capabilities") or {}).get("canReadRevisions") is False:
             raise ItemUnavailableError("The revisions may not be read.", reason="cannotReadRevisions")
         found = [resource for resource, _ in self.past[item.id]]
-        return tuple(Revision.from_resource(each) for each in [*found, self._revision(item.id)])
+        readable = [each for each in [*found, self._revision(item.id)] if read_time(each["modifiedTime"]) is not None]
+        return tuple(map(Revision.from_resource, readable))
 
     @asynccontextmanager
     async def open_revision(

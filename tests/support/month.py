@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from include.drive_backup.blob.names import SnapshotName, parse_snapshot
+from include.drive_backup.clock import StoreClock
 from include.drive_backup.errors import DriveBackupError, SnapshotNotFoundError, SourceBusyError
 from include.drive_backup.handover import BatchRef, PlanRef, SourceTask
 from include.drive_backup.hindsight import look_back
@@ -31,10 +32,12 @@ from include.drive_backup.retention.plan import plan_source as plan_retention
 from include.drive_backup.retention.rules import Keep, Policy
 from include.drive_backup.transfer.batch import copy_batch
 from include.drive_backup.verification.run import choose, verify_source
+from tests.support.claims import copy_container
 from tests.support.fake_drive import FakeDrive
 from tests.support.gates import Gate, GatedStore, Killed, after, at
 from tests.support.memory_blob import MemoryBlobStore
-from tests.support.month_truth import Promise, Truth, Version
+from tests.support.month_claims import Claims, Version, claimed
+from tests.support.month_truth import Promise, Truth
 from tests.support.trees import file
 from tests.support.virtual_time import VirtualClock
 
@@ -76,6 +79,9 @@ class Month:
         """:param one_series: the fault that series mend: all runs are of the job's series, whatever they select."""
         self._one_series = one_series
         self.random = random.Random(seed)
+        self.claims = Claims(self.random)
+        #: so long each nightly run waits before it begins
+        self._queue = self.random.choice([0.0, 0.0, 2.5 * HOUR])
         self.policy = self.random.choice(POLICIES)
         self.clock = VirtualClock()
         self.drive = FakeDrive(page=5)
@@ -109,9 +115,13 @@ class Month:
         ident, name = f"id{number}", f"{number}.{('txt', 'md', 'bin')[number % 3]}"
         self._writes += 1
         content = f"{name} {self._writes}".encode() * 5
-        moment = self.clock.now() - timedelta(seconds=5)
-        self.drive.add(file(name, content, id=ident, createdTime=_drive(moment), modifiedTime=_drive(moment)))
-        self.truth.versions.setdefault(ident, []).append(Version(content, moment))
+        moment = self.drive.now = self.clock.now() - timedelta(seconds=5)
+        known = self.truth.versions.setdefault(ident, [])
+        created, modified = self.claims.created(moment), self.claims.modified(moment, known)
+        # Drive gives no id twice; here one may return, but never with a count of changes that it had.
+        counted = {"id": ident, "version": str(1_000 * self._writes)}
+        self.drive.add(file(name, content, createdTime=created, modifiedTime=modified, **counted))
+        known.append(Version(content, moment, claim=claimed(modified), created=claimed(created)))
 
     def edit(self) -> None:
         """Somebody adds, changes or deletes a file; an old version may come back."""
@@ -124,22 +134,32 @@ class Month:
             return
         known[-1].until = now
         if self.random.random() < 0.2:
+            self.drive.now = now
             self.drive.delete(ident)
             return
         self._writes += 1
         again = self.random.random() < 0.6
         content = self.random.choice(known[-5:]).content if again else f"{ident} {self._writes}".encode() * 5
-        self.drive.write(ident, content, _drive(now))
-        known.append(Version(content, now))
+        self._write(ident, content, now)
 
     def _put_back(self) -> None:
         """Somebody puts earlier versions of many files back."""
         for ident, known in self.truth.versions.items():
             if ident in self.drive.items and len(known) > 1 and self.random.random() < 0.7:
                 known[-1].until = now = self.clock.now()
-                content = self.random.choice(known[-4:-1]).content
-                self.drive.write(ident, content, _drive(now))
-                known.append(Version(content, now))
+                self._write(ident, self.random.choice(known[-4:-1]).content, now)
+
+    def _write(self, ident: str, content: bytes, now: datetime) -> None:
+        known = self.truth.versions[ident]
+        self.drive.now, modified = now, self.claims.modified(now, known)
+        self.drive.write(ident, content, modified)
+        self.drive.past[ident][-1][0]["keepForever"] = self.random.random() < 0.5
+        known.append(Version(content, now, claim=claimed(modified), created=known[-1].created))
+
+    async def _copied(self) -> None:
+        """Somebody copies the container elsewhere, and goes on with the copy."""
+        copy_container(self.store, self.clock.now())
+        self.log.append(f"{self._now()} the container was copied")
 
     # processes
 
@@ -232,43 +252,53 @@ class Month:
         def lock(store: GatedStore) -> SourceLock:
             return SourceLock(store, ANN, holder, clock=self.clock)
 
-        async def listing(store: GatedStore) -> tuple[Any, datetime]:
+        async def listing(store: GatedStore) -> tuple[Any, datetime, str | None]:
             async with holding(lock(store), self.clock):
-                begin = self.clock.now()
+                begin, before = self.clock.now(), await self._over_at(task)
                 base = await SnapshotRepository(store).last_listing(task.snapshots)
-                found = await list_source(self.drive, store, task, self.clock, base)
-                return await look_back(self.drive, store, found), begin
+                found = await list_source(self.drive, store, task, await self._time(store), base)
+                return await look_back(self.drive, store, found), begin, before
+
+        async def planning(store: GatedStore) -> Any:
+            return await plan_source(store, found, export_formats={}, max_batches=3, clock=await self._time(store))
 
         async def copy(store: GatedStore, batch: BatchRef) -> Any:
             async with holding(lock(store), self.clock):
                 options: dict[str, Any] = {"in_flight": 4, "memory_bytes": 2**28, "stop": asyncio.Event()}
-                return await copy_batch(self.drive, store, batch, clock=self.clock, resume=True, **options)
+                options["clock"] = await self._time(store)
+                return await copy_batch(self.drive, store, batch, resume=True, **options)
 
         async def commit(store: GatedStore, plan: PlanRef, listed: tuple[datetime, datetime]) -> None:
             async with holding(lock(store), self.clock, give_back=True) as held:
-                summary = await commit_snapshot(store, plan, self.clock, "test", held)
-            self._said(summary, listed, task)
+                summary = await commit_snapshot(store, plan, await self._time(store), "test", held)
+            self._said(summary, listed, task, before)
 
-        found, begin = await self.step(f"{series} list", listing)
+        found, begin, before = await self.step(f"{series} list", listing)
         listed = (begin, self.clock.now())
-        plan, batches = await self.step(
-            f"{series} plan",
-            lambda store: plan_source(
-                store,
-                found,
-                export_formats={},
-                max_batches=3,
-                clock=self.clock,
-            ),
-        )
+        plan, batches = await self.step(f"{series} plan", planning)
         for batch in batches:
             await self.step(f"{series} copy", lambda store, batch=batch: copy(store, batch))
         await self.step(f"{series} commit", lambda store: commit(store, plan, listed))
 
-    def _said(self, summary: dict[str, Any], listed: tuple[datetime, datetime], task: SourceTask) -> None:
+    async def _time(self, store: GatedStore) -> StoreClock:
+        """As a worker tells it, whose own clock may be wrong."""
+        return await StoreClock.of(store, self.claims.clock())
+
+    async def _over_at(self, task: SourceTask) -> str | None:
+        """The latest complete snapshot that was over at the instant of a run."""
+        repository = SnapshotRepository(self.store)
+        for name in reversed(await repository.names(task.snapshots)):
+            found = await repository.try_read(name) if name.instant < task.instant else None
+            if found is not None and found.status == "complete" and found.ended <= task.instant:
+                return name.manifest
+        return None
+
+    def _said(
+        self, summary: dict[str, Any], listed: tuple[datetime, datetime], task: SourceTask, before: str | None
+    ) -> None:
         self.log.append(f"{self._now()} {summary['manifest']}: {summary['status']}, created {summary['created']}")
         if summary["status"] == "complete" and summary["created"]:
-            self.truth.promises[summary["manifest"]] = Promise(summary["manifest"], listed, task.include)
+            self.truth.promises[summary["manifest"]] = Promise(summary["manifest"], listed, task.include, before)
 
     async def retain(self) -> None:
         """Retention, as the DAG does it."""
@@ -356,6 +386,8 @@ class Month:
             if self.random.random() < 0.3:
                 # It often goes on when retention comes.
                 plans.append((begin + self.random.random() * 3 * HOUR, self.restore))
+            if self.random.random() < 0.07:
+                plans.append((self._moment(begin), self._copied))
             plans += [(self._moment(begin), self._edit) for _ in range(self.random.randrange(4))]
         running = [
             asyncio.create_task(self._at(moment, action)) for moment, action in sorted(plans, key=lambda p: p[0])
@@ -376,7 +408,9 @@ class Month:
         self.edit()
 
     async def _nightly(self) -> None:
-        await self._now_of("default")
+        instant = self.clock.now()
+        await self.clock.sleep(self._queue)
+        await self.back_up("default", instant)
 
     async def _now_of(self, series: str) -> None:
         await self.back_up(series, self.clock.now())
@@ -399,8 +433,5 @@ class Month:
         for action in (self.retain,):
             with suppress(DriveBackupError):
                 await action()
+        self.truth.now = self.clock.now()
         await self.truth.check(self.store, ANN, self.policy)
-
-
-def _drive(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

@@ -7,9 +7,14 @@ from typing import Any
 
 import pytest
 
-from include.drive_backup import protection
+from include.drive_backup import hindsight, protection
+from include.drive_backup.blob import metadata
+from include.drive_backup.clock import StoreClock
 from include.drive_backup.locking import SourceLock
 from include.drive_backup.manifest import point
+from include.drive_backup.planning import plan as planning
+from include.drive_backup.planning import stored
+from include.drive_backup.planning.sightings import Sightings, was_head
 from include.drive_backup.retention import apply, deletion, plan
 from include.drive_backup.retention.deletion import Deletion
 from tests.support.memory_blob import MemoryBlobStore
@@ -95,3 +100,42 @@ def both(*faults: Callable[[pytest.MonkeyPatch], None]) -> Callable[[pytest.Monk
             fault(patch)
 
     return put_back
+
+
+def own_clocks(patch: pytest.MonkeyPatch) -> None:
+    """Each worker believes its own clock."""
+
+    async def of(store: Any, clock: Any = None) -> Any:
+        return clock
+
+    patch.setattr(StoreClock, "of", of)
+
+
+def copies_are_seen(patch: pytest.MonkeyPatch) -> None:
+    """When a blob was written is when its content was seen."""
+    patch.setattr(metadata, "_read", lambda info: info.modified)
+
+
+def clients_are_believed(patch: pytest.MonkeyPatch) -> None:
+    """No time that a client sets is ever in doubt."""
+    patch.setattr(Sightings, "doubt", lambda *_: None)
+
+
+def no_sightings(patch: pytest.MonkeyPatch) -> None:
+    """That another version was read meanwhile says nothing of when a version came."""
+    patch.setattr(stored, "was_head", lambda version, instant, _: was_head(version, instant, ()))
+
+
+def late_nights_are_lost(patch: pytest.MonkeyPatch) -> None:
+    """A snapshot that was made late tells nothing to later ones."""
+    first = hindsight._first
+
+    async def on_time(repository: Any, names: Any, fits: Any) -> Any:
+        return await first(repository, names, lambda found: found.kind != "as-of" and fits(found))
+
+    patch.setattr(hindsight, "_first", on_time)
+
+
+def nothing_before(patch: pytest.MonkeyPatch) -> None:
+    """Nobody asks what a snapshot of before has."""
+    patch.setattr(planning, "versions_before", _none)

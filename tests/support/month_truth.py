@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from include.drive_backup.blob.names import parse_snapshot
+from include.drive_backup.blob.names import SnapshotName, parse_snapshot
 from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.manifest import Manifest, Status
 from include.drive_backup.manifest.repository import SnapshotRepository
@@ -16,22 +16,19 @@ from include.drive_backup.manifest.void import VOID_MANIFEST
 from include.drive_backup.model import Source, parse_instant
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.retention.rules import Candidate, Policy, judge
-
-
-class Version(msgspec.Struct):
-    """One version of a file; ``until`` it was replaced or deleted."""
-
-    content: bytes
-    since: datetime
-    until: datetime | None = None
+from tests.support.month_claims import Look, Version, check_clock, check_item, check_then
 
 
 class Promise(msgspec.Struct):
-    """A complete snapshot that a run said it had committed, and what its listing must have seen."""
+    """A complete snapshot that a run said it had committed, and what its listing must have seen.
+
+    :ivar before: the manifest of a complete snapshot that was over at its instant, if there was one.
+    """
 
     manifest: str
     listed: tuple[datetime, datetime]
     selected: tuple[str, ...]
+    before: str | None = None
 
 
 class Committed(msgspec.Struct):
@@ -54,6 +51,8 @@ class Truth:
         self.void: set[str] = set()
         self.held: set[tuple[str, str]] = set()
         self.problems: list[str] = []
+        #: the time at the end; None: the times of this month are not looked at
+        self.now: datetime | None = None
 
     def written(self, name: str, data: bytes) -> None:
         """Note a blob below ``snapshots/`` that was written: a manifest, or what makes one void."""
@@ -70,19 +69,21 @@ class Truth:
         for name in there.values():
             manifest = await repository.read(name)
             if manifest is not None and manifest.status == "complete":
-                await self._check_snapshot(store, manifest)
+                await self._check_snapshot(store, manifest, there)
         for missing in sorted(self.kept_by(policy) - there.keys()):
             self.problems.append(f"{missing} is kept by the rules, and gone")
         for manifest_name, tag in sorted(self.held):
             if manifest_name not in there:
                 self.problems.append(f"{manifest_name} is held by {tag}, and gone")
 
-    async def _check_snapshot(self, store: BlobStore, manifest: Manifest) -> None:
+    async def _check_snapshot(self, store: BlobStore, manifest: Manifest, there: Mapping[str, SnapshotName]) -> None:
         rows = {row["item_id"]: row async for row in read_rows(store, manifest)}
         for row in rows.values():
             await self.check_row(store, manifest.name.key, row)
             await self._check_time(store, manifest, row)
         promise = self.promises.get(manifest.name.manifest)
+        if promise is not None and self.now is not None:
+            await self._check_claims(store, manifest, rows, promise, there)
         if promise is None or manifest.kind == "as-of":
             return
         for ident, versions in self.versions.items():
@@ -92,6 +93,23 @@ class Truth:
             )
             if seen and selects(promise.selected, name_of(ident)) and ident not in rows:
                 self.problems.append(f"{manifest.name.key} is complete and lacks {name_of(ident)}")
+
+    async def _check_claims(
+        self,
+        store: BlobStore,
+        manifest: Manifest,
+        rows: dict[str, dict[str, Any]],
+        promise: Promise,
+        there: Mapping[str, SnapshotName],
+    ) -> None:
+        before = there.get(promise.before or "")
+        look = Look(manifest, rows, promise.listed, None if before is None else parse_instant(before.instant))
+        self.problems += check_clock(look, self.now or look.ended)
+        for ident, versions in self.versions.items():
+            if selects(promise.selected, name_of(ident)):
+                self.problems += await check_item(store, look, ident, versions)
+            if ident in rows:
+                self.problems += await check_then(store, look, ident, versions)
 
     async def _check_time(self, store: BlobStore, manifest: Manifest, row: dict[str, Any]) -> None:
         """Of a snapshot that was made on time: what is exact is of a version that was there while it was made."""

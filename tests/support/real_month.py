@@ -22,8 +22,9 @@ from include.drive_backup.retention import holds
 from include.drive_backup.retention.rules import Keep, Policy
 from tests.support.fake_drive import FakeDrive
 from tests.support.month import DAYS, FILES, NARROWED, SELECTIONS
+from tests.support.month_claims import Version
 from tests.support.month_process import ANN, CRASHED, FAILED, GONE, Given, main
-from tests.support.month_truth import Promise, Truth, Version, name_of
+from tests.support.month_truth import Promise, Truth, name_of
 from tests.support.trees import file
 
 #: Real seconds of a day, at least.

@@ -110,7 +110,7 @@ class Hindsight:
     ) -> None:
         node = self.nodes.get(ident)
         if before and after and _same(before, after):
-            self.rows[ident] = Then(witness=after)
+            self.rows[ident] = _as_seen(after)
         elif after and after.fidelity == "exact" and self._is_early(after.item.modified):
             self.rows[ident] = Then(witness=after)
             self._place_later[ident] = self._why
@@ -200,6 +200,13 @@ def _settled(feed: Mapping[str, Changed] | None, ident: str, instant: datetime) 
         return False
     entry = feed.get(ident)
     return entry is None or (not entry.removed and entry.at is not None and entry.at <= instant)
+
+
+def _as_seen(witness: Witness) -> Then:
+    """An item that is as a snapshot has it; that its content is, that snapshot may not have known itself."""
+    if witness.fidelity == "unproven":
+        return Then(witness=witness, fidelity="unproven", message=witness.message)
+    return Then(witness=witness)
 
 
 def _same(before: Witness, after: Witness) -> bool:

@@ -22,6 +22,13 @@ FAULTS = {
     "readers do not register": faults.not_registered,
     # The lease alone keeps what is held.
     "holds are ignored, and no lease": faults.both(faults.holds_ignored, faults.no_lease),
+    "workers believe their own clocks": faults.own_clocks,
+    "when a blob was written tells when its content was seen": faults.copies_are_seen,
+    "clients are believed whatever time they set": faults.clients_are_believed,
+    # What a snapshot of before has covers the most of it.
+    "nobody looks which versions were read meanwhile": faults.no_sightings,
+    "late nights tell nothing": faults.late_nights_are_lost,
+    "nobody asks what was there before": faults.nothing_before,
 }
 
 
