@@ -6,7 +6,9 @@ again under a name of its own. A record's name says it all, so that a listing is
     damaged/<source>/<content id>-<hash>-<state>.json
 
 A blob that is there is known by its state, its Last-Modified and ETag: written again, it is another one, and sound
-until the opposite is known. What is missing has no state, so its losses are numbered; a record ``found`` closes one:
+until the opposite is known. In a copy of the container all blobs are in other states, and nobody can tell whether one
+was written again: it counts as damaged. Such a copy shows by records that are younger than the moment in their metadata.
+What is missing has no state, so its losses are numbered; a record ``found`` closes one:
 
     damaged/<source>/<content id>-<hash>-missing.<number>.<when it was looked for>.json
     damaged/<source>/<content id>-<hash>-found.<number>.json
@@ -17,7 +19,7 @@ The body says the same for people. docs/format.md has the format.
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from include.drive_backup.blob.names import damaged_prefix, parse_content
 from include.drive_backup.model import Source, Struct, format_instant, is_instant, parse_instant
@@ -26,6 +28,10 @@ from include.drive_backup.ports import BlobInfo, BlobStore
 _MISSING, _FOUND = "missing", "found"
 #: Stands for the content id of what is no content: manifests and catalogues.
 _NO_CONTENT = "snapshot"
+#: The key of a record's metadata: when verification began to look, by the container's clock.
+SEEN = "seen"
+#: By then a verification has written what it found.
+_WRITTEN_BY = timedelta(days=3)
 
 
 class Loss(Struct, frozen=True):
@@ -44,12 +50,16 @@ class Damaged:
 
     def __init__(self) -> None:
         self._states: set[str] = set()
+        self._copied: set[str] = set()
         self._blobs: set[str] = set()
         self._losses: dict[str, Loss] = {}
         self._found: set[tuple[str, int]] = set()
 
-    def add(self, record: str) -> None:
-        """Take the name of a record; anything else is passed over."""
+    def add(self, record: str, *, copied: bool = False) -> None:
+        """Take the name of a record; anything else is passed over.
+
+        :param copied: it is not where it was written: the container was copied.
+        """
         stem = record.rpartition("/")[2].removesuffix(".json")
         key, _, state = stem.rpartition("-")
         if key.count("-") != 1:
@@ -59,6 +69,8 @@ class Damaged:
         if word not in (_MISSING, _FOUND):
             self._states.add(stem)
             self._blobs.add(key.partition("-")[2])
+            if copied:
+                self._copied.add(key.partition("-")[2])
         elif number.isdecimal() and word == _FOUND:
             self._found.add((key, int(number)))
         elif number.isdecimal() and is_instant(seen):
@@ -67,6 +79,8 @@ class Damaged:
 
     def holds(self, blob: BlobInfo) -> bool:
         """Whether a blob is, as it is now, known to hold the wrong bytes."""
+        if self._copied and _hash(blob.name) in self._copied:
+            return True
         return bool(self._states) and state_stem(blob) in self._states
 
     def suspects(self, blob: str) -> bool:
@@ -96,9 +110,14 @@ class Damaged:
 async def load_damaged(store: BlobStore, source: Source) -> Damaged:
     """List the records of a source."""
     damaged = Damaged()
-    async for info in store.list(damaged_prefix(source)):
-        damaged.add(info.name)
+    async for info in store.list(damaged_prefix(source), metadata=True):
+        damaged.add(info.name, copied=_is_copy(info))
     return damaged
+
+
+def _is_copy(record: BlobInfo) -> bool:
+    seen = record.metadata.get(SEEN, "")
+    return record.modified is not None and is_instant(seen) and record.modified > parse_instant(seen) + _WRITTEN_BY
 
 
 def record_name(source: Source, stem: str) -> str:

@@ -6,15 +6,16 @@ the loss was seen, proves that it was there again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 from msgspec.structs import replace
 
-from include.drive_backup.blob.names import parse_snapshot, snapshots_prefix
+from include.drive_backup.blob.names import SnapshotName, parse_snapshot, snapshots_prefix
 from include.drive_backup.damage import loss_stem, moment_of, record_name
-from include.drive_backup.model import Source
+from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.model import Source, is_instant, parse_instant
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.verification.model import Damage
 
@@ -26,7 +27,7 @@ async def lost_again(store: BlobStore, source: Source, damages: Sequence[Damage]
     """
     if not any(_is_content(damage) for damage in damages):
         return list(damages)
-    committed = await _committed(store, source)
+    committed = await _committed(store, source, {key for damage in damages for key in damage.snapshots})
     return [
         _next(damage) if _is_content(damage) and await _was_there(store, damage, committed) else damage
         for damage in damages
@@ -43,14 +44,22 @@ def _next(damage: Damage) -> Damage:
     return replace(damage, known=False, record=loss_stem(damage.blob, damage.sha256 or "", loss))
 
 
-async def _committed(store: BlobStore, source: Source) -> dict[str, datetime]:
-    """When each snapshot was committed, by its series and id, and Blob's clock."""
+async def _committed(store: BlobStore, source: Source, keys: Collection[str]) -> dict[str, datetime]:
+    """When snapshots were committed, by their series and id, and Blob's clock."""
     found = {}
     async for info in store.list(snapshots_prefix(source)):
         name = parse_snapshot(info.name)
-        if name is not None and info.name == name.manifest and info.modified is not None:
-            found[name.key] = info.modified
+        if name is not None and name.key in keys and info.name == name.manifest and info.modified is not None:
+            found[name.key] = min(info.modified, await _ended(store, name) or info.modified)
     return found
+
+
+async def _ended(store: BlobStore, name: SnapshotName) -> datetime | None:
+    """What the manifest says of its commit, in whole seconds as Blob's: a copy of the container does not change it."""
+    manifest = await SnapshotRepository(store).try_read(name)
+    if manifest is None or not is_instant(manifest.ended):
+        return None
+    return parse_instant(manifest.ended).replace(microsecond=0)
 
 
 async def _was_there(store: BlobStore, damage: Damage, committed: Mapping[str, datetime]) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import Any
 
 from msgspec.structs import replace
 
 from include.drive_backup.blob.names import SnapshotName
-from include.drive_backup.damage import record_name
+from include.drive_backup.damage import SEEN, record_name
 from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.catalogue import part_data, read_rows
 from include.drive_backup.manifest.inventory import fingerprint, load_sound
@@ -88,15 +89,18 @@ async def record(store: BlobStore, damages: Iterable[Damage], returned: Iterable
 
     :param returned: by source, names of records that say that something lost is there again.
     """
-    bodies = {
-        record_name(Source.parse(source), stem): {"source": source, "found": True} for source, stem in returned
-    } | {
-        record_name(Source.parse(damage.source), damage.record): damage.to_dict()
-        for damage in damages
-        if not damage.known
-    }
-    for name, body in bodies.items():
-        await store.put(name, json.dumps(body, indent=2).encode(), content_type="application/json")
+    for source, stem in returned:
+        await _write(store, record_name(Source.parse(source), stem), {"source": source, "found": True}, {})
+    for damage in damages:
+        if not damage.known:
+            # A copy of the container has times of its own; this one stays.
+            when = {SEEN: damage.seen}
+            await _write(store, record_name(Source.parse(damage.source), damage.record), damage.to_dict(), when)
+
+
+async def _write(store: BlobStore, name: str, body: dict[str, Any], metadata: dict[str, str]) -> None:
+    data = json.dumps(body, indent=2).encode()
+    await store.put(name, data, content_type="application/json", metadata=metadata)
 
 
 def _key(damage: Damage) -> _Key:

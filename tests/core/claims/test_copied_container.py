@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from include.drive_backup.blob.metadata import stored_file
-from include.drive_backup.model import parse_instant
+from include.drive_backup.model import Source, parse_instant
+from include.drive_backup.verification.run import choose, verify_source
 from tests.support.claims import FIRST, Nights, copy_container
 from tests.support.trees import file, native
 
@@ -52,3 +53,34 @@ async def test_a_time_that_the_blob_contradicts_is_not_believed():
     assert stored_file(replace(info, modified=read - timedelta(days=1))).read is None
     assert stored_file(replace(info, metadata={**info.metadata, "read": "soon"})).read is None
     assert stored_file(replace(info, metadata={k: v for k, v in info.metadata.items() if k != "read"})).read is None
+
+
+async def verify(nights):
+    store = nights.backup.store
+    names = await choose(store, Source.parse("user/ann@example.com"))
+    return (await verify_source(store, names, "all", now=nights.backup.clock.now())).damages
+
+
+async def test_a_blob_that_was_known_to_be_damaged_is_not_used_again_in_the_copy():
+    nights = Nights(file("f", b"first", id="f"))
+    bad = (await nights.night())["f"]["contents"][0]["blob"]
+    data, info = nights.backup.store.blobs[bad]
+    nights.backup.store.blobs[bad] = (b"F" + data[1:], info)
+    assert [damage.blob for damage in await verify(nights)] == [bad]
+    copy_container(nights.backup.store, FIRST + timedelta(days=8))
+    nights.day = 9
+    row = (await nights.night())["f"]
+    assert (row["data"], row["contents"][0]["blob"] != bad) == (b"first", True)
+
+
+async def test_a_loss_that_is_known_is_not_news_in_the_copy():
+    nights = Nights(file("f", b"first", id="f"))
+    await nights.night()
+    (lost,) = nights.backup.contents()
+    written(nights, "f", b"second", 0)
+    await nights.night()
+    del nights.backup.store.blobs[lost]
+    assert [damage.known for damage in await verify(nights)] == [False]
+    copy_container(nights.backup.store, FIRST + timedelta(days=8))
+    nights.backup.clock.set(FIRST + timedelta(days=9))
+    assert [damage.known for damage in await verify(nights)] == [True]
