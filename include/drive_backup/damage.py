@@ -7,7 +7,7 @@ again under a name of its own. A record's name says it all, so that a listing is
 
 A blob that is there is known by its state, its Last-Modified and ETag: written again, it is another one, and sound
 until the opposite is known. In a copy of the container all blobs are in other states, and nobody can tell whether one
-was written again: it counts as damaged. Such a copy shows by records that are younger than the moment in their metadata.
+was written again: it counts as damaged. Records that are younger than the moment in their metadata show such a copy.
 What is missing has no state, so its losses are numbered; a record ``found`` closes one:
 
     damaged/<source>/<content id>-<hash>-missing.<number>.<when it was looked for>.json
