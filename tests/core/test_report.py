@@ -139,7 +139,5 @@ def test_a_late_snapshot_says_what_it_could_not_recover_and_why():
 
 def test_a_late_snapshot_with_nothing_to_go_by_says_that_deletions_are_unknown():
     text = readable([plan()], [summary(kind="as-of", past={"told": []})])
-    assert (
-        "what was deleted since the instant: no snapshot that was made on time before it tells; it is missing" in text
-    )
+    assert "what was deleted since the instant: there is no snapshot that was over at it; it is missing here" in text
     assert "deleted since" not in readable([plan()], [summary()])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import settings
@@ -11,11 +12,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from include.drive_backup.errors import BrokenBodyError, ItemLaterError, ServiceUnavailableError
 from include.drive_backup.manifest.catalogue import read_left
-from tests.support.fake_drive import FakeDrive
+from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
 from tests.support.nights import DELAY, RETRIES, Night, night
 from tests.support.trees import ROOT, file, folder
 
+FIRST = at("2026-03-01")
 ERRORS = {
     "quota": ItemLaterError("Too many people.", reason="downloadQuotaExceeded"),
     "cut": BrokenBodyError("It broke off.", reason="cutBody"),
@@ -89,7 +91,10 @@ class Failures(RuleBasedStateMachine):
     def night(self, runs: bool) -> None:
         """:param runs: whether any copy task runs."""
         self.day += 1
-        asyncio.run(self._night(f"2026-03-01T{self.day // 60:02d}:{self.day % 60:02d}", runs=runs))
+        instant = FIRST + timedelta(hours=self.day)
+        # What a night reads was there after its instant, so each must come after the one before.
+        self.backup.clock.set(instant + timedelta(seconds=10))
+        asyncio.run(self._night(f"{instant:%Y-%m-%dT%H:%M}", runs=runs))
 
     async def _night(self, instant: str, *, runs: bool) -> None:
         versions = set(self.drive.contents.items())
@@ -103,7 +108,7 @@ class Failures(RuleBasedStateMachine):
         assert {ident for ident, row in rows.items() if row["outcome"] == "failed"} == {ident for ident, _ in refused}
         assert await self.backup.restored(found.summary) == dict(versions - refused)
         assert found.summary["status"] == ("partial" if refused else "complete")
-        # These nights are minutes apart, so it takes two hours of them until the first listing counts as proven.
+        # These nights are an hour apart, so it takes two hours of them until the first listing counts as proven.
         goes_on = found.listing in (("changes", None), ("full", "unproven"))
         assert goes_on if self.day > 1 else found.listing == ("full", "noBase")
         await self._check_left(found, set(rows))
