@@ -15,6 +15,7 @@ from drive_backup_airflow.links import LOCATION, ContainerLink, ManifestLink, pu
 from drive_backup_airflow.operators import commit_snapshot
 from drive_backup_airflow.operators.commit_snapshot import CommitSnapshotOperator
 from drive_backup_plugin import DriveBackupPlugin
+from include.drive_backup.clock import SystemClock
 from include.drive_backup.groups import SourceGroup
 
 ACCOUNT = "/subscriptions/0000/resourceGroups/backup/providers/Microsoft.Storage/storageAccounts/saved"
@@ -99,7 +100,12 @@ async def test_the_commit_links_to_the_account_that_its_connection_names(xcoms, 
         return [{"manifest": MANIFEST, "created": False}], []
 
     monkeypatch.setattr(commit_snapshot, "read_plans", planned)
+
+    async def asked(*_):
+        return SystemClock()
+
     monkeypatch.setattr(commit_snapshot, "commit_group", committed)
+    monkeypatch.setattr(commit_snapshot.StoreClock, "of", asked)
     group = SourceGroup(work="work", number=1, of=1, parts=1, sources=1, label="user/ann@example.com").to_dict()
     task = CommitSnapshotOperator(task_id="commit_snapshot", group=group, plans="plan", blob_conn_id="blob_test")
     await task.run({"ti": xcoms}, None)

@@ -1,6 +1,7 @@
 """The tasks of a verification one after the other, on a container in memory."""
 
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +15,7 @@ from drive_backup_airflow.operators import (
     report_damage,
     share_reading,
 )
+from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import CorruptStoreError, SnapshotIncompleteError
 from tests.support.fake_drive import FakeDrive
 from tests.support.flow import Backup
@@ -107,3 +109,11 @@ async def test_after_a_backup_its_sources_are_checked_and_no_drill_is_held(backu
     assert group == {"sources": [ANN], "label": ANN}
     with pytest.raises(AirflowSkipException):
         await drill_restore.DrillRestoreOperator(task_id="f", groups=[group]).run(told, None)
+
+
+async def test_what_is_due_is_told_by_the_containers_clock(backup, monkeypatch):
+    ahead = backup.clock.now() + timedelta(days=365)
+    monkeypatch.setattr(SystemClock, "now", lambda _: ahead)
+    await verify(context(read="sample"))
+    (record,) = [name for name in backup.store.blobs if name.startswith("verified/")]
+    assert record.endswith(f"-{backup.clock.now().toordinal():07d}.json")

@@ -141,6 +141,15 @@ class Month:
         again = self.random.random() < 0.6
         content = self.random.choice(known[-5:]).content if again else f"{ident} {self._writes}".encode() * 5
         self._write(ident, content, now)
+        if self.random.random() < 0.3:
+            # Before any run has seen that.
+            self._people.append(asyncio.ensure_future(self._at(4 * HOUR, lambda: self._once_more(ident))))
+
+    async def _once_more(self, ident: str) -> None:
+        if ident in self.drive.items:
+            self._writes += 1
+            self.truth.versions[ident][-1].until = now = self.clock.now()
+            self._write(ident, f"{ident} {self._writes}".encode() * 5, now)
 
     def _put_back(self) -> None:
         """Somebody puts earlier versions of many files back."""
@@ -157,9 +166,11 @@ class Month:
         known.append(Version(content, now, claim=claimed(modified), created=known[-1].created))
 
     async def _copied(self) -> None:
-        """Somebody copies the container elsewhere, and goes on with the copy."""
+        """Somebody copies the container elsewhere, goes on with the copy, and asks for days that are over."""
         copy_container(self.store, self.clock.now())
         self.log.append(f"{self._now()} the container was copied")
+        for _ in range(3):
+            await self._backfill(self.random.uniform(0.2, 4))
 
     # processes
 
@@ -415,8 +426,9 @@ class Month:
     async def _now_of(self, series: str) -> None:
         await self.back_up(series, self.clock.now())
 
-    async def _backfill(self) -> None:
-        await self.back_up("default", self.clock.now() - timedelta(days=self.random.randrange(1, 6), minutes=7))
+    async def _backfill(self, days: float | None = None) -> None:
+        days = days or self.random.randrange(1, 6)
+        await self.back_up("default", self.clock.now() - timedelta(days=days, minutes=7))
 
     def _moment(self, begin: float) -> float:
         return begin + self.random.random() * DAY
