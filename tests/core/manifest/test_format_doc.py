@@ -46,7 +46,7 @@ def described(title):
 def test_every_key_and_column_is_described_and_no_other():
     assert described("The manifest") == set(Manifest.__struct_fields__)
     words = {"copied", "unchanged", "known", "metadata", "unavailable", "failed", "exact", "outcome", "fidelity"}
-    words |= {"revision", "earlier"}
+    words |= {"revision", "earlier", "unproven"}
     assert described("The catalogue") - words == set(SCHEMA.names) - words
     assert set(SCHEMA.names) <= described("The catalogue")
     assert set(CONTENT.names) <= set(re.findall(r"`([a-z0-9_]+)`", section("The catalogue")))
@@ -59,7 +59,8 @@ def test_every_key_and_column_is_described_and_no_other():
 def test_every_metadata_key_is_described_and_read_back():
     stored = content("a")
     whole = item("a", headRevisionId="r1", name="é" * 5000)
-    metadata = content_metadata(CopyOrder(item=whole, path="a", blob=stored.blob), stored, until=datetime.now(UTC))
+    times = {"until": datetime.now(UTC), "read": datetime.now(UTC)}
+    metadata = content_metadata(CopyOrder(item=whole, path="a", blob=stored.blob), stored, **times)
     assert described("Content blobs") == set(metadata)
 
 
