@@ -166,11 +166,15 @@ class Month:
         known.append(Version(content, now, claim=claimed(modified), created=known[-1].created))
 
     async def _copied(self) -> None:
-        """Somebody copies the container elsewhere, goes on with the copy, and asks for days that are over."""
-        copy_container(self.store, self.clock.now())
+        """Somebody copies the container elsewhere, goes on with the copy, and asks for times that are over."""
+        now = self.clock.now()
+        copy_container(self.store, now)
         self.log.append(f"{self._now()} the container was copied")
-        for _ in range(3):
-            await self._backfill(self.random.uniform(0.2, 4))
+        lives = [(each.since, each.until) for known in self.truth.versions.values() for each in known if each.until]
+        recent = [(until - since, since) for since, until in lives if now - until < timedelta(days=8)]
+        # No run has seen the shortest ones.
+        for life, since in sorted(recent)[:3]:
+            await self.back_up("default", since + life / 2)
 
     # processes
 
@@ -426,9 +430,8 @@ class Month:
     async def _now_of(self, series: str) -> None:
         await self.back_up(series, self.clock.now())
 
-    async def _backfill(self, days: float | None = None) -> None:
-        days = days or self.random.randrange(1, 6)
-        await self.back_up("default", self.clock.now() - timedelta(days=days, minutes=7))
+    async def _backfill(self) -> None:
+        await self.back_up("default", self.clock.now() - timedelta(days=self.random.randrange(1, 6), minutes=7))
 
     def _moment(self, begin: float) -> float:
         return begin + self.random.random() * DAY

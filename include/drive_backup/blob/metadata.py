@@ -18,6 +18,7 @@ from include.drive_backup.model import (
     parse_instant,
 )
 from include.drive_backup.ports import BlobInfo
+from include.drive_backup.values import read_integer
 
 #: Bytes that a name may take of the 8 KiB of metadata; a longer one is cut here and whole in the catalogue.
 _MAX_NAME = 4096
@@ -31,7 +32,8 @@ class StoredFile(Struct, frozen=True):
     :ivar content_id: names the content version; see ``names.content_id``.
     :ivar read: when its reading began, by the container's clock; None where nothing that can be believed says so.
     :ivar read_late: it was read when it was no longer the head.
-    :ivar version: Drive's count of changes when it was listed for that.
+    :ivar version: Drive's count of changes when it was listed for that, and ``drive_size`` what Drive said of a
+        document's size, which is not that of the export.
     """
 
     content: StoredContent
@@ -41,6 +43,7 @@ class StoredFile(Struct, frozen=True):
     read: datetime | None = None
     read_late: bool = False
     version: str | None = None
+    drive_size: int | None = None
 
 
 def content_metadata(
@@ -65,6 +68,7 @@ def content_metadata(
         "format_version": str(FORMAT_VERSION),
         "source": str(parsed.source),
         **_facts(item, stored),
+        "drive_size": None if item.kind != "native" or item.size is None else str(item.size),
         "read": format_instant(read) if read else None,
         "until": format_instant(until) if until else None,
     }
@@ -122,6 +126,7 @@ def stored_file(info: BlobInfo) -> StoredFile | None:
         read=_read(info),
         read_late="until" in facts,
         version=facts.get("version"),
+        drive_size=read_integer(facts.get("drive_size")),
     )
 
 

@@ -239,12 +239,12 @@ def extension_of(name: str, content_format: str = "original") -> str:
 def content_identity(item: Item) -> str:
     """What tells one content version of an item from another, by the best that Drive knows.
 
-    A native has no checksum, and its ``version`` also grows when it is only shared or renamed: its modified time and
-    size are all there is. Where the time cannot be read, the version has to do.
+    A native has no checksum, and its ``version`` also grows when it is only shared or renamed: its modified time is
+    all there is. Where that cannot be read, the version has to do.
     """
     modified = _NO_TIME if item.modified is None else format_instant(item.modified)
     if item.kind == "native" and item.modified is not None:
-        return f"modified:{modified}" if item.size is None else f"modified:{modified}:{item.size}"
+        return f"modified:{modified}"
     if item.kind == "native":
         return f"version:{item.version or _unread(item)}"
     if item.sha256:

@@ -220,6 +220,8 @@ def _is_due(item: Item, export: StoredVersion | None, now: datetime) -> bool:
     """Whether a document is to be exported again, in case its content changed and its modified time did not."""
     if export is None or item.can_download is False or not _may_differ(item, export):
         return False
+    if export.drive_size is not None and item.size is not None and export.drive_size != item.size:
+        return True
     return export.read is None or not timedelta(0) <= now - export.read < EXPORTED_AGAIN
 
 

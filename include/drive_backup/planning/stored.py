@@ -25,7 +25,7 @@ class StoredVersion(msgspec.Struct, frozen=True, gc=False):
     """One content version in Blob: whose it is, when Drive said that it was modified, when it was read.
 
     :ivar read: a moment at which it was the head; None when that is not known.
-    :ivar version: Drive's count of changes then.
+    :ivar version: Drive's count of changes then, and ``drive_size`` what it said of a document's size.
     """
 
     file_id: str
@@ -33,6 +33,7 @@ class StoredVersion(msgspec.Struct, frozen=True, gc=False):
     read: datetime | None
     content: StoredContent
     version: str | None = None
+    drive_size: int | None = None
 
 
 class StoredIndex:
@@ -138,6 +139,7 @@ class StoredIndex:
             read=None if found.read_late else found.read,
             content=found.content,
             version=found.version,
+            drive_size=found.drive_size,
         )
         try:
             packed = _pack(version)
@@ -202,6 +204,7 @@ class _Packed(msgspec.Struct, frozen=True, gc=False, array_like=True):
     modified: datetime | None
     read: datetime | None
     version: str | None
+    drive_size: int | None
     blob: str
     format: str
     mime_type: str
@@ -223,6 +226,7 @@ def _pack(version: StoredVersion) -> bytes:
             modified=version.modified,
             read=version.read,
             version=version.version,
+            drive_size=version.drive_size,
             blob=content.blob,
             format=content.format,
             mime_type=content.mime_type,
@@ -249,4 +253,5 @@ def _unpack(packed: bytes) -> StoredVersion:
         read=found.read,
         content=content,
         version=found.version,
+        drive_size=found.drive_size,
     )

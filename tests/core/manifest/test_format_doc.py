@@ -28,7 +28,7 @@ from tests.core.manifest.plans import commit, content, copied, item, refused, ro
 from tests.support.fake_drive import FakeDrive
 from tests.support.flow import Backup
 from tests.support.memory_blob import MemoryBlobStore
-from tests.support.trees import file, folder, native
+from tests.support.trees import file, folder, items, native
 
 DOC = Path("docs/format.md").read_text()
 
@@ -61,7 +61,9 @@ def test_every_metadata_key_is_described_and_read_back():
     whole = item("a", headRevisionId="r1", name="é" * 5000)
     times = {"until": datetime.now(UTC), "read": datetime.now(UTC)}
     metadata = content_metadata(CopyOrder(item=whole, path="a", blob=stored.blob), stored, **times)
-    assert described("Content blobs") == set(metadata)
+    assert described("Content blobs") - {"drive_size"} == set(metadata)
+    (document,) = items(native("Plan", size="1024"))
+    assert content_metadata(CopyOrder(item=document, path="Plan", blob=stored.blob), stored)["drive_size"] == "1024"
 
 
 async def test_what_a_blob_says_of_itself_comes_back_unless_it_is_not_true():
