@@ -192,22 +192,20 @@ def _with_content(
     if missing and item.can_download is False:
         refused = _unavailable(item, place, "cannotDownloadFile", _NO_DOWNLOAD)
         return Decision(row=replace(refused, contents=tuple(version.content for version in have)))
-    outcome: Outcome = "known" if any(version.file_id != item.id for version in have) else "unchanged"
+    wanted = [*missing, *(each for each in exports if _is_due(item, found[each.format], rules.now))]
+    told = {"fidelity": fidelity} if why is None else {"doubt": why}
+    orders = tuple(_order(item, place, each, stored, rules, **told) for each in wanted)
     if fidelity == "exact" and any(_may_differ(item, version) for version in have):
         fidelity, why = "unproven", UNPROVEN
-    missing += [each for each in exports if _is_due(item, found[each.format], rules.now)]
-    row = PlanRow(
-        item=item,
-        path=place.path,
-        outcome=None if missing else outcome,
-        contents=tuple(version.content for version in have),
-        copies=len(missing),
-        fidelity=fidelity,
-        message=why,
-    )
-    later = fidelity == "head-later"
-    told = {"doubt": why} if later and why else {"fidelity": "head-later" if later else "exact"}
-    return Decision(row=row, orders=tuple(_order(item, place, each, stored, rules, **told) for each in missing))
+    row = PlanRow(item=item, path=place.path, copies=len(orders), fidelity=fidelity, message=why)
+    return Decision(row=_pointing(row, have), orders=orders)
+
+
+def _pointing(row: PlanRow, have: Sequence[StoredVersion]) -> PlanRow:
+    """The row with what is stored; an outcome is known when nothing is to be copied."""
+    outcome: Outcome = "known" if any(version.file_id != row.item.id for version in have) else "unchanged"
+    contents = tuple(version.content for version in have)
+    return replace(row, contents=contents, outcome=None if row.copies else outcome)
 
 
 def _may_differ(item: Item, export: StoredVersion) -> bool:
