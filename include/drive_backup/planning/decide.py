@@ -47,10 +47,14 @@ _NOT_STORED = (
 
 
 class Decision(Struct, frozen=True):
-    """A row of the plan, and the orders that its ``copies`` counts."""
+    """A row of the plan, and the orders that its ``copies`` counts.
+
+    With ``doubt`` its time says nothing, so it matters what a snapshot of before has of it, see :class:`Rules`.
+    """
 
     row: PlanRow
     orders: tuple[CopyOrder, ...] = ()
+    doubt: bool = False
 
 
 class Place(Struct, frozen=True):
@@ -70,7 +74,8 @@ class Rules(Struct, frozen=True):
 
     :param instant: T, the moment that the snapshot describes.
     :param now: when the plan is made; a time beyond it was set by a client and says nothing.
-    :param before: Drive's versions of items in a snapshot that was over at T; of those that are :func:`in_doubt`.
+    :param before: Drive's versions of items in a snapshot that was over at T; of those that a decision
+        was in doubt of.
     """
 
     source: Source
@@ -97,7 +102,8 @@ def with_details(decision: Decision, item: Item, place: Place, rules: Rules) -> 
     if not details:
         return decision
     order = CopyOrder(item=_slim(item), path=place.path, blob="", format=DETAILS, details=details)
-    return Decision(row=replace(decision.row, details=details), orders=(*decision.orders, order))
+    row, orders = replace(decision.row, details=details), (*decision.orders, order)
+    return replace(decision, row=row, orders=orders)
 
 
 def _decide(item: Item, place: Place, stored: StoredIndex, rules: Rules) -> Decision:
@@ -112,19 +118,11 @@ def _decide(item: Item, place: Place, stored: StoredIndex, rules: Rules) -> Deci
         return _with_content(item, place, exports, stored, rules)
     as_of = _as_of(item, exports, stored, rules)
     if as_of is not None:
-        return Decision(row=_row_as_of(item, place, as_of))
+        return Decision(row=_row_as_of(item, place, as_of), doubt=why is not None)
     # A time that is wrong would lead to the wrong revision, and keep the head from being saved.
     if why is None and _may_have_revisions(item) and len(stored.spoilt) <= _MOST_SPOILT:
         return _of_the_past(item, place, exports, stored, rules)
-    return _with_content(item, place, exports, stored, rules, "head-later", why)
-
-
-def in_doubt(item: Item, stored: StoredIndex, rules: Rules) -> bool:
-    """Whether Drive's modified time of an item says nothing, so that it matters what a snapshot of before has."""
-    exports = () if item.kind in ("folder", "shortcut") else _exports(item, rules)
-    if isinstance(exports, NoExport) or _doubt(item, exports, stored, rules) is None:
-        return False
-    return not _settled(item, exports, stored, rules)
+    return replace(_with_content(item, place, exports, stored, rules, "head-later", why), doubt=why is not None)
 
 
 def _exports(item: Item, rules: Rules) -> tuple[Export, ...] | NoExport:

@@ -34,7 +34,6 @@ from include.drive_backup.planning.decide import (
     created_later,
     decide,
     decide_then,
-    in_doubt,
     with_details,
 )
 from include.drive_backup.planning.details import units_of
@@ -182,9 +181,8 @@ class _Planner:
             PartWriter[PlanRow](self._store, rows_prefix(self._plan), PART_ROWS) as rows,
             PartWriter[CopyOrder](self._store, self._orders_prefix, PART_ROWS) as orders,
         ):
-            async for ident, item in self._settled_first(newest, wanted, past, stored):
-                place = Place(folders=tree.folders(ident), segment=tree.segment(ident))
-                decision = failing.mark(self._decide(ident, item, place, stored, past))
+            async for ident, made in self._decisions(newest, tree, wanted, past, stored):
+                decision = failing.mark(made)
                 later = past.why_place_later(ident, tree) if past else None
                 await rows.write(replace(decision.row, place_later=later))
                 self._counts[decision.row.outcome or "copy"] += 1
@@ -195,20 +193,26 @@ class _Planner:
                     await orders.write(order)
         self._parts, self._order_parts = rows.parts, orders.parts
 
-    async def _settled_first(
-        self, newest: Mapping[str, int], wanted: AbstractSet[str], past: Hindsight | None, stored: StoredIndex
-    ) -> AsyncIterator[tuple[str, Item | None]]:
-        """The wanted items; those whose times say nothing last, when it is known what a snapshot of before has."""
-        told, doubtful = past.rows.keys() if past else (), set[str]()
+    async def _decisions(
+        self,
+        newest: Mapping[str, int],
+        tree: Tree,
+        wanted: AbstractSet[str],
+        past: Hindsight | None,
+        stored: StoredIndex,
+    ) -> AsyncIterator[tuple[str, Decision]]:
+        """What becomes of each wanted item; last of those in doubt, when it is known what a snapshot of before has."""
+        doubtful = set[str]()
         async for ident, item in self._each(newest, wanted, past):
-            if item is not None and ident not in told and in_doubt(item, stored, self._rules):
+            decision = self._decide(ident, item, tree, stored, past)
+            if decision.doubt:
                 doubtful.add(ident)
             else:
-                yield ident, item
+                yield ident, decision
         if doubtful:
             self._rules = replace(self._rules, before=await self._before(doubtful))
             async for item in self._items(newest, doubtful):
-                yield item.id, item
+                yield item.id, self._decide(item.id, item, tree, stored, past)
 
     async def _before(self, idents: AbstractSet[str]) -> Mapping[str, str | None]:
         """What a snapshot that was over at the instant has of some items."""
@@ -242,8 +246,9 @@ class _Planner:
             yield ident, None
 
     def _decide(
-        self, ident: str, item: Item | None, place: Place, stored: StoredIndex, past: Hindsight | None
+        self, ident: str, item: Item | None, tree: Tree, stored: StoredIndex, past: Hindsight | None
     ) -> Decision:
+        place = Place(folders=tree.folders(ident), segment=tree.segment(ident))
         then = past.rows.get(ident) if past else None
         if then is None:
             if item is None:

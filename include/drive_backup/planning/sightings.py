@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from include.drive_backup.model import CLOCKS
+from include.drive_backup.model import CLOCKS, Item
 
 if TYPE_CHECKING:
     from include.drive_backup.planning.stored import StoredVersion
@@ -52,10 +52,23 @@ class Sightings(NamedTuple):
         return own is not None and own + _CLOCKS <= instant and all(other < own for other in self.others)
 
 
-def sightings(own: StoredVersion | None, versions: Sequence[StoredVersion]) -> Sightings:
-    """Those of a content among all that is stored of its item in one format."""
-    others = (each.read for each in versions if each.read is not None and not _same(own, each))
-    return Sightings(own=None if own is None else own.read, others=tuple(others))
+def sightings(item: Item, versions: Sequence[StoredVersion]) -> Sightings:
+    """Those of the head of an item among all that is stored of it in one format."""
+    own, others = list[datetime](), list[datetime]()
+    for each in versions:
+        if each.read is not None:
+            (own if _is_of(item, each) else others).append(each.read)
+    return Sightings(own=max(own, default=None), others=tuple(others))
+
+
+def _is_of(item: Item, version: StoredVersion) -> bool:
+    """Whether a version is the head, by the best that Drive knows."""
+    content = version.content
+    if item.sha256 is not None:
+        return item.sha256 == content.sha256
+    if item.md5 is not None:
+        return (item.md5, item.size) == (content.md5, content.size)
+    return item.modified == version.modified
 
 
 def was_head(version: StoredVersion, instant: datetime, versions: Sequence[StoredVersion]) -> bool:
@@ -67,5 +80,5 @@ def was_head(version: StoredVersion, instant: datetime, versions: Sequence[Store
     return not any(since + _CLOCKS < other < read for other in others)
 
 
-def _same(one: StoredVersion | None, other: StoredVersion) -> bool:
-    return one is not None and (one.content.sha256, one.content.size) == (other.content.sha256, other.content.size)
+def _same(one: StoredVersion, other: StoredVersion) -> bool:
+    return (one.content.sha256, one.content.size) == (other.content.sha256, other.content.size)

@@ -106,8 +106,7 @@ class StoredIndex:
 
     def sightings(self, item: Item, content_format: str) -> Sightings:
         """When this content of an item, and when others of it, were seen as its head."""
-        _, own = self._own(item, content_format)
-        return sightings(own, self._of(item.id, content_format))
+        return sightings(item, self._of(item.id, content_format))
 
     @property
     def spoilt(self) -> tuple[str, ...]:
