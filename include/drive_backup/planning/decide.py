@@ -49,7 +49,8 @@ _NOT_STORED = (
 class Decision(Struct, frozen=True):
     """A row of the plan, and the orders that its ``copies`` counts.
 
-    With ``doubt`` its time says nothing, so it matters what a snapshot of before has of it, see :class:`Rules`.
+    With ``doubt`` its time does not say that it is that of T, so it matters what a snapshot of before has of it, see
+    :class:`Rules`.
     """
 
     row: PlanRow
@@ -116,13 +117,20 @@ def _decide(item: Item, place: Place, stored: StoredIndex, rules: Rules) -> Deci
     later = item.modified is not None and item.modified > rules.instant
     if _unchanged(item, rules) or (_settled(item, exports, stored, rules) if why else not later):
         return _with_content(item, place, exports, stored, rules)
+    return replace(_not_of_then(item, place, exports, stored, rules, why), doubt=True)
+
+
+def _not_of_then(
+    item: Item, place: Place, exports: Sequence[Export], stored: StoredIndex, rules: Rules, why: str | None
+) -> Decision:
+    """The head is not that of T, or nobody can tell."""
     as_of = _as_of(item, exports, stored, rules)
     if as_of is not None:
-        return Decision(row=_row_as_of(item, place, as_of), doubt=why is not None)
+        return Decision(row=_row_as_of(item, place, as_of))
     # A time that is wrong would lead to the wrong revision, and keep the head from being saved.
     if why is None and _may_have_revisions(item) and len(stored.spoilt) <= _MOST_SPOILT:
         return _of_the_past(item, place, exports, stored, rules)
-    return replace(_with_content(item, place, exports, stored, rules, "head-later", why), doubt=why is not None)
+    return _with_content(item, place, exports, stored, rules, "head-later", why)
 
 
 def _exports(item: Item, rules: Rules) -> tuple[Export, ...] | NoExport:

@@ -128,3 +128,16 @@ async def test_what_changes_while_it_is_read_is_later_whatever_its_time(time):
     nights.drive.before_read = change
     row = (await nights.night())["f"]
     assert (row["data"], row["fidelity"]) == (b"second", "head-later")
+
+
+async def test_a_time_that_was_in_the_future_hides_nothing_when_it_comes():
+    """Between the instant and the listing the time is no longer in the future, and looks like a change."""
+    nights = Nights(file("f", b"first", id="f"))
+    await nights.night()
+    nights.people()
+    nights.drive.write("f", b"second", "2026-03-04T00:05:00.000Z")
+    keep(nights.drive, "f")
+    for _ in range(4):
+        row = (await nights.night())["f"]
+        assert row["data"] == b"second"
+    assert row["fidelity"] == "exact"
