@@ -270,3 +270,17 @@ async def test_owners_that_cannot_be_read_stop_nothing_and_cover_nothing(owners)
     share(run.drives[BOB], file("odd.txt", b"odd", id="odd", owners=owners))
     made = await run.run()
     assert (await run.restored(made[BOB]))["odd.txt"] == b"odd"
+
+
+@pytest.mark.parametrize("marked", [True, False], ids=["Drive marks the file", "Drive marks the folder alone"])
+@pytest.mark.parametrize("trashed", [False, True], ids=["the trash is left out", "the trash is saved"])
+async def test_what_the_owner_has_in_the_trash_is_covered_only_if_the_trash_is_saved(marked, trashed):
+    """Two listings are not one moment: to the other user it may still be live."""
+    made = Job(ANN, BOB, trashed=trashed)
+    made.drives[ANN].add(
+        folder("hers", file("in.txt", b"in it", id="in", trashed=marked, **OF_ANN), id="hers", trashed=True, **OF_ANN)
+    )
+    share(made.drives[BOB], file("in.txt", b"in it", id="in", **OF_ANN))
+    summaries = await made.run()
+    kept = {source: sorted((await made.restored(summary)).values()) for source, summary in summaries.items()}
+    assert kept == ({ANN: [b"in it"], BOB: []} if trashed else {ANN: [], BOB: [b"in it"]})
