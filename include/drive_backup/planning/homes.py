@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
-from msgspec.structs import replace
-
 from include.drive_backup.again import version_number
+from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.groups import Listed
 from include.drive_backup.handover import Listing
 from include.drive_backup.increment import listing_prefix
@@ -15,6 +15,8 @@ from include.drive_backup.planning.covered import Homes, find_homes, homes_of
 from include.drive_backup.planning.tree import Node, Tree, build_tree
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.work import read_parts
+
+log = logging.getLogger(__name__)
 
 
 async def load_homes(store: BlobStore, rows: Sequence[Listed]) -> Homes:
@@ -33,12 +35,18 @@ async def load_homes(store: BlobStore, rows: Sequence[Listed]) -> Homes:
             wanted.add(item.id)
             named.update(homes_of(item))
     # Only what is named as a home can cover anything: the listings of all others are not read.
-    covering, held = homes.covering & named, {}
+    covering, held, lacking = homes.covering & named, {}, set[str]()
     for row in rows:
         if row.listing is not None and row.source in covering:
-            tree = await _tree(store, row.listing)
-            held[row.source] = frozenset(ident for ident in wanted if ident in tree)
-    return replace(homes, held=held)
+            try:
+                tree = await _tree(store, row.listing)
+            except CorruptStoreError as error:
+                # Its own plan says it, too. What is shared with others stays in their snapshots.
+                log.warning("%s holds nothing for others: %s", row.source, error)
+                lacking.add(row.source)
+            else:
+                held[row.source] = frozenset(ident for ident in wanted if ident in tree)
+    return Homes(covering=homes.covering - lacking, lacking=homes.lacking | lacking, held=held)
 
 
 def _is_shared(row: Listed) -> bool:
