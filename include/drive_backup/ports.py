@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
-from include.drive_backup.model import ApiUse, Detail, Item, Priority, Refused, Revision, Source, Struct, Tier
+from include.drive_backup.model import ApiUse, Checked, Detail, Item, Priority, Refused, Revision, Source, Struct, Tier
 
 
 class Clock(Protocol):
@@ -100,6 +100,20 @@ class Directory(Protocol):
         """
 
 
+class Body:
+    """The bytes of one content as they come, in pieces.
+
+    :ivar checked: what they were held against; true once all of them have come. Checksums are the caller's business.
+    """
+
+    def __init__(self, pieces: AsyncIterator[bytes], checked: Checked = "nothing") -> None:
+        self.checked = checked
+        self._pieces = pieces
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces
+
+
 class Drive(Protocol):
     """Google Drive as one credential sees it. Implementations pace and retry; what they raise is final.
 
@@ -185,7 +199,7 @@ class Drive(Protocol):
 
     def open_revision(
         self, item: Item, revision: Revision, export_mime_type: str | None
-    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+    ) -> AbstractAsyncContextManager[Body]:
         """Stream a version: the bytes of a file, if it is kept forever, or an export that it has a link for.
 
         Raises what :meth:`open_content` raises.
@@ -193,12 +207,15 @@ class Drive(Protocol):
 
     def open_content(
         self, item: Item, export_mime_type: str | None, span: tuple[int, int] | None = None
-    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+    ) -> AbstractAsyncContextManager[Body]:
         """Stream the head's bytes, or an export of a native. One attempt; the caller decides on another.
+
+        An export has been checked, as deep as its format allows, when its last piece has come.
 
         :param span: of a file's own bytes, only those from the first number to before the second.
         :raises ItemUnavailableError: Drive will not give it, with Drive's reason.
-        :raises BrokenBodyError: the body ended early; reason ``rangeIgnored``: Drive gives the whole, not the span.
+        :raises BrokenBodyError: the body ended early, or an export is not what was asked for; reason
+            ``rangeIgnored``: Drive gives the whole, not the span.
         :raises ItemChangedError: the file is no longer of the item's size. Seen only with a span.
         """
 

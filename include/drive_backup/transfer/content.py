@@ -26,7 +26,7 @@ from include.drive_backup.errors import (
     ItemChangedError,
     ItemUnavailableError,
 )
-from include.drive_backup.model import CopyOrder, CopyResult, Item, Revision, StoredContent, Tier, human_bytes
+from include.drive_backup.model import Checked, CopyOrder, CopyResult, Item, Revision, StoredContent, Tier, human_bytes
 from include.drive_backup.pacing import Backoff, retry
 from include.drive_backup.ports import BlobStore, Clock, Drive
 from include.drive_backup.transfer.budget import MemoryBudget
@@ -139,7 +139,7 @@ class ContentCopier:
             mismatch = _mismatch(order.item, upload.size, upload.md5, upload.sha256)
             if mismatch is not None:
                 raise BrokenBodyError(f"A revision of '{order.item.name}' came damaged: {mismatch}.")
-            content = await self._store_it(order, upload, until)
+            content = await self._store_it(order, upload, body.checked, until)
         return from_revision(order, revision, content, downloaded=upload.size)
 
     def _upload(self, order: CopyOrder, size: int | None) -> Upload:
@@ -188,6 +188,7 @@ class ContentCopier:
                 await upload.write(piece)
                 if job.size is not None and upload.size > job.size:
                     break
+            job.checked = body.checked
 
     async def _by_ranges(self, job: _Job, upload: Upload) -> None:
         try:
@@ -211,9 +212,11 @@ class ContentCopier:
             raise job.broken(mismatch, sha256)
 
     async def _commit(self, job: _Job, upload: Upload) -> CopyResult:
-        return job.result("copied", content=await self._store_it(job.order, upload))
+        return job.result("copied", content=await self._store_it(job.order, upload, job.checked))
 
-    async def _store_it(self, order: CopyOrder, upload: Upload, until: datetime | None = None) -> StoredContent:
+    async def _store_it(
+        self, order: CopyOrder, upload: Upload, checked: Checked, until: datetime | None = None
+    ) -> StoredContent:
         content = StoredContent(
             blob=order.blob,
             format=order.format,
@@ -221,6 +224,7 @@ class ContentCopier:
             size=upload.size,
             md5=upload.md5,
             sha256=upload.sha256,
+            checked=_checked(order.item, checked),
         )
         metadata = content_metadata(order, content, until=until)
         if await upload.commit(content_type=content.mime_type, metadata=metadata):
@@ -257,6 +261,7 @@ class _Job:
         self._resource: dict[str, Any] | None = None
         self._digests: set[str] = set()
         self.one_stream = False
+        self.checked: Checked = "nothing"
 
     @property
     def size(self) -> int | None:
@@ -331,6 +336,16 @@ def _is_broken_range(error: DriveBackupError) -> bool:
 
 def _has_checksum(item: Item) -> bool:
     return item.kind == "file" and (item.md5 is not None or item.sha256 is not None)
+
+
+def _checked(item: Item, body: Checked) -> Checked:
+    """What the bytes of an item were held against.
+
+    :param body: what they were when they came.
+    """
+    if _has_checksum(item):
+        return "checksum"
+    return "length" if item.kind == "file" and item.size is not None else body
 
 
 def _mismatch(item: Item, size: int, md5: str, sha256: str) -> str | None:
