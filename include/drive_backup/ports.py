@@ -376,6 +376,51 @@ class BlobStore(Protocol):
         """
 
 
+class Earlier(Struct, frozen=True):
+    """What a storage account keeps of a blob beside, or instead of, what has its name now.
+
+    :param info: with its metadata; a deleted one cannot be read before it is brought back.
+    :param version: the id of a version.
+    :param snapshot: the time of a Blob snapshot.
+    """
+
+    info: BlobInfo
+    version: str | None = None
+    snapshot: str | None = None
+    deleted: bool = False
+
+    def __str__(self) -> str:
+        kind = f"the version {self.version}" if self.version else f"the Blob snapshot {self.snapshot}"
+        kind = kind if self.version or self.snapshot else "the blob"
+        return f"{kind}, which is deleted" if self.deleted else kind
+
+
+class RepairStore(BlobStore, Protocol):
+    """The container of a backup, for a repair: it sees what the account keeps, and may put that back."""
+
+    async def earlier(self, name: str) -> Sequence[Earlier]:
+        """What the account keeps of a blob, the newest first, without the one that has its name now."""
+
+    def stream_earlier(self, earlier: Earlier) -> AsyncIterator[bytes]:
+        """The bytes of a version or a snapshot that is not deleted.
+
+        :raises CorruptStoreError: it is not there, or its bytes are not those of its Content-MD5.
+        """
+
+    async def undelete(self, name: str, *, guard: Guard | None = None) -> bool:
+        """Bring back all that is deleted of a blob and still kept.
+
+        :param guard: nothing is brought back when it raises.
+        :return: false when there is nothing.
+        """
+
+    def over(self, found: BlobInfo) -> BlobStore:
+        """The same container, where a write takes the place of a blob, or returns false when that is another by now.
+
+        :param found: from :meth:`head`.
+        """
+
+
 class TargetStore(BlobStore, Protocol):
     """A container that a restore writes into. It is no backup: what is in it may be replaced, if a person says so."""
 
