@@ -54,9 +54,7 @@ async def _remedy(store: RepairStore, blob: str, damages: Sequence[Damage], part
     how, earlier, why = await _search(store, blob, wanted)
     if earlier is None:
         return no(why)
-    return Remedy(
-        blob=blob, of=tuple(damages), how=how, size=wanted[0], sha256=wanted[1], found=found, earlier=earlier
-    )
+    return Remedy(blob=blob, of=tuple(damages), how=how, size=wanted[0], sha256=wanted[1], found=found, earlier=earlier)
 
 
 async def _search(store: RepairStore, blob: str, wanted: Wanted) -> tuple[How, Earlier | None, str]:
