@@ -29,7 +29,8 @@ def check_type(response: aiohttp.ClientResponse, item: Item, mime_type: str | No
     sign-in page, and some failures with an error, both with status 200.
 
     :param mime_type: of the export; None: a file's own bytes, of which Drive's checksum tells all if there is one.
-    :raises ServiceUnavailableError: reason ``loginPage`` or ``wrongType``.
+    :raises ServiceUnavailableError: reason ``loginPage`` or ``wrongType``: an export may come by another route.
+    :raises BrokenBodyError: the same of a file, which has no other route.
     """
     answered = response.content_type
     if mime_type is not None:
@@ -42,12 +43,14 @@ def check_type(response: aiohttp.ClientResponse, item: Item, mime_type: str | No
     response.release()
     page = answered in PAGES
     came = "a web page" if page else f"something of the type {answered}"
-    raise ServiceUnavailableError(
+    reason = "loginPage" if page else "wrongType"
+    said = (
         f"Google sent {came} instead of {what}; it is asked again later. If this stays, sign in again or check the "
-        "scope of the credential.",
-        service="drive",
-        reason="loginPage" if page else "wrongType",
+        "scope of the credential."
     )
+    if mime_type is None:
+        raise BrokenBodyError(said, reason=reason)
+    raise ServiceUnavailableError(said, service="drive", reason=reason)
 
 
 @asynccontextmanager

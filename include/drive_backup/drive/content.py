@@ -165,6 +165,7 @@ class _Export:
         """Try the routes.
 
         :raises ServiceUnavailableError: when one of them may work later, else Drive's first refusal.
+        :raises BrokenBodyError: reason ``wrongType``: what came is something else.
         """
         errors: list[DriveBackupError] = []
         for route in (self._by_export, self._by_link, self._by_operation):
@@ -177,7 +178,11 @@ class _Export:
             else:
                 if response is not None:
                     return response
-        raise next((error for error in errors if isinstance(error, ServiceUnavailableError)), errors[0])
+        final = next((error for error in errors if isinstance(error, ServiceUnavailableError)), errors[0])
+        if final.reason == "wrongType":
+            # Drive is not down: it answers, and what it answers may be right the next time.
+            raise BrokenBodyError(str(final), reason=final.reason)
+        raise final
 
     async def _by_export(self) -> aiohttp.ClientResponse:
         link = self._item.export_links.get(self._mime_type)

@@ -10,7 +10,7 @@ from include.drive_backup.errors import BrokenBodyError, DriveBackupError, Trans
 from include.drive_backup.exports import MIME_TYPES
 from include.drive_backup.model import Item
 from tests.support import bodies
-from tests.support.scripted_drive import Answer, ScriptedServer, raw
+from tests.support.scripted_drive import Answer, ScriptedServer, raw, refusal
 
 ERROR = b'{"error": {"code": 500, "message": "Internal Error", "errors": [{"reason": "internalError"}]}}'
 TEXT = b"Sorry, unable to open the file at this time. Please check the address and try again."
@@ -150,6 +150,13 @@ async def test_of_a_text_whose_length_nobody_told_nothing_is_claimed(
     async with drive.open_content(native(), "text/plain") as body:
         assert [piece async for piece in body] == [b"text"]
     assert body.checked == "nothing"
+
+
+async def test_an_error_on_every_route_is_worth_another_read(drive: GoogleDrive, server: ScriptedServer) -> None:
+    server.on("/drive/v3/files/f1/download", refusal(404, "notFound"), method="POST")
+    with pytest.raises(BrokenBodyError) as caught:
+        await export(drive, server, "docx", WRONG["error"])
+    assert caught.value.reason == "wrongType"
 
 
 async def test_an_error_in_the_place_of_an_export_means_the_next_route(
