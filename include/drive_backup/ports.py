@@ -414,6 +414,12 @@ class RepairStore(BlobStore, Protocol):
         :return: false when there is nothing.
         """
 
+    async def discard(self, earlier: Earlier, *, guard: Guard | None = None) -> None:
+        """Delete a Blob snapshot, which soft delete keeps. While a blob has one, the service does not delete the blob.
+
+        :param guard: nothing is deleted when it raises.
+        """
+
     def over(self, found: BlobInfo) -> BlobStore:
         """The same container, where a write takes the place of a blob, or returns false when that is another by now.
 

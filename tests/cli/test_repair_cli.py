@@ -80,6 +80,8 @@ def test_what_was_deleted_and_written_over_comes_back(cli):
         assert now.content_settings.content_type == before.content_settings.content_type
     assert cli("verify", "--read", "all")[0] == 0
     assert cli("repair", "--apply")[:2] == (0, f"{ANN}: nothing is damaged.\n")
+    for name in names:
+        cli.container.delete_blob(name)
 
 
 def test_for_programs_there_is_json(cli):

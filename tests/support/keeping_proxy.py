@@ -61,6 +61,10 @@ class KeepingProxy(BlobProxy):
             return self._undelete(request)
         if which and request.method in ("GET", "HEAD"):
             return self._read(request, which)
+        if request.method == "DELETE":
+            refused = self._discard(request, which)
+            if refused is not None:
+                return refused
         if request.method == "DELETE" or (request.method == "PUT" and comp in (None, "blocklist")):
             before = self._state(request)
             answer = await self._forward(request, await request.read())
@@ -95,6 +99,16 @@ class KeepingProxy(BlobProxy):
         when = f"2026-01-01T00:00:{len(self.kept):02}.0000000Z"
         kind = "version" if self.versions else ("snapshot" if written_over else "blob")
         self.kept.append(Kept(*state, when=when, kind=kind, deleted=not self.versions))
+
+    def _discard(self, request: web.Request, which: str | None) -> web.Response | None:
+        """Delete a snapshot, or refuse to delete a blob that has some."""
+        name = self._names(request)[1]
+        there = [each for each in self.kept if (each.name, each.kind, each.deleted) == (name, "snapshot", False)]
+        if which is None:
+            return _error(409, "SnapshotsPresent") if there else None
+        for each in there:
+            each.deleted = each.deleted or each.when == which
+        return web.Response(status=202)
 
     def _undelete(self, request: web.Request) -> web.Response:
         name = self._names(request)[1]

@@ -56,6 +56,14 @@ class MemoryRepairStore(MemoryBlobStore):
                 self.blobs[name] = (data, earlier.info)
         return bool(back)
 
+    async def discard(self, earlier: Earlier, *, guard: Guard | None = None) -> None:
+        if guard is not None:
+            guard()
+        self._enter("discard", earlier.info.name)
+        kept = self.kept[earlier.info.name]
+        gone = msgspec.structs.replace(earlier, deleted=True)
+        self.kept[earlier.info.name] = [(gone if each == earlier else each, data) for each, data in kept]
+
     def over(self, found: BlobInfo) -> Self:
         store = copy.copy(self)
         store._found = found
@@ -70,10 +78,13 @@ class MemoryRepairStore(MemoryBlobStore):
         return True
 
     async def delete(self, names: Sequence[str], *, guard: Guard | None = None) -> dict[str, Refused]:
+        refused = {}
         for name in names:
-            if name in self.blobs:
+            if any(each.snapshot and not each.deleted for each, _ in self.kept.get(name, [])):
+                refused[name] = Refused(reason="SnapshotsPresent", message="It has Blob snapshots.")
+            elif name in self.blobs:
                 self.keep(name)
-        return await super().delete(names, guard=guard)
+        return refused | await super().delete([name for name in names if name not in refused], guard=guard)
 
     # what a test does
 

@@ -78,6 +78,21 @@ class AzureRepairStore(AzureBlobStore):
 
         return await self._calls.run(f"undelete '{name}'", send)
 
+    async def discard(self, earlier: Earlier, *, guard: Guard | None = None) -> None:
+        """Delete a Blob snapshot. See the port."""
+        client = self._calls.of(snapshot=earlier.snapshot or "").blob(earlier.info.name)
+
+        async def send() -> None:
+            if guard is not None:
+                guard()
+            try:
+                await client.delete_blob(**self._calls.options())
+            except AzureError as error:
+                if not is_missing(error):
+                    raise
+
+        await self._calls.run(f"delete {earlier} of '{earlier.info.name}'", send)
+
     def over(self, found: BlobInfo) -> Self:
         """The same container, where a write takes the place of a blob. See the port."""
         store = copy.copy(self)

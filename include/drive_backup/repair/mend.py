@@ -44,14 +44,28 @@ async def _mend(store: RepairStore, remedy: Remedy, guard: Guard) -> str:
     if await _is_right(store, remedy.blob, wanted):
         return ""
     if remedy.how == "undelete":
-        await store.undelete(remedy.blob, guard=guard)
+        return await _undelete(store, remedy, wanted, guard)
+    if earlier is None:
+        return _NOT_RIGHT
+    return "" if await _write(store, remedy, earlier, guard) else _CHANGED
+
+
+async def _undelete(store: RepairStore, remedy: Remedy, wanted: Wanted, guard: Guard) -> str:
+    """As :func:`_mend`. Blob snapshots that come back are deleted again: retention could not delete the blob else."""
+    deleted = {each.snapshot for each in await store.earlier(remedy.blob) if each.deleted and each.snapshot}
+    await store.undelete(remedy.blob, guard=guard)
+    try:
         if await _is_right(store, remedy.blob, wanted):
             return ""
         # What came back is not the blob itself, but an older state of it.
         earlier = await _readable(store, remedy.blob, wanted)
-    if earlier is None:
-        return _NOT_RIGHT
-    return "" if await _write(store, remedy, earlier, guard) else _CHANGED
+        if earlier is None:
+            return _NOT_RIGHT
+        return "" if await _write(store, remedy, earlier, guard) else _CHANGED
+    finally:
+        for each in await store.earlier(remedy.blob):
+            if each.snapshot in deleted and not each.deleted:
+                await store.discard(each, guard=guard)
 
 
 async def _is_right(store: RepairStore, blob: str, wanted: Wanted) -> bool:

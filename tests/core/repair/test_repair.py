@@ -80,6 +80,9 @@ async def test_a_content_comes_back_and_its_snapshots_are_whole_again(kind, harm
     )
     await assert_sound(store)
 
+    # Nothing that came back with it keeps retention from deleting it one day.
+    assert not any(each.snapshot and not each.deleted for each in await store.earlier(name))
+
     again = await apply(store)
     assert (again.remedies, again.repaired) == ((), ())
     assert store.blobs[name] == (data, info)
