@@ -15,6 +15,8 @@ from include.drive_backup.model import Checked
 
 _RTF = b"{\\rtf"
 _ESCAPED = re.compile(rb"\\[\\{}]")
+#: What expat raises; the others are for encodings that it does not know.
+_UNREADABLE = (expat.ExpatError, LookupError, ValueError)
 #: What may follow the end of an RTF.
 _SPACE = b" \t\r\n\0"
 
@@ -91,14 +93,14 @@ class Svg(Machine):
         """See :meth:`Machine.end`."""
         try:
             self._parser.Parse(b"", True)  # noqa: FBT003 - takes no keywords
-        except expat.ExpatError:
+        except _UNREADABLE:
             raise cut("the SVG does not come to its end") from None
         return "whole"
 
     def _begin(self) -> bool:
         try:
             self._parser.Parse(bytes(self._buffer), False)  # noqa: FBT003 - takes no keywords
-        except expat.ExpatError:
+        except _UNREADABLE:
             raise (damaged("the SVG cannot be read") if self._root else wrong("it is no SVG")) from None
         self._drop(len(self._buffer))
         return False

@@ -140,6 +140,7 @@ def test_a_changed_byte_of_a_png_is_noticed(share: float, bits: int, rows: int) 
         ("svg", b"<html><svg/></html>", "wrongFormat"),
         ("svg", bodies.SVG.replace(b"<g/>", b"<g>", 1), "damagedExport"),
         ("svg", bodies.SVG + b"<svg/>", "damagedExport"),
+        ("svg", bodies.SVG.replace(b"UTF-8", b"UTF-9"), "wrongFormat"),
         ("json", b'{"error": {"code": 500}}', "wrongFormat"),
         ("json", b'{"error": {"files": []}}', "wrongFormat"),
         ("json", b'[{"files": []}]', "wrongFormat"),

@@ -6,6 +6,7 @@ import io
 import random
 import struct
 import zipfile
+import zlib
 
 import pytest
 from hypothesis import example, given, settings
@@ -93,6 +94,23 @@ def test_a_sound_zip_of_any_kind_is_taken(name: str, size: int) -> None:
     body = LEGITIMATE[name]
     if len(body) / size < 200_000:
         assert judge(body, size=size) == "crc"
+
+
+@pytest.mark.parametrize("form", ["<III", "<IQQ"])
+@pytest.mark.parametrize("marked", [True, False])
+@pytest.mark.parametrize("data", [b"text " * 100, b""])
+def test_lengths_after_an_entry_come_in_four_ways(form: str, marked: bool, data: bytes) -> None:
+    squeeze = zlib.compressobj(wbits=-15)
+    squeezed = squeeze.compress(data) + squeeze.flush()
+    facts = (zlib.crc32(data), len(squeezed), len(data))
+    local = struct.pack("<4sHHHIIIIHH", b"PK\x03\x04", 20, 8, 8, 0, 0, 0, 0, 1, 0) + b"a"
+    descriptor = (b"PK\x07\x08" if marked else b"") + struct.pack(form, *facts)
+    entry = local + squeezed + descriptor
+    central = struct.pack("<4sHHHHIIIIHHHHHII", b"PK\x01\x02", 20, 20, 8, 8, 0, *facts, 1, 0, 0, 0, 0, 0, 0) + b"a"
+    end = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 1, 1, len(central), len(entry), 0)
+    body = entry + central + end
+    assert judge(body) == judge(body, size=1) == "crc"
+    assert contents(body) == {"a": data}
 
 
 @pytest.mark.parametrize("name", OPAQUE)
