@@ -370,7 +370,8 @@ def _decode(body: bytes) -> Any:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         # What no number of ours can hold stays the text that it is.
-        found = json.loads(body.decode(errors="replace"), parse_int=_whole_number, parse_float=_number, parse_constant=str)
+        said = body.decode(errors="replace")
+        found = json.loads(said, parse_int=_whole_number, parse_float=_number, parse_constant=str)
         text = json.dumps(found, ensure_ascii=False)
         return json.loads(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
 

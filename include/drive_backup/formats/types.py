@@ -17,13 +17,13 @@ def may_be_export(asked: str, answered: str) -> bool:
     """Whether an answer may be an export as a MIME type.
 
     Where the bytes themselves tell, only a type of what Google's errors and sign-in pages are is refused. A text has
-    nothing but its type.
+    nothing but its type, and kinds of plain text have several names: any of a text will do that is no page and no XML.
     """
     names = next((names for names in MIME_TYPES.values() if asked in names), (asked,))
     if answered in _ANY or answered in names:
         return True
     if not is_checked(asked):
-        return False
+        return answered.startswith("text/") and answered not in {*PAGES, "text/xml"}
     return answered not in PAGES and (answered != _JSON or "json" in asked)
 
 

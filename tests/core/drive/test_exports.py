@@ -64,6 +64,14 @@ async def test_a_text_export_goes_by_the_type_of_the_answer(
         await export(drive, server, extension, WRONG[wrong])
 
 
+@pytest.mark.parametrize("named", ["text/plain", "text/csv", "text/x-markdown", "text/comma-separated-values"])
+@pytest.mark.parametrize("extension", ["csv", "tsv", "md", "txt"])
+async def test_a_text_may_have_another_name_for_its_kind_of_text(
+    drive: GoogleDrive, server: ScriptedServer, extension: str, named: str
+) -> None:
+    assert await export(drive, server, extension, raw(TEXT, named)) == TEXT
+
+
 @pytest.mark.parametrize(
     "begin",
     [b"%PDF-1.7 is how a PDF begins", b"<svg> is a tag", b"{\\rtf1 too", b"<html>", b"PK\x03\x04", b'{"error":'],

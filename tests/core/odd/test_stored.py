@@ -84,7 +84,10 @@ async def test_a_sum_of_the_day(store, word):
 # locks
 
 
-@pytest.mark.parametrize("name", ["readme.txt", "12", "99999999999", "x/0000000007", "000000000\u0663", "9999999999", "0999999999"])
+@pytest.mark.parametrize(
+    "name",
+    ["readme.txt", "12", "99999999999", "x/0000000007", "000000000\u0663", "9999999999", "0999999999"],
+)
 async def test_a_blob_among_the_words_on_a_lock(store, name, caplog):
     put_odd(store, f"{lock_prefix(ANN)}{name}")
     one, two = SourceLock(store, ANN, "run/one"), SourceLock(store, ANN, "run/two")
