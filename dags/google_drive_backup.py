@@ -155,7 +155,7 @@ def dag_of(name: str, job: Job) -> DAG:
     """The DAG of one job. What Airflow refuses in one job takes away no other job's DAG."""
     try:
         return backup_dag(name, loaded.config.of(job), job)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it refuses
         problem = f"{loaded.path}: jobs.{name}: Airflow does not take this job ({error}). Change it, or take it out."
         return problem_dag(name, loaded.config, problem)
 

@@ -152,7 +152,7 @@ class Origin(Struct, frozen=True):
     :param turn: counts the listings of a source, so that each takes its share of items that are asked for in turns.
     :param not_asked: items that Drive refused, or whose folder cannot be seen, and that were not asked for this time.
     :param work: the work area that holds it, in so many ``parts`` (and ``outside``: of folders that are no part of
-        the source).
+        the source); it has so many ``items``.
     :param since: the position that the changes were read from, and how many there were.
     :param left: items of the listing before that are gone or in the trash, by why.
     :param missed: of a full one that follows another listing: how it differs from what the change feed tells since.
@@ -167,6 +167,7 @@ class Origin(Struct, frozen=True):
     work: str
     parts: int
     selection: str = ""
+    items: int = 0
     outside: int = 0
     why: str | None = None
     since: str | None = None
@@ -195,8 +196,8 @@ class Told(Struct, frozen=True):
     """How many items are not for certain as they were at the instant, why, and some of their paths."""
 
     fidelity: str
+    count: int
     message: str | None = None
-    count: int = 0
     examples: tuple[str, ...] = ()
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from include.drive_backup.again import Again, Known, version_number
-from include.drive_backup.errors import FeedLostError, ItemUnavailableError
+from include.drive_backup.errors import CorruptStoreError, FeedLostError, ItemUnavailableError
 from include.drive_backup.handover import Origin
 from include.drive_backup.left.inquiry import Inquiry
 from include.drive_backup.left.told import Evidence, Told, moved, told_prefix
@@ -134,9 +134,13 @@ class _Increment:
             yield line, decode_row(decoder, bytes(line))
 
     async def _read_base(self) -> None:
+        rows = 0
         async for _, known in self._lines():
+            rows += 1
             if known.mime_type == FOLDER:
                 self._folders[known.id] = (known.trashed, known.can_list_children is not False)
+        if rows != self._base.items:
+            raise CorruptStoreError(f"The listing in {self._base.work} has {rows} items instead of {self._base.items}.")
         async for folder in read_outside(self._store, self._base.work, self._base.outside):
             self._outside[folder.id] = (folder.trashed, not folder.closed)
 

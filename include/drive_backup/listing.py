@@ -67,6 +67,7 @@ async def list_source(
         software=__version__,
         work=work,
         parts=found.parts,
+        items=found.items,
         outside=found.outside,
         since=None if why or base is None else base.token,
         changes=found.changes,

@@ -31,8 +31,8 @@ EVERY = 60.0
 #: The share of a lock's life that is left when it is no longer relied on without a look.
 _MARGIN = 0.1
 _TRIES = 5
-#: The numbers of a thousand years with a word a minute. A larger one would leave none after it.
-_NUMBER = re.compile(r"0[0-9]{9}")
+#: The numbers of a thousand years with a word a minute. The last one, or a larger one, would leave none after it.
+_NUMBER = re.compile(r"(?!0999999999)0[0-9]{9}")
 
 #: Told a holder, says whether its run is known to have ended, so that its lock is void.
 HasEnded = Callable[[str], Awaitable[bool]]

@@ -273,10 +273,21 @@ class Item(Struct, frozen=True):
         )
 
 
+#: What the bytes of a content were held against before they were stored:
+#: ``checksum``  a checksum that Drive has of the file: no byte is another one
+#: ``crc``       the checksums inside an export: it is whole, and no byte of what it holds is another one
+#: ``whole``     the format of an export: it is whole; a changed byte in it would not have been seen
+#: ``length``    a length that Drive told, and nothing else
+#: ``nothing``   Drive says nothing of them, and their format has no end
+Checked = Literal["checksum", "crc", "whole", "length", "nothing"]
+CHECKED: tuple[Checked, ...] = get_args(Checked)
+
+
 class StoredContent(Struct, frozen=True):
     """A content version that is in Blob.
 
     ``format`` is ``original`` for a blob's own bytes, else the extension of the export (``docx``, ``pdf`` …).
+    ``checked`` is what the bytes were held against; None: nobody wrote it down.
     """
 
     blob: str
@@ -285,6 +296,7 @@ class StoredContent(Struct, frozen=True):
     size: int
     md5: str
     sha256: str
+    checked: Checked | None = None
 
 
 class Revision(Struct, frozen=True):

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
-from include.drive_backup.model import ApiUse, Detail, Item, Priority, Refused, Revision, Source, Struct, Tier
+from include.drive_backup.model import ApiUse, Checked, Detail, Item, Priority, Refused, Revision, Source, Struct, Tier
 
 
 class Clock(Protocol):
@@ -100,6 +100,20 @@ class Directory(Protocol):
         """
 
 
+class Body:
+    """The bytes of one content as they come, in pieces.
+
+    :ivar checked: what they were held against; true once all of them have come. Checksums are the caller's business.
+    """
+
+    def __init__(self, pieces: AsyncIterator[bytes], checked: Checked = "nothing") -> None:
+        self.checked = checked
+        self._pieces = pieces
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces
+
+
 class Drive(Protocol):
     """Google Drive as one credential sees it. Implementations pace and retry; what they raise is final.
 
@@ -185,7 +199,7 @@ class Drive(Protocol):
 
     def open_revision(
         self, item: Item, revision: Revision, export_mime_type: str | None
-    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+    ) -> AbstractAsyncContextManager[Body]:
         """Stream a version: the bytes of a file, if it is kept forever, or an export that it has a link for.
 
         Raises what :meth:`open_content` raises.
@@ -193,12 +207,15 @@ class Drive(Protocol):
 
     def open_content(
         self, item: Item, export_mime_type: str | None, span: tuple[int, int] | None = None
-    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+    ) -> AbstractAsyncContextManager[Body]:
         """Stream the head's bytes, or an export of a native. One attempt; the caller decides on another.
+
+        An export has been checked, as deep as its format allows, when its last piece has come.
 
         :param span: of a file's own bytes, only those from the first number to before the second.
         :raises ItemUnavailableError: Drive will not give it, with Drive's reason.
-        :raises BrokenBodyError: the body ended early; reason ``rangeIgnored``: Drive gives the whole, not the span.
+        :raises BrokenBodyError: the body ended early, or an export is not what was asked for; reason
+            ``rangeIgnored``: Drive gives the whole, not the span.
         :raises ItemChangedError: the file is no longer of the item's size. Seen only with a span.
         """
 
@@ -356,6 +373,57 @@ class BlobStore(Protocol):
 
         :param priority: how soon archived blobs shall be readable.
         :return: which the service left where they were, and why.
+        """
+
+
+class Earlier(Struct, frozen=True):
+    """What a storage account keeps of a blob beside, or instead of, what has its name now.
+
+    :param info: with its metadata; a deleted one cannot be read before it is brought back.
+    :param version: the id of a version.
+    :param snapshot: the time of a Blob snapshot.
+    """
+
+    info: BlobInfo
+    version: str | None = None
+    snapshot: str | None = None
+    deleted: bool = False
+
+    def __str__(self) -> str:
+        kind = f"the version {self.version}" if self.version else f"the Blob snapshot {self.snapshot}"
+        kind = kind if self.version or self.snapshot else "the blob"
+        return f"{kind}, which is deleted" if self.deleted else kind
+
+
+class RepairStore(BlobStore, Protocol):
+    """The container of a backup, for a repair: it sees what the account keeps, and may put that back."""
+
+    async def earlier(self, name: str) -> Sequence[Earlier]:
+        """What the account keeps of a blob, the newest first, without the one that has its name now."""
+
+    def stream_earlier(self, earlier: Earlier) -> AsyncIterator[bytes]:
+        """The bytes of a version or a snapshot that is not deleted.
+
+        :raises CorruptStoreError: it is not there, or its bytes are not those of its Content-MD5.
+        """
+
+    async def undelete(self, name: str, *, guard: Guard | None = None) -> bool:
+        """Bring back all that is deleted of a blob and still kept.
+
+        :param guard: nothing is brought back when it raises.
+        :return: false when there is nothing.
+        """
+
+    async def discard(self, earlier: Earlier, *, guard: Guard | None = None) -> None:
+        """Delete a Blob snapshot, which soft delete keeps. While a blob has one, the service does not delete the blob.
+
+        :param guard: nothing is deleted when it raises.
+        """
+
+    def over(self, found: BlobInfo) -> BlobStore:
+        """The same container, where a write takes the place of a blob, or returns false when that is another by now.
+
+        :param found: from :meth:`head`.
         """
 
 

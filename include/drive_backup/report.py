@@ -72,14 +72,18 @@ def verdict(
 ) -> None:
     """Raise when the run saved less than everything that it could.
 
-    :param missed: sources that were not listed; those that were left out are no problem while there are others, unless
-        they hold what is shared with other sources.
+    :param missed: sources that were not listed, or not planned; those that were left out are no problem while there are
+        others, unless they hold what is shared with other sources.
     :param fail_on_unavailable: items that Drive refuses for good count, too.
     :param stopped: sources with snapshots that this run was the first to find no longer backed up.
     :raises SnapshotIncompleteError: names each source and what is missing.
     """
     done, plan_refs = list(summaries), _plans(plans)
-    problems = [f"{row.source} was not listed" for row in missed if row.outcome == "failed"]
+    problems = [
+        f"{row.source} was not {'planned' if row.reason == 'notPlanned' else 'listed'}"
+        for row in missed
+        if row.outcome == "failed"
+    ]
     problems += _needed(missed, done) if fail_on_unavailable else []
     if missed and not plan_refs and not problems:
         problems.append(f"all {_number(len(missed))} sources that were found had to be left out")

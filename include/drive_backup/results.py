@@ -16,7 +16,7 @@ from include.drive_backup.ports import BlobStore
 
 @dataclass(frozen=True)
 class RunResults:
-    """Plans and summaries of the sources, and those that were not listed: left out, or failed.
+    """Plans and summaries of the sources, and those that were not planned: left out, or failed.
 
     ``attempted`` are all that were found and not left out.
     """
@@ -41,10 +41,24 @@ async def read_results(store: BlobStore, groups: Sequence[SourceGroup], place: s
     ]
     listed = [row for rows in (await read_listed(store, groups)).values() for row in rows]
     missed = left_out + [row for row in listed if row.outcome != "listed"]
+    plans = await read_all_plans(store, place, groups) if place else []
+    if place:
+        missed += _not_planned(listed, plans)
     found = {task.source for tasks in await read_groups(store, groups) for task in tasks}
     return RunResults(
-        plans=await read_all_plans(store, place, groups) if place else [],
+        plans=plans,
         summaries=await read_committed(store, place, groups) if place else [],
         missed=missed,
         attempted=frozenset(found - {row.source for row in missed if row.outcome == "left_out"}),
     )
+
+
+def _not_planned(listed: Sequence[Listed], plans: Sequence[PlanRef]) -> list[Listed]:
+    """The sources whose listing could not be read again."""
+    planned = {plan.listing.task.source for plan in plans}
+    message = "It was listed and could not be planned; the log of plan_batches says why. Clear the run to do it anew."
+    return [
+        Listed(source=row.source, outcome="failed", reason="notPlanned", message=message)
+        for row in listed
+        if row.outcome == "listed" and row.source not in planned
+    ]

@@ -21,6 +21,7 @@ from include.drive_backup.groups import Listed
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Series, Source, Struct, format_instant
 from include.drive_backup.ports import BlobStore, Clock
+from include.drive_backup.values import decode_json
 
 log = logging.getLogger(__name__)
 
@@ -110,8 +111,8 @@ async def _is_settled(store: BlobStore, since: Sequence[SnapshotName]) -> bool:
 async def _recorded(store: BlobStore, last: SnapshotName) -> Stopped | None:
     data = await store.read(stopped_name(last.series, last.ident))
     try:
-        return None if data is None else msgspec.json.decode(data, type=Stopped)
-    except msgspec.MsgspecError as error:
+        return None if data is None else decode_json(data, Stopped)
+    except ValueError as error:
         log.warning("The record of %s cannot be read, so it counts as new: %s", last.series, error)
         return None
 
@@ -141,8 +142,8 @@ async def state_of(store: BlobStore, last: SnapshotName) -> Stopped | Settled | 
     if data is None:
         return await _recorded(store, last)
     try:
-        return msgspec.json.decode(data, type=Settled)
-    except msgspec.MsgspecError:
+        return decode_json(data, Settled)
+    except ValueError:
         return Settled(
             source=str(last.source), series=last.series.name, snapshot=last.ident, note="", settled=last.instant
         )

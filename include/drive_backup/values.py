@@ -9,16 +9,32 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
-_MOST = 2**63 - 1
+import msgspec
+
+Value = TypeVar("Value")
+
+#: What a count can be.
+MOST = 2**63 - 1
 _DIGITS = re.compile(r"[0-9]{1,19}")
 _HEX = re.compile(r"[0-9A-Fa-f]{1,128}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONGEST_TIME = 40
 #: Bytes of an id as a part of an address, or in a blob's metadata.
 _LONGEST_ID = 1_000
+
+
+def decode_json(data: bytes | str, of: type[Value]) -> Value:
+    """JSON that holds a value of a type.
+
+    :raises ValueError: it does not, whatever is wrong with it: what msgspec raises has three unrelated types.
+    """
+    try:
+        return msgspec.json.decode(data, type=of)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(str(error)) from error
 
 
 def read_text(value: object) -> str | None:
@@ -59,7 +75,7 @@ def read_integer(value: object) -> int | None:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         return None
-    return value if 0 <= value <= _MOST else None
+    return value if 0 <= value <= MOST else None
 
 
 def read_number(text: str) -> float | None:

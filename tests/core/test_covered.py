@@ -270,3 +270,38 @@ async def test_owners_that_cannot_be_read_stop_nothing_and_cover_nothing(owners)
     share(run.drives[BOB], file("odd.txt", b"odd", id="odd", owners=owners))
     made = await run.run()
     assert (await run.restored(made[BOB]))["odd.txt"] == b"odd"
+
+
+@pytest.mark.parametrize("marked", [True, False], ids=["Drive marks the file", "Drive marks the folder alone"])
+@pytest.mark.parametrize("trashed", [False, True], ids=["the trash is left out", "the trash is saved"])
+async def test_what_the_owner_has_in_the_trash_is_covered_only_if_the_trash_is_saved(marked, trashed):
+    """Two listings are not one moment: to the other user it may still be live."""
+    made = Job(ANN, BOB, trashed=trashed)
+    made.drives[ANN].add(
+        folder("hers", file("in.txt", b"in it", id="in", trashed=marked, **OF_ANN), id="hers", trashed=True, **OF_ANN)
+    )
+    share(made.drives[BOB], file("in.txt", b"in it", id="in", **OF_ANN))
+    summaries = await made.run()
+    kept = {source: sorted((await made.restored(summary)).values()) for source, summary in summaries.items()}
+    assert kept == ({ANN: [b"in it"], BOB: []} if trashed else {ANN: [], BOB: [b"in it"]})
+
+
+async def test_a_listing_that_is_broken_in_the_work_area_stops_only_its_own_source(monkeypatch):
+    made = Job(ANN, BOB, TEAM)
+    made.drives[ANN].add(file("hers.txt", b"hers", id="in", **OF_ANN))
+    made.drives[TEAM].items["d1"] = TEAM_ROOT
+    made.drives[TEAM].add(file("team.txt", b"team", id="t", parents=["d1"]))
+    share(made.drives[BOB], file("hers.txt", b"hers", id="in", **OF_ANN))
+    plan_run = globals()["plan_run"]
+
+    async def spoil_and_plan(store, *arguments, **options):
+        [name] = [name for name in store.blobs if name.startswith(f"work/{ANN}/") and "/listing-" in name]
+        store.blobs[name] = (b"broken", store.blobs[name][1])
+        return await plan_run(store, *arguments, **options)
+
+    monkeypatch.setitem(globals(), "plan_run", spoil_and_plan)
+    summaries = await made.run()
+    assert set(summaries) == {BOB, TEAM}
+    assert await made.restored(summaries[BOB]) == {"hers.txt": b"hers"}
+    with pytest.raises(SnapshotIncompleteError, match=f"{ANN} was not planned"):
+        made.judge()

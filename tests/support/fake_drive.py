@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from include.drive_backup import ports
 from include.drive_backup.errors import (
     BrokenBodyError,
     CredentialsError,
@@ -18,7 +19,7 @@ from include.drive_backup.errors import (
     SourceNotFoundError,
 )
 from include.drive_backup.exports import MIME_TYPES
-from include.drive_backup.model import FOLDER, ApiUse, Item, Revision, Source
+from include.drive_backup.model import FOLDER, ApiUse, Checked, Item, Revision, Source
 from include.drive_backup.ports import ChangePage, Page
 from include.drive_backup.values import read_time
 from tests.support.trees import ROOT, Entry, checksums, with_contents
@@ -78,6 +79,8 @@ class FakeDrive:
         self.past: dict[str, list[tuple[dict[str, Any], bytes]]] = defaultdict(list)
         self.spans: list[tuple[int, int]] = []
         self.ranges_ignored = False
+        #: what the check of an export is worth
+        self.checked: Checked = "crc"
         self.strain = 0
         self.calls: list[str] = []
         self.now_reading = 0
@@ -243,10 +246,10 @@ class FakeDrive:
     @asynccontextmanager
     async def open_revision(
         self, item: Item, revision: Revision, export_mime_type: str | None
-    ) -> AsyncIterator[AsyncIterator[bytes]]:
+    ) -> AsyncIterator[ports.Body]:
         self.reads[revision.id] += 1
         content = next(data for resource, data in self.past[item.id] if resource["id"] == revision.id)
-        yield self._pieces(item.id, content)
+        yield self._body(item.id, content)
 
     async def shared_drive(self, drive_id: str) -> dict[str, Any]:
         return {"id": drive_id, "name": "Team"}
@@ -254,7 +257,7 @@ class FakeDrive:
     @asynccontextmanager
     async def open_content(
         self, item: Item, export_mime_type: str | None, span: tuple[int, int] | None = None
-    ) -> AsyncIterator[AsyncIterator[bytes]]:
+    ) -> AsyncIterator[ports.Body]:
         await asyncio.sleep(0)
         self.reads[item.id] += 1
         self._use += ApiUse(calls=1, units=200)
@@ -271,9 +274,12 @@ class FakeDrive:
         self.now_reading += 1
         self.most_reading = max(self.most_reading, self.now_reading)
         try:
-            yield self._pieces(item.id, content)
+            yield self._body(item.id, content)
         finally:
             self.now_reading -= 1
+
+    def _body(self, ident: str, content: bytes) -> ports.Body:
+        return ports.Body(self._pieces(ident, content), self.checked)
 
     async def _pieces(self, ident: str, content: bytes) -> AsyncIterator[bytes]:
         for start in range(0, len(content), self._piece):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from azure.core.exceptions import AzureError
 from azure.storage.blob.aio import BlobClient, ContainerClient
@@ -47,6 +48,7 @@ class Calls:
         self._settings = settings
         self.writes = 0
         self.strain = 0
+        self._which: dict[str, str] = {}
 
     @property
     def url(self) -> str:
@@ -55,7 +57,16 @@ class Calls:
 
     def blob(self, name: str) -> BlobClient:
         """The SDK's client of one blob."""
-        return self._container.get_blob_client(name)
+        return self._container.get_blob_client(name, **self._which)
+
+    def of(self, **which: str) -> Self:
+        """The same calls on another state of blobs.
+
+        :param which: ``version_id`` or ``snapshot``.
+        """
+        calls = copy.copy(self)
+        calls._which = which  # noqa: SLF001 - of our own class
+        return calls
 
     def timeout(self, size: int = 0) -> float:
         """Seconds to wait for an answer.

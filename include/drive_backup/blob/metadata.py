@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from include.drive_backup.blob.names import FORMAT_VERSION, parse_content
 from include.drive_backup.model import (
+    CHECKED,
     CLOCKS,
     CopyOrder,
     Item,
@@ -87,7 +88,7 @@ def restored_metadata(item: Item, stored: StoredContent | None, source: str, sna
 
 
 def _facts(item: Item, stored: StoredContent | None) -> dict[str, str | None]:
-    content = {"format": stored.format, "size": str(stored.size)} if stored else {}
+    content = {"format": stored.format, "size": str(stored.size), "checked": stored.checked} if stored else {}
     sums = {"md5": stored.md5, "sha256": stored.sha256} if stored else {}
     return {
         "file_id": item.id,
@@ -117,6 +118,7 @@ def stored_file(info: BlobInfo) -> StoredFile | None:
         size=info.size,
         md5=info.md5,
         sha256=facts["sha256"],
+        checked=next((word for word in CHECKED if word == facts.get("checked")), None),
     )
     return StoredFile(
         content=content,

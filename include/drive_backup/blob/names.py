@@ -31,6 +31,7 @@ from include.drive_backup.blob.segments import (
     sibling_segments,
     units,
 )
+from include.drive_backup.errors import ConfigError
 from include.drive_backup.model import (
     SOURCE_KINDS,
     Item,
@@ -352,6 +353,8 @@ def _source(segments: list[str]) -> Source | None:
     if len(segments) != 2 or segments[0] not in SOURCE_KINDS:
         return None
     try:
-        return Source(kind=segments[0], id=decode_segment(segments[1]))
-    except ValueError:
+        source = Source(kind=segments[0], id=decode_segment(segments[1]))
+        # A name that nobody could write as a source (an address with a capital letter, say) is none of ours.
+        return source if Source.parse(str(source)) == source else None
+    except (ValueError, ConfigError):
         return None

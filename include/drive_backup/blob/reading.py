@@ -49,7 +49,7 @@ async def pieces(calls: Calls, name: str, first: Range) -> AsyncIterator[bytes]:
 
 _NOT_THE_BYTES = (
     "The blob '{name}' does not have the length or the bytes of its Content-MD5: it was damaged. If the account keeps "
-    "versions or soft-deleted blobs, restore it from there."
+    "versions or soft-deleted blobs, `drive-backup repair` puts it back from there."
 )
 
 

@@ -9,18 +9,20 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 import typer
 
 from include.drive_backup import __version__
-from include.drive_backup.cli.connect import Account, open_store
+from include.drive_backup.cli.connect import Account, open_repair_store, open_store
 from include.drive_backup.cli.output import Output
 from include.drive_backup.errors import DriveBackupError
-from include.drive_backup.ports import BlobStore
+from include.drive_backup.ports import BlobStore, RepairStore
 
 Result = TypeVar("Result")
+Store = TypeVar("Store", bound=BlobStore)
 #: The exit code of what has to be run again later.
 NOT_YET = 3
 
@@ -44,9 +46,19 @@ class Session:
 
     def run(self, command: Callable[[BlobStore], Awaitable[Result]]) -> Result:
         """Run a command's coroutine on the container."""
+        return self._run(open_store, command)
 
+    def run_repair(self, command: Callable[[RepairStore], Awaitable[Result]]) -> Result:
+        """Run a command's coroutine on the container, with what the account keeps beside it."""
+        return self._run(open_repair_store, command)
+
+    def _run(
+        self,
+        opened: Callable[[Account], AbstractAsyncContextManager[Store]],
+        command: Callable[[Store], Awaitable[Result]],
+    ) -> Result:
         async def call() -> Result:
-            async with open_store(self.account) as store:
+            async with opened(self.account) as store:
                 await store.ensure_container(create=False)
                 return await command(store)
 
@@ -92,7 +104,7 @@ def common(
 
 def application() -> typer.Typer:
     """The application with all its commands, which register themselves when they are imported."""
-    from include.drive_backup.cli import browse, doctor, restore, retention, settle, tier, verify  # noqa: F401, PLC0415
+    from include.drive_backup.cli import browse, doctor, repair, restore, retention, settle, tier, verify  # noqa: F401, PLC0415
 
     return app
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import ConfigError
-from include.drive_backup.ports import BlobStore, TargetStore
+from include.drive_backup.ports import BlobStore, RepairStore, TargetStore
 
 if TYPE_CHECKING:
     from azure.storage.blob.aio import ContainerClient
@@ -37,6 +37,19 @@ async def open_store(account: Account) -> AsyncIterator[BlobStore]:
     async with AsyncExitStack() as stack:
         client = await _client(account, stack)
         yield await stack.enter_async_context(AzureBlobStore(client, SystemClock()))
+
+
+@asynccontextmanager
+async def open_repair_store(account: Account) -> AsyncIterator[RepairStore]:
+    """Open the container of a backup with what the account keeps beside it.
+
+    :raises ConfigError: nothing, or nonsense, says where it is.
+    """
+    from include.drive_backup.blob.repair import AzureRepairStore
+
+    async with AsyncExitStack() as stack:
+        client = await _client(account, stack)
+        yield await stack.enter_async_context(AzureRepairStore(client, SystemClock()))
 
 
 @asynccontextmanager

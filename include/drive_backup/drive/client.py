@@ -362,15 +362,16 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _decode(body: bytes) -> Any:
-    """JSON, with lone surrogates (in file names: they are no Unicode text) made U+FFFD.
+    """JSON, with lone surrogates and bytes that are no UTF-8 (in file names: they are no Unicode text) made U+FFFD.
 
     :raises ValueError: when the body is no JSON.
     """
     try:
         return msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         # What no number of ours can hold stays the text that it is.
-        found = json.loads(body, parse_int=_whole_number, parse_float=_number, parse_constant=str)
+        said = body.decode(errors="replace")
+        found = json.loads(said, parse_int=_whole_number, parse_float=_number, parse_constant=str)
         text = json.dumps(found, ensure_ascii=False)
         return json.loads(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
 

@@ -8,15 +8,15 @@ second for everything.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 
+from include.drive_backup.drive.bodies import body_of, check_type
 from include.drive_backup.drive.client import DriveClient
-from include.drive_backup.drive.endings import Ending
 from include.drive_backup.drive.errors import UnexpectedAnswerError, operation_error
 from include.drive_backup.errors import (
     BrokenBodyError,
@@ -28,9 +28,8 @@ from include.drive_backup.errors import (
 )
 from include.drive_backup.model import Item
 from include.drive_backup.pacing import GET_UNITS
+from include.drive_backup.ports import Body
 from include.drive_backup.values import read_object, read_text
-
-Body = AsyncGenerator[bytes, None]
 
 #: Names that Drive uses for one and the same format; it exports by those that the item's exportLinks have.
 _SAME = (
@@ -49,7 +48,7 @@ _POLLS = (1, 2, 4, 8, *(10,) * 60)
 @asynccontextmanager
 async def open_content(
     client: DriveClient, item: Item, export_mime_type: str | None, span: tuple[int, int] | None = None
-) -> AsyncIterator[AsyncIterator[bytes]]:
+) -> AsyncIterator[Body]:
     """See :meth:`include.drive_backup.ports.Drive.open_content`."""
     mime_type = None if export_mime_type is None else offered(item, export_mime_type)
     response: aiohttp.ClientResponse | None
@@ -59,31 +58,16 @@ async def open_content(
         response = await _open_span(client, item, span)
     else:
         response = await _open_whole(client, item)
-    async with pieces_of(response, client, item, mime_type) as body:
+        response = response and check_type(response, item, None)
+    async with body_of(response, client, item, mime_type) as body:
         yield body
-
-
-@asynccontextmanager
-async def pieces_of(
-    response: aiohttp.ClientResponse | None, client: DriveClient, item: Item, mime_type: str | None
-) -> AsyncIterator[AsyncIterator[bytes]]:
-    """The body of an answer, which is released afterwards; no answer is an empty body."""
-    if response is None:
-        yield _nothing()
-        return
-    try:
-        async with aclosing(_whole(response, client, item, mime_type)) as body:
-            yield body
-    finally:
-        response.release()
 
 
 async def open_route(
     client: DriveClient, target: str, params: dict[str, str] | None, item: Item, mime_type: str | None
 ) -> aiohttp.ClientResponse:
     """The answer of one address: an export as ``mime_type``, or a file's own bytes for None."""
-    response = await _open(client, target, params, item)
-    return response if mime_type is None else _no_login_page(response, item, mime_type)
+    return check_type(await _open(client, target, params, item), item, mime_type)
 
 
 def offered(item: Item, wanted: str) -> str:
@@ -181,6 +165,7 @@ class _Export:
         """Try the routes.
 
         :raises ServiceUnavailableError: when one of them may work later, else Drive's first refusal.
+        :raises BrokenBodyError: reason ``wrongType``: what came is something else.
         """
         errors: list[DriveBackupError] = []
         for route in (self._by_export, self._by_link, self._by_operation):
@@ -193,21 +178,25 @@ class _Export:
             else:
                 if response is not None:
                     return response
-        raise next((error for error in errors if isinstance(error, ServiceUnavailableError)), errors[0])
+        final = next((error for error in errors if isinstance(error, ServiceUnavailableError)), errors[0])
+        if final.reason == "wrongType":
+            # Drive is not down: it answers, and what it answers may be right the next time.
+            raise BrokenBodyError(str(final), reason=final.reason)
+        raise final
 
     async def _by_export(self) -> aiohttp.ClientResponse:
         link = self._item.export_links.get(self._mime_type)
         attempts = min(_FEWER, self._client.settings.attempts) if link else None
         params = {"mimeType": self._mime_type}
         response = await _open(self._client, f"{self._path}/export", params, self._item, attempts)
-        return self._no_login_page(response)
+        return check_type(response, self._item, self._mime_type)
 
     async def _by_link(self) -> aiohttp.ClientResponse | None:
         link = self._item.export_links.get(self._mime_type)
         if link is None:
             return None
         try:
-            return self._no_login_page(await _open(self._client, link, None, self._item))
+            return check_type(await _open(self._client, link, None, self._item), self._item, self._mime_type)
         except (CredentialsError, UnexpectedAnswerError) as error:
             # docs.google.com is not the API: what it refuses says nothing about the credential or the item.
             raise ServiceUnavailableError(
@@ -223,7 +212,7 @@ class _Export:
             uri = await self._finished(operation, what)
         except UnexpectedAnswerError as error:
             raise ItemUnavailableError(str(error), reason="fileNotExportable") from error
-        return self._no_login_page(await _open(self._client, uri, None, self._item))
+        return check_type(await _open(self._client, uri, None, self._item), self._item, self._mime_type)
 
     async def _finished(self, operation: dict[str, Any], what: str) -> str:
         """Poll until the export is ready; its URI. Drive's guide advises waits of about 10 s."""
@@ -251,54 +240,8 @@ class _Export:
             path, params, units=GET_UNITS, what=what, resource_keys=resource_keys(self._item), method=method
         )
 
-    def _no_login_page(self, response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
-        return _no_login_page(response, self._item, self._mime_type)
-
-
-def _no_login_page(response: aiohttp.ClientResponse, item: Item, mime_type: str) -> aiohttp.ClientResponse:
-    """Google answers a token that it does not like with a sign-in page and status 200."""
-    if response.content_type == "text/html" and mime_type != "text/html":
-        response.release()
-        raise ServiceUnavailableError(
-            f"Google sent a web page instead of the export of '{item.name}'; it is asked again later. "
-            f"If this stays, sign in again or check the scope of the credential.",
-            service="drive",
-            reason="loginPage",
-        )
-    return response
-
 
 def _other_route_may_help(error: DriveBackupError) -> bool:
     if isinstance(error, ItemUnavailableError):
         return error.reason in _TOO_LARGE_OR_NOT_HERE
     return error.reason != "unreachable"
-
-
-async def _whole(response: aiohttp.ClientResponse, client: DriveClient, item: Item, mime_type: str | None) -> Body:
-    """The body's pieces.
-
-    :raises BrokenBodyError: when it ends before its end, or is an empty export of a format that is never empty.
-    """
-    count, ending = 0, Ending()
-    try:
-        async for piece in response.content.iter_any():
-            count += len(piece)
-            if mime_type is not None:
-                ending.see(piece)
-            yield piece
-    except (aiohttp.ClientError, TimeoutError, OSError) as broken:
-        raise BrokenBodyError(
-            f"The content of '{item.name}' broke off after {count} bytes ({type(broken).__name__}).", reason="cutBody"
-        ) from broken
-    finally:
-        client.received(count)
-    if count == 0 and mime_type is not None and not mime_type.startswith("text/"):
-        raise BrokenBodyError(f"The export of '{item.name}' came empty.", reason="emptyExport")
-    if ending.is_missing():
-        raise BrokenBodyError(f"The export of '{item.name}' has no end: it was cut on its way.", reason="cutBody")
-
-
-async def _nothing() -> Body:
-    """The content of an empty file."""
-    for piece in tuple[bytes]():
-        yield piece

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import msgspec
-
 from include.drive_backup.errors import (
     AccountUnavailableError,
     CredentialsError,
@@ -24,7 +22,7 @@ from include.drive_backup.errors import (
     RateLimitError,
     ServiceUnavailableError,
 )
-from include.drive_backup.values import read_integer
+from include.drive_backup.values import decode_json, read_integer
 
 READ_SCOPE = "https://www.googleapis.com/auth/drive.readonly"
 #: What a restore into Drive needs, and nothing else does.
@@ -123,12 +121,12 @@ class Refusal:
 def parse_refusal(status: int, body: bytes) -> Refusal:
     """Read Drive's error body; anything else (HTML of a front end, a cut body) gives a refusal without a reason."""
     try:
-        error = msgspec.json.decode(body)["error"]
+        error = decode_json(body, dict)["error"]
         first = (error.get("errors") or [{}])[0]
         reason = first.get("reason") or _detail_reason(error) or error.get("status") or ""
         message = first.get("message") or error.get("message") or ""
         return Refusal(status, str(reason), str(message), str(first.get("location") or ""))
-    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError, AttributeError, RecursionError):
+    except (ValueError, LookupError, TypeError, AttributeError):
         return Refusal(status)
 
 

@@ -12,13 +12,15 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import quote
 
+from include.drive_backup.drive.bodies import body_of
 from include.drive_backup.drive.client import DriveClient
-from include.drive_backup.drive.content import open_route, pieces_of, resource_keys
+from include.drive_backup.drive.content import open_route, resource_keys
 from include.drive_backup.drive.errors import UnexpectedAnswerError
 from include.drive_backup.drive.pages import entries_of, next_token
 from include.drive_backup.errors import CredentialsError, ItemUnavailableError, ServiceUnavailableError
 from include.drive_backup.model import Item, Revision
 from include.drive_backup.pacing import LIST_UNITS
+from include.drive_backup.ports import Body
 
 _FIELDS = "kind,nextPageToken,revisions(id,modifiedTime,size,md5Checksum,keepForever,exportLinks)"
 
@@ -54,7 +56,7 @@ def _readable(resources: Iterable[dict[str, Any]]) -> Iterator[Revision]:
 @asynccontextmanager
 async def open_revision(
     client: DriveClient, item: Item, revision: Revision, export_mime_type: str | None
-) -> AsyncIterator[AsyncIterator[bytes]]:
+) -> AsyncIterator[Body]:
     """See :meth:`include.drive_backup.ports.Drive.open_revision`."""
     if export_mime_type is None:
         path = f"files/{quote(item.id, safe='')}/revisions/{quote(revision.id, safe='')}"
@@ -69,5 +71,5 @@ async def open_revision(
                 service="drive",
                 reason="exportLink",
             ) from error
-    async with pieces_of(response, client, item, export_mime_type) as body:
+    async with body_of(response, client, item, export_mime_type) as body:
         yield body

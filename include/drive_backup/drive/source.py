@@ -28,7 +28,7 @@ from include.drive_backup.drive.writing import DriveWriter
 from include.drive_backup.errors import ItemUnavailableError, SourceNotFoundError
 from include.drive_backup.model import ApiUse, Detail, Item, Revision, Source
 from include.drive_backup.pacing import LIST_UNITS, QuotaLimiter
-from include.drive_backup.ports import ChangePage, Clock, Page
+from include.drive_backup.ports import Body, ChangePage, Clock, Page
 from include.drive_backup.values import read_object, read_text
 
 log = logging.getLogger(__name__)
@@ -194,13 +194,13 @@ class GoogleDrive:
 
     def open_revision(
         self, item: Item, revision: Revision, export_mime_type: str | None
-    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+    ) -> AbstractAsyncContextManager[Body]:
         """See :meth:`include.drive_backup.ports.Drive.open_revision`."""
         return open_revision(self._client, item, revision, export_mime_type)
 
     def open_content(
         self, item: Item, export_mime_type: str | None, span: tuple[int, int] | None = None
-    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+    ) -> AbstractAsyncContextManager[Body]:
         """See :meth:`include.drive_backup.ports.Drive.open_content`."""
         return content.open_content(self._client, item, export_mime_type, span)
 

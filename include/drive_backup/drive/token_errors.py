@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, ReauthFailError, RefreshError
 
 from include.drive_backup.drive.errors import READ_SCOPE
@@ -14,6 +13,7 @@ from include.drive_backup.errors import (
     DriveBackupError,
     ServiceUnavailableError,
 )
+from include.drive_backup.values import decode_json
 
 #: What to do, by a piece of the token endpoint's answer; the first that fits. The texts are those that GAM collected.
 _ADVICE = (
@@ -87,8 +87,8 @@ def _decoded(body: Any) -> Any:
     if not isinstance(body, str):
         return body
     try:
-        return msgspec.json.decode(body)
-    except msgspec.DecodeError:
+        return decode_json(body, object)
+    except ValueError:
         return None
 
 

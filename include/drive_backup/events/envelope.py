@@ -15,6 +15,7 @@ from urllib.parse import quote
 import msgspec
 
 from include.drive_backup.model import Struct
+from include.drive_backup.values import decode_json
 
 Severity = Literal["info", "warning", "error", "critical"]
 Kind = Literal[
@@ -139,9 +140,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     def from_json(cls, data: bytes) -> Event:
         """The inverse of :meth:`to_json`.
 
-        :raises msgspec.MsgspecError: when the bytes are no such event.
+        :raises ValueError: when the bytes are no such event.
         """
-        return msgspec.json.decode(data, type=cls)
+        return decode_json(data, cls)
 
 
 def make_event(fact: Fact, *, when: datetime, origin: str = "/airflow") -> Event:

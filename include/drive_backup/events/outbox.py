@@ -6,8 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 
-import msgspec
-
 from include.drive_backup.events.envelope import MAX_BYTES, Event
 from include.drive_backup.events.sink import EventSink, OutboxStore
 
@@ -102,6 +100,6 @@ class Outbox:
             return None
         try:
             return name, Event.from_json(data)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        except ValueError as error:
             log.warning(_ODD, name, error)
             return None

@@ -143,6 +143,8 @@ async def _as_good(
     there = None if manifest is None else await view_if_sound(store, manifest, rows.stored)
     if manifest is None or there is None:
         return None
+    if _is_wider(plan, tally, manifest):
+        return None
     if manifest.status == "complete" and _sees_less(tally, manifest, late=plan.listing.late):
         log.warning(
             "%s holds more of what was there at its instant than this run saw: it stays what readers take.",
@@ -174,6 +176,14 @@ async def _newest(repository: SnapshotRepository, tries: list[SnapshotName], sta
         if manifest is not None and manifest.status == status:
             return manifest
     return None
+
+
+def _is_wider(plan: PlanRef, tally: Tally, manifest: Manifest) -> bool:
+    """Whether the job selects more by now: then no snapshot of what it selected before stands for it."""
+    selection = msgspec.to_builtins(plan.listing.task.selection)
+    return tally.items > manifest.items and msgspec.json.encode(selection, order="sorted") != msgspec.json.encode(
+        manifest.selection, order="sorted"
+    )
 
 
 def _sees_less(tally: Tally, manifest: Manifest, *, late: bool) -> bool:

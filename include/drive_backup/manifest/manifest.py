@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
 
-from include.drive_backup.blob.names import FORMAT_VERSION, SnapshotName
+from include.drive_backup.blob.names import FORMAT_VERSION, SnapshotName, parse_snapshot
+from include.drive_backup.blob.rules import check_name
 from include.drive_backup.cost import Cost
 from include.drive_backup.handover import Origin, Past
-from include.drive_backup.model import ApiUse, Detail, Root, Series, Source, Struct
+from include.drive_backup.model import ApiUse, Detail, Root, Series, Source, Struct, parse_instant
+from include.drive_backup.values import MOST, decode_json
 
 Kind = Literal["full", "incremental", "as-of"]
 Status = Literal["complete", "partial"]
@@ -32,7 +35,7 @@ class Reason(Struct, frozen=True):
     of the first of these.
     """
 
-    count: int = 0
+    count: int
     message: str | None = None
     examples: tuple[str, ...] = ()
     again: int = 0
@@ -119,6 +122,56 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     def from_json(cls, data: builtins.bytes) -> Manifest:
         """The inverse of :meth:`to_json`.
 
-        :raises msgspec.MsgspecError: it is no manifest.
+        :raises ValueError: it is no manifest, or says what no run of ours writes.
         """
-        return msgspec.json.decode(data, type=cls)
+        manifest = decode_json(data, cls)
+        _check(manifest)
+        return manifest
+
+
+def _check(manifest: Manifest) -> None:
+    """Others can write into the container, too: a value that would stop its reader is refused where it is read.
+
+    :raises ValueError: an instant, a count or the name of a blob is not one.
+    """
+    for instant in _instants(manifest):
+        parse_instant(instant)
+    counts = (manifest.items, manifest.counts, manifest.bytes, manifest.fidelity, manifest.left_out, manifest.reasons)
+    _check_counts(msgspec.to_builtins((counts, manifest.covered, manifest.not_covered, manifest.listed)))
+    folder = manifest.name.prefix
+    for part in (*manifest.parts, *manifest.beside):
+        if not part.blob.startswith(folder) or "/" in part.blob.removeprefix(folder) or part.blob == folder:
+            raise ValueError(f"{part.blob!a:.100} is no part of {folder}")
+        _check_counts([part.rows, part.bytes])
+    if manifest.listed is not None:
+        check_name(f"{manifest.listed.work}/listing")
+    for name in _manifests(manifest):
+        if (found := parse_snapshot(name)) is None or found.manifest != name:
+            raise ValueError(f"{name!a:.100} is no manifest")
+
+
+def _instants(manifest: Manifest) -> Iterator[str]:
+    yield from (manifest.instant, manifest.started, manifest.ended)
+    yield from (reason.since for reason in manifest.reasons.values() if reason.since is not None)
+    if (listed := manifest.listed) is not None:
+        yield from (listed.started, listed.last_full)
+        if listed.unproven is not None:
+            yield listed.unproven
+
+
+def _manifests(manifest: Manifest) -> Iterator[str]:
+    """The names of other manifests that it names."""
+    named = [manifest.base, manifest.left.base if manifest.left else None]
+    if manifest.past is not None:
+        named += [manifest.past.before, manifest.past.after]
+    yield from (name for name in named if name is not None)
+
+
+def _check_counts(value: Any) -> None:
+    if isinstance(value, int) and not 0 <= value <= MOST:
+        raise ValueError(f"{value} is no count")
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for each in value:
+            _check_counts(each)

@@ -6,8 +6,6 @@ import logging
 import re
 from collections.abc import Sequence
 
-import msgspec
-
 from include.drive_backup.blob.names import (
     FORMAT_VERSION,
     SnapshotName,
@@ -180,7 +178,7 @@ class SnapshotRepository:
         try:
             manifest = Manifest.from_json(data)
             speaks_of = manifest.name
-        except (msgspec.MsgspecError, ConfigError, RecursionError) as error:
+        except (ValueError, ConfigError) as error:
             raise CorruptStoreError(f"{name.manifest} is no manifest ({error}); use another snapshot.") from error
         if manifest.format_version > FORMAT_VERSION:
             raise CorruptStoreError(

@@ -28,6 +28,7 @@ CONTENT = pa.struct(
         ("size", pa.int64()),
         ("md5", pa.string()),
         ("sha256", pa.string()),
+        ("checked", pa.string()),
     ]
 )
 

@@ -56,7 +56,7 @@ class Tally:
         key = (row.fidelity, None if row.message is None else text(row.message))
         if key not in self._told and len(self._told) >= _MOST_TOLD:
             key = (row.fidelity, None)
-        known = self._told.get(key, Told(fidelity=row.fidelity, message=key[1]))
+        known = self._told.get(key, Told(fidelity=row.fidelity, count=0, message=key[1]))
         examples = (*known.examples, row.path)[:EXAMPLES]
         self._told[key] = msgspec.structs.replace(known, count=known.count + 1, examples=examples)
 
@@ -66,7 +66,7 @@ class Tally:
         return tuple(sorted(self._told.values(), key=lambda each: (-each.count, each.fidelity, each.message or "")))
 
     def _note(self, key: str, message: str | None, path: str) -> None:
-        known = self.reasons.get(key, Reason())
+        known = self.reasons.get(key, Reason(count=0))
         self.reasons[key] = msgspec.structs.replace(
             known,
             count=known.count + 1,

@@ -20,6 +20,7 @@ import msgspec
 from msgspec.structs import replace
 
 from include.drive_backup.cost import Expectation, estimate
+from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.exports import check_formats
 from include.drive_backup.handover import BatchRef, LeftRef, Listing, Past, PlanRef
 from include.drive_backup.increment import listing_prefix
@@ -77,7 +78,9 @@ async def plan_sources(
     :param find_base: finds the snapshot that one follows, for the manifest.
     :param expected: what the estimate is made with.
     :param homes: the sources of the run that hold what others share.
+    :return: the plans and batches, without the sources whose listing is broken: these keep no other from its backup.
     :raises ConfigError: a glob or an export format is wrong.
+    :raises CorruptStoreError: the listings of all sources are broken.
     """
     pace = Pace.expected(expected or Expectation())
     shares = share_batches([(each.items, each.bytes, each.task) for each in listings], max_batches, pace)
@@ -97,8 +100,21 @@ async def plan_sources(
                 homes=homes,
             )
 
-    done = await asyncio.gather(*map(plan, listings, shares))
-    return [plan for plan, _ in done], [batch for _, batches in done for batch in batches]
+    broken = list[CorruptStoreError]()
+
+    async def try_to(listing: Listing, share: int) -> tuple[list[PlanRef], list[BatchRef]]:
+        try:
+            made, batches = await plan(listing, share)
+        except CorruptStoreError as error:
+            log.error("%s could not be planned: %s", listing.task.source, error)  # noqa: TRY400 - a sentence for people
+            broken.append(error)
+            return [], []
+        return [made], batches
+
+    done = await asyncio.gather(*map(try_to, listings, shares))
+    if broken and len(broken) == len(listings):
+        raise broken[0]
+    return [plan for plans, _ in done for plan in plans], [batch for _, batches in done for batch in batches]
 
 
 async def plan_source(

@@ -60,7 +60,7 @@ async def plan_run(
 
 
 async def read_plans(store: BlobStore, place: str, group: SourceGroup) -> list[PlanRef]:
-    """The plans of a group's sources; those that were not listed have none."""
+    """The plans of a group's sources; those that were not listed, or not planned, have none."""
     return [plan async for plan in read_parts(store, _prefix(place, group.number), PlanRef)]
 
 
@@ -80,7 +80,7 @@ async def _write_plans(
 ) -> None:
     by_source = {plan.listing.task.source: plan for plan in plans}
     for number, listings in listed.items():
-        rows = [by_source[listing.task.source] for listing in listings]
+        rows = [by_source[listing.task.source] for listing in listings if listing.task.source in by_source]
         await write_rows(store, _prefix(place, number), rows)
 
 

@@ -15,7 +15,7 @@ import msgspec
 from include.drive_backup.blob.metadata import stored_file
 from include.drive_backup.blob.names import content_id, content_prefix, parse_content
 from include.drive_backup.damage import Damaged, load_damaged
-from include.drive_backup.model import Item, Source, StoredContent
+from include.drive_backup.model import Checked, Item, Source, StoredContent
 from include.drive_backup.planning.places import Places
 from include.drive_backup.planning.sightings import Sightings, sightings, was_head
 from include.drive_backup.ports import BlobInfo, BlobStore
@@ -210,6 +210,7 @@ class _Packed(msgspec.Struct, frozen=True, gc=False, array_like=True):
     size: int
     md5: bytes
     sha256: bytes
+    checked: Checked | None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -232,6 +233,7 @@ def _pack(version: StoredVersion) -> bytes:
             size=content.size,
             md5=bytes.fromhex(content.md5),
             sha256=bytes.fromhex(content.sha256),
+            checked=content.checked,
         )
     )
 
@@ -245,6 +247,7 @@ def _unpack(packed: bytes) -> StoredVersion:
         size=found.size,
         md5=found.md5.hex(),
         sha256=found.sha256.hex(),
+        checked=found.checked,
     )
     return StoredVersion(
         file_id=found.file_id,

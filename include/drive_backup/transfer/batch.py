@@ -21,9 +21,10 @@ from include.drive_backup.model import CopyOrder, CopyResult, Source, Tier, huma
 from include.drive_backup.pacing import Backoff
 from include.drive_backup.ports import BlobStore, Clock, Drive
 from include.drive_backup.transfer.budget import MemoryBudget
-from include.drive_backup.transfer.content import READS, ContentCopier, fidelity_of
+from include.drive_backup.transfer.content import READS, ContentCopier
 from include.drive_backup.transfer.details import answers, save_details
 from include.drive_backup.transfer.flight import Flight
+from include.drive_backup.transfer.job import fidelity_of
 from include.drive_backup.transfer.ranges import suits
 from include.drive_backup.transfer.trouble import DriveHealth, failed, stops_the_batch
 from include.drive_backup.work import ResultLog, batch_prefix, read_parts, read_results, results_prefix

@@ -2,8 +2,9 @@
 
 What Drive says of a file (size, MD5, SHA-256) must match what was read. When it does not, either the file changed
 meanwhile (then its new head is copied, under its own name) or the body was damaged (then it is read again). An export
-has no checksum: it counts when the document's modified time is the same before and after. ``version`` would not do: it
-also grows when somebody opens or shares the document.
+has no checksum: what its format tells was checked as it came (``drive/bodies.py``), and it counts when the document's
+modified time is the same before and after. ``version`` would not do: it also grows when somebody opens or shares the
+document.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from include.drive_backup.blob.metadata import content_metadata, stored_file
-from include.drive_backup.blob.names import content_blob, content_id, content_identity, extension_of, parse_content
+from include.drive_backup.blob.names import content_identity
 from include.drive_backup.errors import (
     BrokenBodyError,
     CorruptStoreError,
@@ -26,10 +27,11 @@ from include.drive_backup.errors import (
     ItemChangedError,
     ItemUnavailableError,
 )
-from include.drive_backup.model import CopyOrder, CopyResult, Fidelity, Item, Revision, StoredContent, Tier, human_bytes
+from include.drive_backup.model import Checked, CopyOrder, CopyResult, Item, Revision, StoredContent, Tier, human_bytes
 from include.drive_backup.pacing import Backoff, retry
 from include.drive_backup.ports import BlobStore, Clock, Drive
 from include.drive_backup.transfer.budget import MemoryBudget
+from include.drive_backup.transfer.job import Job
 from include.drive_backup.transfer.past import (
     NO_REVISION,
     as_revision,
@@ -41,7 +43,7 @@ from include.drive_backup.transfer.past import (
     revision_at,
     stored_revision,
 )
-from include.drive_backup.transfer.ranges import read_in_ranges, suits
+from include.drive_backup.transfer.ranges import read_in_ranges
 from include.drive_backup.transfer.upload import Upload, memory_of
 
 T = TypeVar("T")
@@ -90,7 +92,7 @@ class ContentCopier:
         :raises ItemChangedError: the item changed during each read.
         :raises CorruptStoreError: the blob's name holds other bytes.
         """
-        job = _Job(order, self._instant)
+        job = Job(order, self._instant)
         try:
             if order.fidelity == "head-later":
                 return await self._copy_past(order)
@@ -122,7 +124,7 @@ class ContentCopier:
     async def _copy_head(self, order: CopyOrder, why: str) -> CopyResult:
         if order.head is not None and await self.still_stored(order.head):
             return head_instead(order, order.head, why)
-        job = _Job(order, self._instant)
+        job = Job(order, self._instant)
         result = await self._again(lambda: self._read_once(job), _worth_another_read)
         return replace(result, message=why)
 
@@ -139,7 +141,7 @@ class ContentCopier:
             mismatch = _mismatch(order.item, upload.size, upload.md5, upload.sha256)
             if mismatch is not None:
                 raise BrokenBodyError(f"A revision of '{order.item.name}' came damaged: {mismatch}.")
-            content = await self._store_it(order, upload, read, until)
+            content = await self._store_it(order, upload, body.checked, until, read)
         return from_revision(order, revision, content, downloaded=upload.size)
 
     def _upload(self, order: CopyOrder, size: int | None) -> Upload:
@@ -164,7 +166,7 @@ class ContentCopier:
         """Call as often as bytes may be read."""
         return await retry(call, backoff=self._reads, clock=self._clock, retryable=retryable, chance=self._chance)
 
-    async def _read_once(self, job: _Job) -> CopyResult:
+    async def _read_once(self, job: Job) -> CopyResult:
         job.began = self._clock.now()
         if job.in_ranges:
             return await self._transfer(job, self._by_ranges)
@@ -172,7 +174,7 @@ class ContentCopier:
         async with self._memory.hold(memory_of(job.size)):
             return await self._transfer(job, self._by_stream)
 
-    async def _transfer(self, job: _Job, read: Callable[[_Job, Upload], Awaitable[None]]) -> CopyResult:
+    async def _transfer(self, job: Job, read: Callable[[Job, Upload], Awaitable[None]]) -> CopyResult:
         item = job.order.item
         async with self._upload(job.order, job.size) as upload:
             await read(job, upload)
@@ -183,14 +185,15 @@ class ContentCopier:
                 await self._check_unchanged(job, mismatch, upload.sha256)
             return await self._commit(job, upload)
 
-    async def _by_stream(self, job: _Job, upload: Upload) -> None:
+    async def _by_stream(self, job: Job, upload: Upload) -> None:
         async with self._drive.open_content(job.order.item, job.order.export_mime_type) as body:
             async for piece in body:
                 await upload.write(piece)
                 if job.size is not None and upload.size > job.size:
                     break
+            job.checked = body.checked
 
-    async def _by_ranges(self, job: _Job, upload: Upload) -> None:
+    async def _by_ranges(self, job: Job, upload: Upload) -> None:
         try:
             await read_in_ranges(
                 self._drive, job.order.item, upload, self._memory, lambda read: self._again(read, _is_broken_range)
@@ -203,7 +206,7 @@ class ContentCopier:
             job.one_stream = error.reason == "rangeIgnored"
             raise
 
-    async def _check_unchanged(self, job: _Job, mismatch: str | None, sha256: str) -> None:
+    async def _check_unchanged(self, job: Job, mismatch: str | None, sha256: str) -> None:
         now = await self._drive.get_item(job.order.item.id, job.order.item.resource_key)
         if content_identity(now) != content_identity(job.order.item):
             job.turn_to(now)
@@ -211,11 +214,11 @@ class ContentCopier:
         if mismatch is not None:
             raise job.broken(mismatch, sha256)
 
-    async def _commit(self, job: _Job, upload: Upload) -> CopyResult:
-        return job.result("copied", content=await self._store_it(job.order, upload, job.began))
+    async def _commit(self, job: Job, upload: Upload) -> CopyResult:
+        return job.result("copied", content=await self._store_it(job.order, upload, job.checked, None, job.began))
 
     async def _store_it(
-        self, order: CopyOrder, upload: Upload, read: datetime | None, until: datetime | None = None
+        self, order: CopyOrder, upload: Upload, checked: Checked, until: datetime | None, read: datetime | None
     ) -> StoredContent:
         content = StoredContent(
             blob=order.blob,
@@ -224,6 +227,7 @@ class ContentCopier:
             size=upload.size,
             md5=upload.md5,
             sha256=upload.sha256,
+            checked=_checked(order.item, checked),
         )
         metadata = content_metadata(order, content, until=until, read=read)
         if await upload.commit(content_type=content.mime_type, metadata=metadata):
@@ -250,86 +254,6 @@ class ContentCopier:
         )
 
 
-class _Job:
-    """One order on its way: it follows the item when that changes."""
-
-    def __init__(self, order: CopyOrder, instant: datetime) -> None:
-        self.order = order
-        self.downloaded = 0
-        self._instant = instant
-        self._resource: dict[str, Any] | None = None
-        self._digests: set[str] = set()
-        self.one_stream = False
-        #: when the bytes that come are read
-        self.began: datetime | None = None
-
-    @property
-    def size(self) -> int | None:
-        """Bytes to come, if that is known: a document's size is not that of its export."""
-        return self.order.item.size if self.order.item.kind == "file" else None
-
-    @property
-    def in_ranges(self) -> bool:
-        """Whether to read the item in ranges."""
-        return suits(self.order.item) and not self.one_stream
-
-    def turn_to(self, now: Item) -> None:
-        """From here on, copy the item as it is now."""
-        name = parse_content(self.order.blob)
-        if name is None:
-            raise ValueError(f"'{self.order.blob}' is no name of a content blob.")
-        content = content_id(now, self.order.format)
-        extension = extension_of(now.name, self.order.format)
-        self.order = replace(
-            self.order,
-            item=now,
-            blob=content_blob(name.source, name.folders, name.segment, now.modified, content, extension),
-            fidelity="head-later" if self._is_later(now) else "exact",
-        )
-        self._resource = now.resource
-        self._digests.clear()
-
-    def _is_later(self, now: Item) -> bool:
-        """Whether it changed after the instant, or may have: a time that did not go on says nothing of a change."""
-        before = self.order.item.modified
-        return now.modified is None or now.modified > self._instant or (before is not None and now.modified <= before)
-
-    def broken(self, mismatch: str, sha256: str) -> BrokenBodyError:
-        """The error for bytes that are not what Drive says, of an item that did not change."""
-        again = sha256 in self._digests
-        self._digests.add(sha256)
-        name = self.order.item.name
-        if again:
-            return BrokenBodyError(
-                f"Drive gives the same bytes of '{name}' each time, and they do not match what it says of them "
-                f"({mismatch}), so they are not stored as good. Files that came from Google Photos can be like that: "
-                "upload the file to Drive anew, or exclude it.",
-                reason="checksumMismatch",
-            )
-        return BrokenBodyError(
-            f"What Drive gave of '{name}' does not match what it says of it: {mismatch}. The next try reads it again.",
-            reason="checksumMismatch",
-        )
-
-    def result(self, outcome: Any, **facts: Any) -> CopyResult:
-        """The record of what became of the order."""
-        fidelity = "unavailable" if outcome == "unavailable" else fidelity_of(self.order)
-        return CopyResult(
-            item_id=self.order.item.id,
-            format=self.order.format,
-            outcome=outcome,
-            fidelity=fidelity,
-            resource=self._resource,
-            downloaded=self.downloaded,
-            **{"message": self.order.doubt, **facts},
-        )
-
-
-def fidelity_of(order: CopyOrder) -> Fidelity:
-    """How true the head of an item is for the instant."""
-    return "head-later" if order.doubt else order.fidelity
-
-
 def _worth_another_read(error: DriveBackupError) -> bool:
     return isinstance(error, BrokenBodyError | ItemChangedError)
 
@@ -345,6 +269,16 @@ def _is_broken_range(error: DriveBackupError) -> bool:
 
 def _has_checksum(item: Item) -> bool:
     return item.kind == "file" and (item.md5 is not None or item.sha256 is not None)
+
+
+def _checked(item: Item, body: Checked) -> Checked:
+    """What the bytes of an item were held against.
+
+    :param body: what they were when they came.
+    """
+    if _has_checksum(item):
+        return "checksum"
+    return "length" if item.kind == "file" and item.size is not None else body
 
 
 def _mismatch(item: Item, size: int, md5: str, sha256: str) -> str | None:

@@ -17,6 +17,7 @@ from include.drive_backup.damage import loss_stem, moment_of, record_name
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, is_instant, parse_instant
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.values import decode_json
 from include.drive_backup.verification.model import Damage
 
 
@@ -81,8 +82,8 @@ async def _referring_then(store: BlobStore, damage: Damage) -> set[str]:
     """The snapshots that referred to it when its loss was recorded; all of today, if the record cannot be read."""
     data = await store.read(record_name(Source.parse(damage.source), damage.record))
     try:
-        return set(msgspec.json.decode(data or b"", type=_Recorded).snapshots)
-    except msgspec.MsgspecError:
+        return set(decode_json(data or b"", _Recorded).snapshots)
+    except ValueError:
         return set(damage.snapshots)
 
 

@@ -177,8 +177,9 @@ def _epub(title: str, lines: list[str], mime_type: str, moment: int) -> dict[str
 
 
 def _mp4(_title: str, lines: list[str]) -> bytes:
-    """The boxes of an MP4 without a track: what it is, and the text where pictures would be."""
-    boxes = ((b"ftyp", b"isom\0\0\2\0isom"), (b"mdat", "\n".join(lines).encode()))
+    """The boxes of an MP4 without a track: what it is, the text where pictures would be, and a header of 100 zeros."""
+    header = struct.pack(">I4s", 108, b"mvhd") + bytes(100)
+    boxes = ((b"ftyp", b"isom\0\0\2\0isom"), (b"mdat", "\n".join(lines).encode()), (b"moov", header))
     return b"".join(struct.pack(">I", 8 + len(body)) + kind + body for kind, body in boxes)
 
 

@@ -19,6 +19,7 @@ from include.drive_backup.errors import (
 )
 from include.drive_backup.model import Item
 from include.drive_backup.pacing import QuotaLimiter
+from tests.support import bodies
 from tests.support.scripted_drive import (
     FakeClock,
     FakeTokens,
@@ -34,6 +35,7 @@ FILE = "/drive/v3/files/f1"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 DOC = "application/vnd.google-apps.document"
 TOO_LARGE = refusal(403, "exportSizeLimitExceeded", "This file is too large to be exported.")
+DOCUMENT = bodies.WHOLE["docx"]
 LOGIN = raw(b"<html>Sign in</html>", "text/html")
 
 
@@ -202,27 +204,27 @@ def test_owners_and_organizers_may_acknowledge(more: dict[str, object], may: boo
 
 
 async def test_an_export_comes_by_files_export(drive: GoogleDrive, server: ScriptedServer) -> None:
-    server.on(f"{FILE}/export", raw(b"PK..", DOCX))
+    server.on(f"{FILE}/export", raw(DOCUMENT, DOCX))
 
-    assert await read(drive, native(server), DOCX) == b"PK.."
+    assert await read(drive, native(server), DOCX) == DOCUMENT
     assert server.queries(f"{FILE}/export") == [{"mimeType": DOCX}]
 
 
 async def test_a_large_export_comes_by_its_link_with_the_token(drive: GoogleDrive, server: ScriptedServer) -> None:
     server.on(f"{FILE}/export", TOO_LARGE)
     server.on("/export", redirect("/content"))
-    server.on("/content", raw(b"PK large", DOCX))
+    server.on("/content", raw(DOCUMENT, DOCX))
 
-    assert await read(drive, native(server), DOCX) == b"PK large"
+    assert await read(drive, native(server), DOCX) == DOCUMENT
     assert server.requests[1].raw_path == "/export?format=docx"
     assert server.requests[1].headers["Authorization"] == "Bearer t0"
 
 
 async def test_a_lasting_500_of_an_export_goes_to_the_link(drive: GoogleDrive, server: ScriptedServer) -> None:
     server.on(f"{FILE}/export", refusal(500, "internalError"))
-    server.on("/export", raw(b"%PDF", "application/pdf"))
+    server.on("/export", raw(bodies.WHOLE["pdf"], "application/pdf"))
 
-    assert await read(drive, native(server, mime="application/pdf"), "application/pdf") == b"%PDF"
+    assert await read(drive, native(server, mime="application/pdf"), "application/pdf") == bodies.WHOLE["pdf"]
     assert len(server.queries(f"{FILE}/export")) == 3
 
 
@@ -233,9 +235,9 @@ async def test_without_a_link_a_large_export_comes_by_a_long_running_operation(
     server.on(f"{FILE}/download", ok({"name": "operations/op1", "done": False}), method="POST")
     done = {"name": "op1", "done": True, "response": {"downloadUri": server.url + "/ready?x=1"}}
     server.on("/drive/v3/operations/op1", ok({"name": "op1"}), ok({"name": "op1"}), ok(done))
-    server.on("/ready", raw(b"PK", DOCX))
+    server.on("/ready", raw(DOCUMENT, DOCX))
 
-    assert await read(drive, native(server, link=None), DOCX) == b"PK"
+    assert await read(drive, native(server, link=None), DOCX) == DOCUMENT
     assert server.queries(f"{FILE}/download") == [{"mimeType": DOCX}]
     assert clock.sleeps == [1, 2, 4]
 
@@ -244,9 +246,9 @@ async def test_a_type_without_export_is_asked_for_by_operation(drive: GoogleDriv
     server.on(f"{FILE}/export", refusal(403, "fileNotExportable"))
     done = {"name": "op1", "done": True, "response": {"downloadUri": server.url + "/ready"}}
     server.on(f"{FILE}/download", ok(done), method="POST")
-    server.on("/ready", raw(b"mp4", "video/mp4"))
+    server.on("/ready", raw(bodies.WHOLE["mp4"], "video/mp4"))
 
-    assert await read(drive, native(server, link=None), "video/mp4") == b"mp4"
+    assert await read(drive, native(server, link=None), "video/mp4") == bodies.WHOLE["mp4"]
 
 
 DENIED = ok({"name": "o", "done": True, "error": {"code": 3, "message": "no"}})

@@ -41,6 +41,7 @@ def content(ident, data=b"hello", content_format="original"):
         size=len(data),
         md5=hashlib.md5(data).hexdigest(),
         sha256=hashlib.sha256(data).hexdigest(),
+        checked="checksum",
     )
 
 

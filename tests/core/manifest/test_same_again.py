@@ -177,3 +177,26 @@ async def test_the_same_again_is_the_same_whatever_names_and_details_hold(names,
     assert not (await backup.run(save=("comments",)))["created"]
     drive.kept = {("n0", "comments"): [{"id": "x"}]}
     assert (await backup.run(save=("comments",)))["created"]
+
+
+async def test_a_snapshot_of_less_than_the_job_selects_by_now_does_not_stand_for_it():
+    """Also where all items have changed since, so that none of the wider one is as it was at the instant."""
+    drive = FakeDrive(*[file(f"{n}.{kind}", b"%d" % n, id=f"{kind}{n}") for n in range(3) for kind in ("txt", "md")])
+    backup = Backup(drive, now="2026-03-01T00:10")
+    await backup.run("2026-03-01", include=("*.txt",))
+    backup.clock.set(at("2026-03-02T12:00"))
+    drive.now = backup.clock.now()
+    for ident in list(drive.items):
+        if ident[:-1] in ("txt", "md"):
+            drive.change(ident, name=f"renamed {drive.items[ident]['name']}")
+    summary = await backup.run("2026-03-01", include=())
+    assert (summary["created"], summary["items"]) == (True, 6)
+    found = await SnapshotRepository(backup.store).find(ANN, "2026-03-01T06:00")
+    assert (found.items, found.selection["include"]) == (6, [])
+
+
+async def test_a_second_look_with_a_narrower_job_displaces_nothing():
+    drive = FakeDrive(*[file(f"{n}.{kind}", b"%d" % n, id=f"{kind}{n}") for n in range(3) for kind in ("txt", "md")])
+    backup = Backup(drive, now="2026-03-01T00:10")
+    await backup.run("2026-03-01")
+    assert (await backup.run("2026-03-01", include=("*.txt",)))["created"] is False

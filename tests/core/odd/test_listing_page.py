@@ -147,6 +147,13 @@ def test_a_number_that_python_does_not_read_spoils_no_page():
     assert [item.id for item in page.items] == ["a", "b"]
 
 
+def test_a_byte_that_is_no_utf_8_spoils_no_page():
+    body = json.dumps({"files": tree(*GOOD)}).encode().replace(b"q1.pdf", b"q\xff.pdf")
+    page = _read_page(_decode(body))
+    assert [item.name for item in page.items if item.id == "q1"] == ["q\ufffd.pdf"]
+    assert not page.incomplete
+
+
 async def test_a_document_whose_time_cannot_be_read_is_copied_again_when_it_changes():
     drive = FakeDrive(native("Plan", content=b"v1", id="plan", modifiedTime="0000-00-00T00:00:00Z"))
     backup = Backup(drive)

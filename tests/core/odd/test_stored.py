@@ -16,6 +16,7 @@ from include.drive_backup.blob.names import (
     lock_prefix,
     parse_content,
     parse_snapshot,
+    stopped_name,
     verified_prefix,
 )
 from include.drive_backup.blob.pages import read_page
@@ -34,6 +35,7 @@ from include.drive_backup.protection import read_records
 from include.drive_backup.quota.claims import ClaimBoard
 from include.drive_backup.retention.holds import read_holds
 from include.drive_backup.spent import read_sums
+from include.drive_backup.stopped import find_stopped, state_of
 from include.drive_backup.verification.sample import due
 from tests.core.events.support import RecordingSink, event, subjects
 from tests.support.fake_clock import FakeClock
@@ -82,7 +84,10 @@ async def test_a_sum_of_the_day(store, word):
 # locks
 
 
-@pytest.mark.parametrize("name", ["readme.txt", "12", "99999999999", "x/0000000007", "000000000\u0663", "9999999999"])
+@pytest.mark.parametrize(
+    "name",
+    ["readme.txt", "12", "99999999999", "x/0000000007", "000000000\u0663", "9999999999", "0999999999"],
+)
 async def test_a_blob_among_the_words_on_a_lock(store, name, caplog):
     put_odd(store, f"{lock_prefix(ANN)}{name}")
     one, two = SourceLock(store, ANN, "run/one"), SourceLock(store, ANN, "run/two")
@@ -117,6 +122,30 @@ async def test_names_with_digits_that_are_no_time(store, stamp):
     put_odd(store, f"snapshots/user/ann@example.com/default/{stamp}/manifest.json")
     assert len(await load_stored(store, ANN)) == 0
     assert await SnapshotRepository(store).names(ANN) == []
+
+
+@pytest.mark.parametrize(
+    "folder", ["user/a b@example.com", "user/Bob@example.com", "drive/x y", "folder/%0A", "user/%FF"]
+)
+async def test_a_folder_of_what_is_no_source(store, folder):
+    put_odd(store, f"snapshots/{folder}/default/20260301T000000.000Z/manifest.json", b"{}")
+    assert await SnapshotRepository(store).all_series() == []
+    assert await find_stopped(store, "default", "run-1", set(), [], FakeClock(datetime(2026, 3, 1, tzinfo=UTC))) == (
+        [],
+        [],
+    )
+
+
+@pytest.mark.parametrize("data", [b"{", b'{"source": "\xff"}', b'{"z": ' + b"[" * 100_000, b"null"])
+async def test_a_record_of_a_source_that_stopped(data):
+    backup = Backup(FakeDrive(file("a.txt", b"alpha", id="a")))
+    name = parse_snapshot((await backup.run())["manifest"])
+    for settled in (False, True):
+        put_odd(backup.store, stopped_name(name.series, name.ident, settled=settled), data)
+        assert await state_of(backup.store, name) is None or settled
+    put_odd(backup.store, stopped_name(name.series, name.ident), data)
+    new, known = await find_stopped(backup.store, "default", "run-9", set(), [], backup.clock)
+    assert (new, known) == ([], [])  # a person has settled it, be the record readable or not
 
 
 @pytest.mark.parametrize("day", ["9999999", "9" * 300, "-1", "x", "\u0663"])

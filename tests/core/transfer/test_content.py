@@ -267,3 +267,28 @@ async def test_what_an_earlier_try_stored_is_found_unless_it_is_damaged():
     store.blobs[order.blob] = (data[:-1], replace(info, size=len(data) - 1))
     assert await found.already_stored(order) is None
     assert not await found.still_stored(result.content)
+
+
+@pytest.mark.parametrize(
+    ("bare", "checked"),
+    [
+        ({}, "checksum"),
+        ({"sha256Checksum": None}, "checksum"),
+        ({"md5Checksum": None, "sha256Checksum": None}, "length"),
+        ({"md5Checksum": None, "sha256Checksum": None, "size": None}, "nothing"),
+    ],
+)
+async def test_what_a_file_was_held_against_is_written_down(bare, checked):
+    drive, store = FakeDrive(file("a.txt", BYTES, **bare)), MemoryBlobStore()
+    drive.checked = "nothing"
+    result = await copy(drive, order_for(drive), store)
+    assert result.content.checked == checked
+    assert stored_file(store.blobs[result.content.blob][1]).content == result.content
+
+
+async def test_what_the_check_of_an_export_was_worth_is_written_down():
+    drive, store = FakeDrive(native("Plan", content=b"bytes")), MemoryBlobStore()
+    drive.checked = "whole"
+    result = await copy(drive, doc_order(drive), store)
+    assert result.content.checked == "whole"
+    assert store.blobs[result.content.blob][1].metadata["checked"] == "whole"

@@ -1,0 +1,63 @@
+"""What a repair finds and does."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from include.drive_backup.model import Struct
+from include.drive_backup.ports import BlobInfo, Earlier
+from include.drive_backup.verification.model import Damage
+
+#: ``copy``      a version or snapshot was read and has the right bytes: they are written under the blob's name
+#: ``undelete``  a deleted one has the right length and MD5: it is brought back, and only then it can be read
+#: ``none``      nothing that the account keeps is it
+How = Literal["copy", "undelete", "none"]
+
+
+class Remedy(Struct, frozen=True):
+    """What can be done about one damaged blob.
+
+    :param of: the damage that it mends; all of them are of this blob.
+    :param size: bytes that it should have; None when nobody knows.
+    :param sha256: of these bytes, hex; None when nobody knows.
+    :param found: what has the blob's name now; a repair writes over nothing else.
+    :param earlier: what of the blob has the bytes.
+    :param why: of ``none``, a sentence.
+    """
+
+    blob: str
+    of: tuple[Damage, ...]
+    how: How
+    size: int | None = None
+    sha256: str | None = None
+    found: BlobInfo | None = None
+    earlier: Earlier | None = None
+    why: str = ""
+
+    @property
+    def what(self) -> str:
+        """What people call it."""
+        damage = self.of[0]
+        return damage.path or self.blob
+
+
+class Repaired(Struct, frozen=True):
+    """What became of one remedy. ``done``: the blob has the right bytes now; ``why`` says why not."""
+
+    remedy: Remedy
+    done: bool
+    why: str = ""
+
+
+class Outcome(Struct, frozen=True):
+    """What there is to do, or was done, for one source.
+
+    :param whole: the snapshots that are whole again, newest first.
+    :param left: those that still lack something.
+    """
+
+    source: str
+    remedies: tuple[Remedy, ...] = ()
+    repaired: tuple[Repaired, ...] = ()
+    whole: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()

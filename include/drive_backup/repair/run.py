@@ -1,0 +1,105 @@
+"""Repair one source: dry, or under its lock, so that neither a backup nor retention works on it meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from include.drive_backup.blob.names import SnapshotName
+from include.drive_backup.damage import found_stem, load_damaged
+from include.drive_backup.errors import CorruptStoreError
+from include.drive_backup.locking import SourceLock, holding
+from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.model import Source
+from include.drive_backup.ports import BlobStore, Clock, RepairStore
+from include.drive_backup.repair.mend import mend
+from include.drive_backup.repair.model import Outcome, Remedy, Repaired
+from include.drive_backup.repair.search import Wanted, find_remedies
+from include.drive_backup.verification.describe import record
+from include.drive_backup.verification.model import Damage, Depth
+from include.drive_backup.verification.run import Watch, choose, verify_source
+
+#: A catalogue that is put back may name contents that are damaged, too.
+_ROUNDS = 3
+
+
+async def look(
+    store: RepairStore, source: Source, clock: Clock, depth: Depth = "listing", watch: Watch | None = None
+) -> Outcome:
+    """What is damaged, and what the account keeps that mends it. Nothing is written.
+
+    :param depth: ``all`` reads every content; else what a listing shows and what is on record.
+    """
+    names = await choose(store, source)
+    verified = await verify_source(store, names, depth, now=clock.now(), keep_records=False, watch=watch)
+    remedies = await find_remedies(store, verified.damages, await _parts(store, names, verified.damages))
+    mended = {remedy.blob for remedy in remedies if remedy.how != "none"}
+    return _outcome(source, remedies, mended)
+
+
+async def repair(
+    store: RepairStore,
+    source: Source,
+    lock: SourceLock,
+    clock: Clock,
+    depth: Depth = "listing",
+    watch: Watch | None = None,
+) -> Outcome:
+    """Look, and put back what can be. A blob that is whole is never written over, and this may be repeated.
+
+    :raises SourceBusyError: a backup or retention works on the source.
+    """
+    repaired, remedies = list[Repaired](), dict[str, Remedy]()
+    async with holding(lock, clock, give_back=True):
+        for _ in range(_ROUNDS):
+            found = await look(store, source, clock, depth, watch)
+            done = [await mend(store, each, lock.ensure) for each in found.remedies if each.how != "none"]
+            await _close_losses(store, source, [each.remedy for each in done if each.done])
+            repaired += done
+            remedies |= {each.blob: each for each in found.remedies}
+            if not any(each.done and each.remedy.of[0].sha256 is None for each in done):
+                break
+    mended = {each.remedy.blob for each in repaired if each.done}
+    return replace(_outcome(source, list(remedies.values()), mended), repaired=tuple(repaired))
+
+
+async def _close_losses(store: BlobStore, source: Source, remedies: Sequence[Remedy]) -> None:
+    """Say that what was lost is there again, as the next verification would."""
+    records = await load_damaged(store, source)
+    back = []
+    for damage in (damage for remedy in remedies for damage in remedy.of):
+        loss = records.open_loss(damage.blob, damage.sha256 or "")
+        if loss is not None:
+            back.append((str(source), found_stem(damage.blob, damage.sha256 or "", loss)))
+    await record(store, (), back)
+
+
+def _outcome(source: Source, remedies: Sequence[Remedy], mended: set[str]) -> Outcome:
+    """Which snapshots lack nothing any more when these blobs are right."""
+    lacking, all_of = dict[str, None](), dict[str, None]()
+    for remedy in remedies:
+        for damage in remedy.of:
+            all_of |= dict.fromkeys(damage.snapshots)
+            if remedy.blob not in mended:
+                lacking |= dict.fromkeys(damage.snapshots)
+    whole = tuple(sorted((each for each in all_of if each not in lacking), reverse=True))
+    return Outcome(source=str(source), remedies=tuple(remedies), whole=whole, left=tuple(sorted(lacking, reverse=True)))
+
+
+async def _parts(store: BlobStore, names: Sequence[SnapshotName], damages: Sequence[Damage]) -> dict[str, Wanted]:
+    """What the damaged parts of catalogues should be, as their manifests say."""
+    damaged = {damage.blob for damage in damages if damage.sha256 is None}
+    wanted = dict[str, Wanted]()
+    for name in names:
+        if not any(blob.startswith(name.prefix) for blob in damaged):
+            continue
+        try:
+            manifest = await SnapshotRepository(store).read(name)
+        except CorruptStoreError:
+            continue
+        if manifest is None:
+            continue
+        tables = (manifest.parts, *(each.parts for each in (manifest.details, manifest.left) if each))
+        wanted |= {part.blob: (part.bytes, part.sha256) for parts in tables for part in parts}
+    return wanted
