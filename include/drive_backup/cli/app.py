@@ -11,8 +11,10 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from io import TextIOWrapper
 from typing import Annotated, TypeVar
 
+import click
 import typer
 
 from include.drive_backup import __version__
@@ -26,10 +28,19 @@ Store = TypeVar("Store", bound=BlobStore)
 #: The exit code of what has to be run again later.
 NOT_YET = 3
 
+
+def _end(*_: object, **__: object) -> None:
+    """A command that came to its end, and met something that is not as it should be."""
+    session: Session = click.get_current_context().obj
+    if session.output.flawed:
+        raise typer.Exit(1)
+
+
 app = typer.Typer(
     name="drive-backup",
     help="Look into a Drive Backup container, verify it, and restore from it. Needs access to Blob Storage only.",
     no_args_is_help=True,
+    result_callback=_end,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     epilog="Say where the backup is once: `export DRIVE_BACKUP_CONTAINER_URL=https://ACCOUNT.blob.core.windows.net/"
@@ -104,13 +115,27 @@ def common(
 
 def application() -> typer.Typer:
     """The application with all its commands, which register themselves when they are imported."""
-    from include.drive_backup.cli import browse, doctor, repair, restore, retention, settle, tier, verify  # noqa: F401, PLC0415
+    from include.drive_backup.cli import (  # noqa: F401, PLC0415
+        browse,
+        doctor,
+        find,
+        repair,
+        restore,
+        retention,
+        settle,
+        tier,
+        verify,
+    )
 
     return app
 
 
 def main() -> None:
     """The entry point. An expected problem is a sentence on stderr, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a letter shows its number; that must not end the command.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         application()()
     except DriveBackupError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from include.drive_backup.errors import CorruptStoreError
+from include.drive_backup.errors import UNREADABLE, CorruptStoreError
 from include.drive_backup.manifest.manifest import Manifest, Part
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.work import put_once
@@ -21,6 +21,8 @@ GROUP_ROWS = 2_000
 #: A part ends with the row group that reaches either.
 PART_ROWS = 50_000
 PART_BYTES = 32 * 1024**2
+#: What to do when a snapshot cannot be read.
+ANOTHER = "Use another snapshot of this source: `drive-backup doctor` says which one is whole."
 PARQUET = "application/vnd.apache.parquet"
 
 
@@ -109,6 +111,21 @@ async def read_rows(
         yield row
 
 
+async def read_rows_there_are(
+    store: BlobStore, manifest: Manifest, columns: list[str], damaged: Callable[[str], None]
+) -> AsyncIterator[dict[str, Any]]:
+    """As :func:`read_rows`, without the parts that cannot be read.
+
+    :param damaged: gets a sentence for each of these.
+    """
+    for part in manifest.parts:
+        try:
+            async for row in _read_parts(store, "items", [part], columns):
+                yield row
+        except UNREADABLE as error:
+            damaged(str(error))
+
+
 async def read_rows_but(
     store: BlobStore, manifest: Manifest, columns: list[str], known: Container[str]
 ) -> AsyncIterator[dict[str, Any]]:
@@ -181,6 +198,17 @@ async def read_batches(
             yield batch
 
 
+async def lost_part(store: BlobStore, manifest: Manifest) -> str | None:
+    """What of a catalogue is not there, or has another length, as a sentence: by a listing, without reading it."""
+    there = {info.name: info.size async for info in store.list(manifest.name.prefix)}
+    for part in manifest.parts:
+        if part.blob not in there:
+            return f"{part.blob} is missing."
+        if there[part.blob] != part.bytes:
+            return f"{part.blob} has {there[part.blob]} bytes instead of {part.bytes}."
+    return None
+
+
 async def part_data(store: BlobStore, part: Part) -> bytes:
     """A part as it was written.
 
@@ -188,8 +216,5 @@ async def part_data(store: BlobStore, part: Part) -> bytes:
     """
     data = await store.read(part.blob)
     if data is None or hashlib.sha256(data).hexdigest() != part.sha256:
-        raise CorruptStoreError(
-            f"{part.blob} is {'missing' if data is None else 'not what was written'}. Use another snapshot of this "
-            "source; run the backup again to make a new one."
-        )
+        raise CorruptStoreError(f"{part.blob} is {'missing' if data is None else 'not what was written'}. {ANOTHER}")
     return data

@@ -147,7 +147,7 @@ def open_table(data: bytes, kind: str, blob: str) -> pq.ParquetFile:
     return file
 
 
-_OTHER = "Use another snapshot of this source; run the backup again to make a new one."
+_OTHER = "Use another snapshot of this source: `drive-backup doctor` says which one is whole."
 
 
 def batches_of(data: bytes, kind: str, blob: str, columns: list[str] | None, at_once: int) -> Iterator[pa.RecordBatch]:
