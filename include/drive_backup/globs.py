@@ -23,7 +23,7 @@ def composed(text: str) -> str:
 
 def folded(text: str) -> str:
     """As :func:`composed`, and without the difference between upper and lower case."""
-    return text.lower() if text.isascii() else composed(composed(text).casefold())
+    return text.lower() if text.isascii() else composed(unicodedata.normalize("NFD", text).casefold())
 
 
 class Globs:

@@ -1,5 +1,8 @@
+from contextlib import asynccontextmanager
+
 import pytest
 
+from include.drive_backup.cli import app
 from include.drive_backup.cli.app import main
 from tests.support.cloud import azurite
 
@@ -14,6 +17,29 @@ def command_line(azurite, monkeypatch, capsys):
         monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite)
         monkeypatch.setenv("DRIVE_BACKUP_CONTAINER", container)
         monkeypatch.delenv("DRIVE_BACKUP_CONTAINER_URL", raising=False)
+
+        def run(*arguments):
+            monkeypatch.setattr("sys.argv", ["drive-backup", *arguments])
+            with pytest.raises(SystemExit) as ended:
+                main()
+            captured = capsys.readouterr()
+            return ended.value.code or 0, captured.out, captured.err
+
+        return run
+
+    return of
+
+
+@pytest.fixture
+def on_store(monkeypatch, capsys):
+    """Gives, for a store, a function that runs a command on it: exit code, stdout, stderr."""
+
+    def of(store):
+        @asynccontextmanager
+        async def opened(_):
+            yield store
+
+        monkeypatch.setattr(app, "open_store", opened)
 
         def run(*arguments):
             monkeypatch.setattr("sys.argv", ["drive-backup", *arguments])

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from io import TextIOWrapper
 from typing import Annotated, TypeVar
 
-import click
 import typer
 
 from include.drive_backup import __version__
@@ -29,18 +28,10 @@ Store = TypeVar("Store", bound=BlobStore)
 NOT_YET = 3
 
 
-def _end(*_: object, **__: object) -> None:
-    """A command that came to its end, and met something that is not as it should be."""
-    session: Session = click.get_current_context().obj
-    if session.output.flawed:
-        raise typer.Exit(1)
-
-
 app = typer.Typer(
     name="drive-backup",
     help="Look into a Drive Backup container, verify it, and restore from it. Needs access to Blob Storage only.",
     no_args_is_help=True,
-    result_callback=_end,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     epilog="Say where the backup is once: `export DRIVE_BACKUP_CONTAINER_URL=https://ACCOUNT.blob.core.windows.net/"
@@ -110,7 +101,9 @@ def common(
     ] = False,
 ) -> None:
     """Options that come before the command."""
-    context.obj = Session(Account(container_url, connection_string, container), Output(as_json=json))
+    output: Output = context.obj or Output()
+    output.as_json = json
+    context.obj = Session(Account(container_url, connection_string, container), output)
 
 
 def application() -> typer.Typer:
@@ -132,12 +125,16 @@ def application() -> typer.Typer:
 
 def main() -> None:
     """The entry point. An expected problem is a sentence on stderr, never a traceback."""
+    output = Output()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a letter shows its number; that must not end the command.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        application()()
+        application()(obj=output)
+    except SystemExit as end:
+        # A command that came to its end may have met something that is not as it should be.
+        sys.exit(end.code or int(output.flawed))
     except DriveBackupError as error:
         typer.echo(f"drive-backup: {error}", err=True)
         sys.exit(2)

@@ -28,7 +28,7 @@ class Output:
     :param as_json: one JSON object a line.
     """
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
         self.console = Console(highlight=False)
         self.progress = Console(stderr=True, highlight=False)
