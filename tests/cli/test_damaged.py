@@ -92,8 +92,10 @@ def test_doctor_says_from_what_it_can_be_restored(run):
 def test_doctor_is_bad_when_the_catalogue_of_the_newest_is_lost_and_names_the_one_that_is_whole(nights, run, harm):
     harm(nights, THIRD)
     harm(nights, SECOND)
-    code, [(result, said)] = doctor(run)
+    code, [(result, said), *older] = doctor(run)
     assert (code, result) == (1, "bad")
+    # What a listing does not show of an old one is for `verify`.
+    assert [each[0] for each in older] == ([] if harm is Nights.spoil else ["warn"])
     assert "items-00000.parquet" in said
     assert f"The newest one that is whole is {FIRST}, 53 hours old: restore from it with --at {FIRST}." in said
     assert f"drive-backup verify {ANN} --at default/{THIRD}" in said
@@ -103,7 +105,7 @@ def test_doctor_is_bad_when_content_of_the_newest_is_lost(nights, run):
     nights.lose_content("20260303T000000.000Z-")
     code, [(result, said)] = doctor(run)
     assert (code, result) == (1, "bad")
-    assert "of 2 items with content 1 cannot be restored from it (Reports/a.txt)" in said
+    assert "of 2 items with content 1 cannot be restored from it (Reports/a.txt), all others can." in said
     assert f"that is whole is {SECOND}" in said
     # Unchanged files share a blob: this one is in no snapshot any more.
     nights.lose_content("Budget")
@@ -119,8 +121,9 @@ def test_doctor_heeds_what_only_reading_has_shown(nights, run):
     assert (code, result, "Budget 2026 final.xlsx" in said) == (1, "bad", True)
 
 
-def test_doctor_tells_of_an_old_manifest_beside_the_age_of_the_newest(nights, run):
-    nights.cut(FIRST)
+@pytest.mark.parametrize("harm", [Nights.cut, Nights.lose])
+def test_doctor_tells_of_an_old_snapshot_beside_the_age_of_the_newest(nights, run, harm):
+    harm(nights, FIRST)
     code, [newest, old] = doctor(run)
     assert (code, newest[0], old[0]) == (0, "good", "warn")
     assert f"{THIRD}, 5 hours old" in newest[1]
@@ -173,6 +176,8 @@ def test_find_of_nothing_says_what_was_tried_and_what_could_not_be(nights, run):
     assert code == 1
     assert "whose name has 'salary' in it, in upper or lower case. 2 snapshots looked into, from 20260302T" in out
     assert FIRST in err
+    nights.lose(SECOND)
+    assert "1 snapshot looked into, from 20260303T" in run("find", ANN, "salary")[1]
     assert run("find", "user/bob@example.com", "x")[0] == 2
 
 
@@ -275,6 +280,7 @@ def test_what_is_shown_of_a_time_finds_that_snapshot_again(nights, run):
     asyncio.run(nights.backup.run(moment.isoformat()))
     _, out, _ = run("--json", "snapshots", ANN)
     shown = json.loads(out.splitlines()[-1])["time"]
+    assert shown == "2026-03-04 10:00:00.417Z"
     assert f"the snapshot is {format_instant(moment)}" in run("ls", ANN, "--at", shown)[2]
 
 

@@ -112,7 +112,8 @@ def _time(instant: str) -> str:
 
 def _shown_time(moment: datetime) -> str:
     """To the last digit, so that it means the same when it is typed again."""
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(' ', 'auto')}Z"
+    precision = "milliseconds" if moment.microsecond else "seconds"
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(' ', precision)}Z"
 
 
 @app.command(epilog="Example: `drive-backup ls user/ann@example.com /Reports/2026 --at 2026-11-01`")

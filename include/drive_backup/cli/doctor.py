@@ -136,7 +136,7 @@ def _lost(condition: Condition) -> str:
     named = ", ".join(condition.examples)
     more = f" and {condition.lost - len(condition.examples):,} more" if condition.lost > len(condition.examples) else ""
     items = counted(condition.items, "item")
-    return f"of {items} with content {condition.lost:,} cannot be restored from it ({named}{more})."
+    return f"of {items} with content {condition.lost:,} cannot be restored from it ({named}{more}), all others can."
 
 
 def _mend(series: Series, name: SnapshotName | None = None) -> str:

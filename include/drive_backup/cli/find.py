@@ -73,7 +73,9 @@ class _Search:
 
     def __str__(self) -> str:
         """What was tried."""
-        return f"{counted(len(self._looked), 'snapshot')} looked into{_span(self._looked)}."
+        damaged = {each.name for each in self._damaged}
+        looked = [name for name in self._looked if name not in damaged]
+        return f"{counted(len(looked), 'snapshot')} looked into{_span(looked)}."
 
     @property
     def flaws(self) -> Sequence[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Collection, Container, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -198,9 +198,16 @@ async def read_batches(
             yield batch
 
 
-async def lost_part(store: BlobStore, manifest: Manifest) -> str | None:
-    """What of a catalogue is not there, or has another length, as a sentence: by a listing, without reading it."""
-    there = {info.name: info.size async for info in store.list(manifest.name.prefix)}
+async def sizes_of(store: BlobStore, prefix: str) -> dict[str, int]:
+    """The lengths of the blobs below a prefix, in bytes."""
+    return {info.name: info.size async for info in store.list(prefix)}
+
+
+def lost_part(manifest: Manifest, there: Mapping[str, int]) -> str | None:
+    """What of a catalogue is not there, or has another length, as a sentence: without reading it.
+
+    :param there: from :func:`sizes_of`.
+    """
     for part in manifest.parts:
         if part.blob not in there:
             return f"{part.blob} is missing."

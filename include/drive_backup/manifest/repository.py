@@ -23,7 +23,7 @@ from include.drive_backup.errors import (
     SnapshotNotFoundError,
 )
 from include.drive_backup.handover import Origin
-from include.drive_backup.manifest.catalogue import lost_part
+from include.drive_backup.manifest.catalogue import lost_part, sizes_of
 from include.drive_backup.manifest.choice import choose_series, moment_of, no_complete, no_such, of_one_series
 from include.drive_backup.manifest.found import Found, Unreadable, unreadable_text
 from include.drive_backup.manifest.manifest import Manifest
@@ -216,7 +216,7 @@ class SnapshotRepository:
                 continue
             if complete_only and manifest.status != "complete":
                 partial.append(name.ident)
-            elif (lost := await lost_part(self._store, manifest)) is None:
+            elif (lost := lost_part(manifest, await sizes_of(self._store, name.prefix))) is None:
                 return Found(manifest=manifest, partial=tuple(partial), damaged=tuple(damaged))
             elif await self.is_there(name):
                 # Else retention has just deleted it.

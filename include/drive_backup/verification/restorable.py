@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Set  # noqa: PYI025 - the abstract one
 from dataclasses import dataclass, field
 
-from include.drive_backup.blob.names import SnapshotName
+from include.drive_backup.blob.names import SnapshotName, snapshots_prefix
 from include.drive_backup.errors import UNREADABLE
-from include.drive_backup.manifest.catalogue import read_rows_there_are
+from include.drive_backup.manifest.catalogue import lost_part, read_rows_there_are, sizes_of
 from include.drive_backup.manifest.found import Unreadable
 from include.drive_backup.manifest.inventory import fingerprint, load_sound
 from include.drive_backup.manifest.manifest import Manifest
@@ -60,16 +60,19 @@ class Restorable:
 
 
 async def look_at(store: BlobStore, series: Series) -> Restorable:
-    """Look at all manifests of a series, newest first, and at catalogues until one is of a snapshot that is whole."""
+    """Look at all manifests of a series, newest first, and into catalogues until one is of a snapshot that is whole."""
     repository, found = SnapshotRepository(store), Restorable()
-    sound = await load_sound(store, series.source)
+    sound, there = await load_sound(store, series.source), await sizes_of(store, snapshots_prefix(series))
     for name in reversed(await repository.names(series)):
         try:
             manifest = await repository.read(name)
         except UNREADABLE as error:
             (found.older if found.newest else found.newer).append(Unreadable(name, str(error)))
             continue
-        if manifest is not None:
+        lost = lost_part(manifest, there) if manifest is not None else None
+        if lost is not None and found.newest is not None:
+            found.older.append(Unreadable(name, lost))
+        elif manifest is not None:
             await _take(store, found, manifest, sound)
     return found
 
