@@ -126,7 +126,7 @@ async def test_a_newest_snapshot_that_cannot_be_read_fails_drill_and_report(back
 
 async def test_where_no_snapshot_can_be_read_drill_and_report_say_so(backup):
     put(backup.store, "snapshots/user/ann@example.com/default/20260301T000000.000Z/manifest.json", b"{")
-    with pytest.raises(CorruptStoreError, match="No complete snapshot of user/ann@example.com"):
+    with pytest.raises(CorruptStoreError, match="No complete snapshot of user"):
         await drill_restore.DrillRestoreOperator(task_id="f", groups=[{"sources": [ANN]}]).run(context(), None)
     with pytest.raises(CorruptStoreError, match="is no manifest"):
         await report(context(snapshots="latest"))
