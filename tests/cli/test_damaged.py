@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -291,3 +292,31 @@ def test_ls_takes_a_folder_in_any_case_unless_one_has_the_name_exactly(nights, r
     asyncio.run(nights.backup.run("2026-03-04"))
     assert [line.split("\t")[-1] for line in run("ls", ANN, "reports")[1].splitlines()] == ["/reports/other.txt"]
     assert len(run("ls", ANN, "REPORTS")[1].splitlines()) == 3
+
+
+HARMS = (None, Nights.lose, Nights.cut, Nights.spoil)
+
+
+def test_whatever_is_damaged_each_command_goes_on_and_names_it(nights, on_store, tmp_path, monkeypatch):
+    """Every way to damage three snapshots: nothing ends in a traceback, and no damage that matters stays unsaid."""
+    monkeypatch.chdir(tmp_path)
+    sound = dict(nights.store.blobs)
+    for harms in itertools.product(HARMS, repeat=3):
+        nights.store.blobs = dict(sound)
+        hurt = {ident: harm for ident, harm in zip((FIRST, SECOND, THIRD), harms, strict=True) if harm}
+        for ident, harm in hurt.items():
+            harm(nights, ident)
+        run = on_store(nights.store)
+        code, out, err = run("--json", "find", ANN, "a.txt")
+        found = {json.loads(line)["first"] for line in out.splitlines()}
+        assert (code, found) == (int(bool(hurt)), {FIRST, SECOND, THIRD} - hurt.keys()), (hurt, err)
+        assert all(ident in err for ident in hurt)
+        code, out, err = run("ls", ANN, "/Reports")
+        assert (code == 0) == (THIRD not in hurt), (hurt, out, err)
+        assert THIRD not in hurt or THIRD in err
+        code, out, err = run("doctor")
+        assert (code == 0) == (THIRD not in hurt), (hurt, out, err)
+        # Of older ones a listing shows what is missing or cut.
+        assert all(ident in out for ident, harm in hurt.items() if harm is not Nights.spoil), (hurt, out)
+        whole = max({FIRST, SECOND, THIRD} - hurt.keys(), default="No complete snapshot")
+        assert whole in out, (hurt, out)
