@@ -20,7 +20,10 @@ def read_zone(name: str) -> tzinfo:
     if name == "UTC":
         # Also where the machine has no time zone database.
         return UTC
-    if name not in available_timezones():
+    known = available_timezones()
+    if not known:
+        raise ConfigError("This machine knows no time zone but UTC; `pip install tzdata` brings them, on Windows say.")
+    if name not in known:
         raise ConfigError(f"'{name}' is no time zone; write a name such as UTC or Europe/Berlin.")
     return ZoneInfo(name)
 

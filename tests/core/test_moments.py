@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.drive_backup import moments
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.moments import read_moment, read_zone
 
@@ -57,6 +58,13 @@ def test_a_day_ends_right_before_the_next_one_begins(day, name):
     zone = read_zone(name)
     begin_of_next = read_moment((day + timedelta(days=1)).isoformat(), zone, "begin")
     assert read_moment(day.isoformat(), zone) + timedelta(milliseconds=1) == begin_of_next
+
+
+def test_a_machine_without_time_zones_knows_utc_and_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(moments, "available_timezones", set)
+    assert read_zone("UTC") is UTC
+    with pytest.raises(ConfigError, match="pip install tzdata"):
+        read_zone("Europe/Berlin")
 
 
 def test_a_zone_that_there_is_not_is_a_sentence():

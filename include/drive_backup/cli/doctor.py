@@ -143,7 +143,7 @@ def _mend(series: Series, name: SnapshotName | None = None) -> str:
     at = f" --at {name.key}" if name else ""
     return (
         f"`drive-backup verify {series.source}{at}` names what is damaged, `drive-backup repair {series.source}` "
-        "brings back what Azure still keeps of it, and the next backup copies anew what Drive still has."
+        "finds what Azure still keeps of it, and the next backup copies anew what Drive still has."
     )
 
 
