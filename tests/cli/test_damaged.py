@@ -106,11 +106,24 @@ def test_doctor_is_bad_when_content_of_the_newest_is_lost(nights, run):
     nights.lose_content("20260303T000000.000Z-")
     code, [(result, said)] = doctor(run)
     assert (code, result) == (1, "bad")
-    assert "of 2 items with content 1 cannot be restored from it (Reports/a.txt), all others can." in said
+    assert "1 of 2 items with content cannot be restored from it (Reports/a.txt), all others can." in said
     assert f"that is whole is {SECOND}" in said
     # Unchanged files share a blob: this one is in no snapshot any more.
     nights.lose_content("Budget")
-    assert "No complete snapshot is whole." in doctor(run)[1][0][1]
+    said = doctor(run)[1][0][1]
+    assert f"No complete snapshot is whole, and this is the newest: restore from it with --at {THIRD}." in said
+
+
+def test_doctor_names_what_to_restore_from_when_nothing_is_whole(nights, run):
+    nights.lose(THIRD)
+    nights.lose_content("Budget")
+    said = doctor(run)[1][0][1]
+    assert f"No complete snapshot is whole. The newest one with its catalogue is {SECOND}, 29 hours old: 1 of 2" in said
+    assert f"all others can. Restore from it with --at {SECOND}." in said
+    assert "Use another snapshot" not in said
+    nights.lose(SECOND)
+    nights.lose(FIRST)
+    assert "The catalogue of no complete snapshot can be read." in doctor(run)[1][0][1]
 
 
 def test_doctor_heeds_what_only_reading_has_shown(nights, run):
@@ -318,5 +331,5 @@ def test_whatever_is_damaged_each_command_goes_on_and_names_it(nights, on_store,
         assert (code == 0) == (THIRD not in hurt), (hurt, out, err)
         # Of older ones a listing shows what is missing or cut.
         assert all(ident in out for ident, harm in hurt.items() if harm is not Nights.spoil), (hurt, out)
-        whole = max({FIRST, SECOND, THIRD} - hurt.keys(), default="No complete snapshot")
+        whole = max({FIRST, SECOND, THIRD} - hurt.keys(), default="complete snapshot can be read")
         assert whole in out, (hurt, out)

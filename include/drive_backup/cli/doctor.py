@@ -120,14 +120,27 @@ def _partial(found: Restorable) -> str:
 
 
 def _damage(found: Restorable, series: Series, now: datetime) -> str:
-    condition, whole = found.condition, found.whole
-    instead = (
-        f"The newest one that is whole is {whole.ident}, {_age(now - parse_instant(whole.instant))}: restore from it "
-        f"with --at {whole.ident}."
-        if whole
-        else "No complete snapshot is whole."
+    name = found.newest.name if found.newest else None
+    return f"{_lost(found.condition)} {_instead(found, now)} {_mend(series, name)}"
+
+
+def _instead(found: Restorable, now: datetime) -> str:
+    """What to restore from."""
+    if (whole := found.whole) is not None:
+        return f"The newest one that is whole is {_dated(whole, now)}: restore from it with --at {whole.ident}."
+    if found.best is None:
+        return "The catalogue of no complete snapshot can be read."
+    name, condition = found.best
+    if found.newest is not None and name == found.newest.name:
+        return f"No complete snapshot is whole, and this is the newest: restore from it with --at {name.ident}."
+    return (
+        f"No complete snapshot is whole. The newest one with its catalogue is {_dated(name, now)}: {_lost(condition)} "
+        f"Restore from it with --at {name.ident}."
     )
-    return f"{_lost(condition)} {instead} {_mend(series, found.newest.name if found.newest else None)}"
+
+
+def _dated(name: SnapshotName, now: datetime) -> str:
+    return f"{name.ident}, {_age(now - parse_instant(name.instant))}"
 
 
 def _lost(condition: Condition) -> str:
@@ -136,7 +149,7 @@ def _lost(condition: Condition) -> str:
     named = ", ".join(condition.examples)
     more = f" and {condition.lost - len(condition.examples):,} more" if condition.lost > len(condition.examples) else ""
     items = counted(condition.items, "item")
-    return f"of {items} with content {condition.lost:,} cannot be restored from it ({named}{more}), all others can."
+    return f"{condition.lost:,} of {items} with content cannot be restored from it ({named}{more}), all others can."
 
 
 def _mend(series: Series, name: SnapshotName | None = None) -> str:

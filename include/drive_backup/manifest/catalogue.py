@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from include.drive_backup.errors import UNREADABLE, CorruptStoreError
-from include.drive_backup.manifest.manifest import Manifest, Part
+from include.drive_backup.manifest.manifest import ANOTHER, Manifest, Part
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.work import put_once
 
@@ -21,8 +21,6 @@ GROUP_ROWS = 2_000
 #: A part ends with the row group that reaches either.
 PART_ROWS = 50_000
 PART_BYTES = 32 * 1024**2
-#: What to do when a snapshot cannot be read.
-ANOTHER = "Use another snapshot of this source: `drive-backup doctor` says which one is whole."
 PARQUET = "application/vnd.apache.parquet"
 
 
@@ -123,7 +121,7 @@ async def read_rows_there_are(
             async for row in _read_parts(store, "items", [part], columns):
                 yield row
         except UNREADABLE as error:
-            damaged(str(error))
+            damaged(str(error).removesuffix(f" {ANOTHER}"))
 
 
 async def read_rows_but(

@@ -46,6 +46,7 @@ class Restorable:
     :ivar newest: the newest complete one whose manifest can be read.
     :ivar condition: of that one.
     :ivar whole: the newest complete one of which all is there.
+    :ivar best: the newest complete one whose catalogue can be read, and its condition.
     :ivar partial: the ids of those newer than ``newest`` that are not complete, newest first.
     :ivar newer: those that cannot be read, newer than ``newest``.
     :ivar older: those that cannot be read, older than ``newest``.
@@ -54,6 +55,7 @@ class Restorable:
     newest: Manifest | None = None
     condition: Condition = field(default_factory=Condition)
     whole: SnapshotName | None = None
+    best: tuple[SnapshotName, Condition] | None = None
     partial: list[str] = field(default_factory=list)
     newer: list[Unreadable] = field(default_factory=list)
     older: list[Unreadable] = field(default_factory=list)
@@ -87,6 +89,8 @@ async def _take(store: BlobStore, found: Restorable, manifest: Manifest, sound: 
     condition = await condition_of(store, manifest, sound)
     if found.newest is None:
         found.newest, found.condition = manifest, condition
+    if found.best is None and not condition.unread:
+        found.best = manifest.name, condition
     if condition.whole:
         found.whole = manifest.name
 
