@@ -4,6 +4,7 @@ import pytest
 
 from include.drive_backup.cli import app
 from include.drive_backup.cli.app import main
+from tests.cli.nights import Nights, Now
 from tests.support.cloud import azurite
 
 __all__ = ["azurite"]
@@ -51,3 +52,15 @@ def on_store(monkeypatch, capsys):
         return run
 
     return of
+
+
+@pytest.fixture
+def nights():
+    """Three nights, looked at five hours after the last one."""
+    return Nights(Now("2026-03-03T05:00"))
+
+
+@pytest.fixture
+def run(nights, on_store):
+    """Runs a command on the container of the three nights."""
+    return on_store(nights.store)

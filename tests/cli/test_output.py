@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from include.drive_backup.cli.output import Output
-from tests.cli.test_damaged import ANN, FIRST, SECOND, THIRD, Nights, Now
+from tests.cli.nights import ANN, FIRST, SECOND, THIRD, Nights, Now
 
 #: Also wide ones, marks of their own, and blanks that are none.
 LETTERS = "aZ09 .-_/é\u0301日🙂\u00a0\u3000"
