@@ -67,6 +67,12 @@ def test_what_is_asked_for_by_its_id_is_not_replaced(nights, run):
     assert "cannot be read, so items may be missing here" in err
 
 
+def test_a_manifest_that_is_asked_for_by_its_id_and_cut_is_a_sentence_that_says_what_to_do(nights, run):
+    nights.cut(THIRD)
+    code, _, err = run("ls", ANN, "--at", THIRD)
+    assert (code, "is no manifest" in err, "`drive-backup doctor` says which one is whole" in err) == (2, True, True)
+
+
 def test_snapshots_and_sources_mark_what_is_damaged(nights, run):
     nights.cut(THIRD)
     for command in (("snapshots", ANN), ("sources",)):

@@ -26,7 +26,7 @@ from include.drive_backup.handover import Origin
 from include.drive_backup.manifest.catalogue import lost_part, sizes_of
 from include.drive_backup.manifest.choice import choose_series, moment_of, no_complete, no_such, of_one_series
 from include.drive_backup.manifest.found import Found, Unreadable, unreadable_text
-from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.manifest.manifest import ANOTHER, Manifest
 from include.drive_backup.manifest.void import VOID_MANIFEST, committed_names
 from include.drive_backup.model import Series, Source
 from include.drive_backup.ports import BlobStore
@@ -103,7 +103,7 @@ class SnapshotRepository:
         :raises CorruptStoreError: it is damaged, or all that could be meant are.
         """
         name = await self.named(source, which, series)
-        if name is not None and (manifest := await self.read(name)) is not None:
+        if name is not None and (manifest := await self._read_asked(name)) is not None:
             return Found(manifest=manifest, asked=which)
         if "/" in which:
             series, which = of_one_series(series, which)
@@ -116,6 +116,12 @@ class SnapshotRepository:
         if found is None:
             raise SnapshotNotFoundError(no_complete([name for name in names if name.series == chosen], which))
         return replace(found, asked=which, moment=moment)
+
+    async def _read_asked(self, name: SnapshotName) -> Manifest | None:
+        try:
+            return await self.read(name)
+        except CorruptStoreError as error:
+            raise CorruptStoreError(f"{error} {ANOTHER}") from error
 
     async def named(self, source: Source, which: str, series: str | None = None) -> SnapshotName | None:
         """The committed snapshot of an id, be its manifest readable or not; None: there is none.
