@@ -39,6 +39,7 @@ from drive_backup_airflow.operators.restore import (
     RestoreShortcutsOperator,
 )
 from drive_backup_airflow.restore_params import restore_params
+from include.drive_backup.schedules import common_zone
 from include.drive_backup.settings import POOL, TAG, Job, config_path, load
 
 _loaded = load(config_path())
@@ -58,7 +59,7 @@ with DAG(
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=_limits.run_timeout_hours + _REHYDRATION),
     tags=[TAG, "restore"],
-    params=restore_params(),
+    params=restore_params(common_zone(job.timezone for job in _loaded.jobs.values())),
     doc_md=__doc__,
     on_success_callback=_notify("run.succeeded"),
     on_failure_callback=_notify("run.failed"),

@@ -59,7 +59,8 @@ def verification_params(settings: VerificationSettings) -> dict[str, Param]:
             "all",
             type="string",
             title="Snapshots",
-            description="`all`, `latest`, a snapshot's id, or a time: the newest complete one then.",
+            description="`all`, `latest`, a snapshot's id, or a time: the newest complete one then. A date means its "
+            f"end, in {settings.timezone}.",
         ),
         "read": Param(
             settings.read,
@@ -119,6 +120,7 @@ def verification_dag(dag_id: str, config: Config) -> DAG:
         check = CheckListingOperator.partial(
             task_id="check_listing",
             batch_mb=settings.batch_mb,
+            time_zone=settings.timezone,
             map_index_template="{{ task.group['label'] }}",
         ).expand(group=choose.output)
         share = ShareReadingOperator(

@@ -97,6 +97,8 @@ def _where(world: World, run: dict[str, Any]) -> str:
         "Airflow": f"{airflow.url}/dags/{DAG_ID}/runs/{run['dag_run_id']}",
         "Login": f"{USER} / {airflow.password}",
         "Blob": f"{world.cloud.urls['azurite']}/drive-backup",
+        "Look": f"export AZURE_STORAGE_CONNECTION_STRING='{world.cloud.blob_connection_string}'; "
+        ".venv/bin/drive-backup doctor",
         "Again": "make demo: an incremental run",
         "Stop": "make stop",
     }

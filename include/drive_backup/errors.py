@@ -117,6 +117,10 @@ class ContentArchivedError(PermanentError):
     default_reason = "BlobArchived"
 
 
+#: What reading a manifest or a catalogue may meet in it: whoever looks into many goes on with the others.
+UNREADABLE = (CorruptStoreError, ContentArchivedError)
+
+
 class SnapshotNotFoundError(PermanentError):
     """There is no such snapshot; says which there are."""
 

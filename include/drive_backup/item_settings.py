@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from pydantic import (
@@ -23,25 +22,24 @@ from include.drive_backup.errors import ConfigError
 from include.drive_backup.globs import compile_globs
 from include.drive_backup.handover import Filters
 from include.drive_backup.model import Detail, format_instant
+from include.drive_backup.moments import read_moment
 
 _MIME_GLOB = re.compile(r"[\w.+*?\[\]!-]+/[\w.+*?\[\]!-]+", re.ASCII)
 _OWNER = re.compile(r"[^\s@]*@[^\s@]+")
+_DATE = len("2026-01-31")
 _ID = re.compile(r"[\w-]+", re.ASCII)
 
 
 def _moment(value: Any) -> Any:
     """A date means its first moment in UTC."""
+    if isinstance(value, date):
+        value = value.isoformat()
+    moment = None
     if isinstance(value, str):
-        try:
-            value = date.fromisoformat(value) if len(value) <= 10 else datetime.fromisoformat(value)
-        except ValueError:
-            value = None
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        # In UTC, so that the same time is the same setting; an offset may lead out of the years that there are.
-        with suppress(OverflowError):
-            return value.astimezone(UTC)
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return datetime.combine(value, time(), UTC)
+        # A time has to name its zone.
+        moment = read_moment(value, UTC, "begin") if len(value.strip()) <= _DATE else read_moment(value, None)
+    if moment is not None:
+        return moment
     raise ValueError("a date, or a time with its zone, such as 2026-01-31 or 2026-01-31T18:00:00Z")
 
 

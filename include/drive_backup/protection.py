@@ -34,8 +34,8 @@ FENCE = 60
 WHOLE = ""
 
 _READ_ONLY = (
-    "This credential may only read, so nothing keeps retention from deleting {what} while it is {doing}. To protect "
-    "it, use one that may also write and delete (SAS letters racwdl, or the role 'Storage Blob Data Contributor')."
+    "This credential may only read. That is enough, but nothing keeps retention from deleting {what} while it is "
+    "{doing}: pause google_drive_retention in Airflow meanwhile, if it runs there."
 )
 
 

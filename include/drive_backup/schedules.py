@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 from zoneinfo import available_timezones
 
@@ -25,6 +26,12 @@ def _time_zone(value: str) -> str:
     if value not in available_timezones():
         raise ValueError("a time zone name such as UTC or Europe/Berlin")
     return value
+
+
+def common_zone(names: Iterable[str]) -> str:
+    """The time zone that all agree on, else UTC."""
+    found = set(names)
+    return found.pop() if len(found) == 1 else "UTC"
 
 
 CronLine = Annotated[str, AfterValidator(_cron_line)]

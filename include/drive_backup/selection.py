@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from include.drive_backup.errors import ConfigError
+from include.drive_backup.globs import folded
 from include.drive_backup.model import SOURCE_KINDS, Source, Struct
 
 #: The id of a source that stands for the user that the connection acts as.
@@ -52,17 +53,17 @@ class Selection(Struct, frozen=True):
 
     def names(self, *names: str) -> bool:
         """Whether the globs choose something of these names."""
-        folded = [name.casefold() for name in names]
+        alike = [folded(name) for name in names]
 
         def one_of(globs: tuple[str, ...]) -> bool:
-            return any(fnmatchcase(name, glob.casefold()) for glob in globs for name in folded)
+            return any(fnmatchcase(name, folded(glob)) for glob in globs for name in alike)
 
         return one_of(self.include) and not one_of(self.exclude)
 
     def holds_unit(self, path: str) -> bool:
         """Whether users of this organisational unit are meant."""
-        units = [unit.rstrip("/").casefold() for unit in self.org_units]
-        return not units or any(f"{path.rstrip('/').casefold()}/".startswith(f"{unit}/") for unit in units)
+        units = [folded(unit.rstrip("/")) for unit in self.org_units]
+        return not units or any(f"{folded(path.rstrip('/'))}/".startswith(f"{unit}/") for unit in units)
 
 
 Entry = Source | Selection

@@ -11,7 +11,7 @@ import hashlib
 import json
 import zlib
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
 from itertools import islice
 from typing import Generic, Self, TypeVar
@@ -163,10 +163,11 @@ async def read_parts(
     :raises CorruptStoreError: a part is missing or broken.
     """
     decoder = msgspec.json.Decoder(row_type)
+    names: Iterable[str]
     if parts is None:
         names = [info.name async for info in store.list(prefix) if info.name.endswith(_SUFFIX)]
     else:
-        names = [part_name(prefix, number) for number in range(parts)]
+        names = (part_name(prefix, number) for number in range(parts))
     async with aclosing(_ahead(store, names, _PARTS_AHEAD)) as ahead:
         async for name, part in ahead:
             for row in _rows_of(name, part, decoder):
@@ -243,7 +244,7 @@ async def stream_results(store: BlobStore, prefix: str) -> AsyncIterator[CopyRes
                 yield result
 
 
-async def _ahead(store: BlobStore, names: Sequence[str], ahead: int) -> AsyncGenerator[tuple[str, bytes], None]:
+async def _ahead(store: BlobStore, names: Iterable[str], ahead: int) -> AsyncGenerator[tuple[str, bytes], None]:
     """Parts in their order; some are read at once: each costs the time of a request, and a large run has thousands."""
     queue, coming = iter(names), deque[tuple[str, asyncio.Task[bytes]]]()
     try:

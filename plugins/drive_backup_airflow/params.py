@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, get_args
 
 from airflow.sdk import Param
@@ -12,6 +12,7 @@ from airflow.sdk import Param
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.item_settings import ItemSettings
 from include.drive_backup.model import Detail, Mode, floor_ms
+from include.drive_backup.moments import read_moment
 from include.drive_backup.selection import Entry, parse_entry
 from include.drive_backup.series import Selected
 from include.drive_backup.settings import Job
@@ -205,14 +206,9 @@ def refuse_unknown(context: Context) -> None:
 def _instant(text: str | None) -> datetime | None:
     if not text:
         return None
-    try:
-        instant = datetime.fromisoformat(text)
-        if instant.tzinfo is not None:
-            instant = instant.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ConfigError(f"instant: '{text}' is not a time; write e.g. 2026-11-23T02:00:00Z.") from None
-    if instant.tzinfo is None:
-        raise ConfigError(f"instant: '{text}' has no time zone; write e.g. {text}Z for UTC.")
+    instant = read_moment(text, None)
+    if instant is None:
+        raise ConfigError(f"instant: '{text}' is not a time with its zone; write e.g. 2026-11-23T02:00:00Z for UTC.")
     return instant
 
 

@@ -16,11 +16,22 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-def restore_params() -> dict[str, Param]:
-    """The Params of the DAG."""
+def restore_params(time_zone: str = "UTC") -> dict[str, Param]:
+    """The Params of the DAG.
+
+    :param time_zone: in which times are that name none, unless the form says another one.
+    """
     return {
         "source": _text("", "Source", "What was backed up: `user/<email address>`, `drive/<id>` or `folder/<id>`."),
-        "snapshot": _text("latest", "As of", "`latest`, a snapshot's id, or a time such as `2026-11-23T18:00+01:00`."),
+        "snapshot": _text(
+            "latest",
+            "As of",
+            "`latest`, a snapshot's id, or a time such as `2026-11-23T18:00+01:00`; `2026-11-23` means the end of that "
+            "day.",
+        ),
+        "time_zone": _text(
+            time_zone, "Time zone", "In which dates, and times that name no zone, are, e.g. `Europe/Berlin`."
+        ),
         "series": _text(
             "",
             "Series",
@@ -94,6 +105,7 @@ def restore_task(context: Context) -> RestoreTask:
         run=context["run_id"],
         snapshot=params["snapshot"] or "latest",
         series=params["series"] or None,
+        time_zone=params["time_zone"] or "UTC",
         paths=tuple(params["paths"] or ()),
         ids=tuple(params["ids"] or ()),
         conflict=params["conflict"],

@@ -175,3 +175,30 @@ async def test_the_plan_says_that_newer_snapshots_are_not_complete(opened, backu
     assert (await backup.run("2026-03-02"))["status"] == "partial"
     await restore.PlanRestoreOperator(task_id="a").run(context(to="container/elsewhere", dry_run=dry_run), None)
     assert any("20260302T000000.000Z" in text for text in said if text)
+
+
+async def another_night(backup):
+    backup.clock.set(at("2026-03-02T00:10"))
+    backup.drive.write("b", b"newer", "2026-03-02T00:00:00.000Z")
+    return (await backup.run("2026-03-02"))["manifest"]
+
+
+@pytest.mark.parametrize("which", ["latest", "2026-03-02"])
+async def test_an_older_snapshot_in_place_of_a_damaged_one_is_restored_and_fails_the_report(opened, backup, which):
+    backup.store.blobs.pop((await another_night(backup)).replace("manifest.json", "items-00000.parquet"))
+    with pytest.raises(SnapshotIncompleteError, match=r"20260301T000000\.000Z is NOT the newest snapshot"):
+        await bring_back(context(to="container/other", snapshot=which))
+    assert opened.target.files()["b.txt"] == b"b"
+
+
+async def test_a_date_means_its_end_in_the_zone_of_the_form(opened, backup):
+    await another_night(backup)
+    await bring_back(context(to="container/utc", snapshot="2026-03-01"))
+    assert opened.target.files()["b.txt"] == b"b"
+    await bring_back(
+        context(to="container/other", snapshot="2026-03-01", time_zone="America/New_York", paths=["/b.txt"])
+    )
+    assert b"newer" in opened.target.files().values()
+    assert restore_params("Europe/Berlin")["time_zone"].resolve() == "Europe/Berlin"
+    with pytest.raises(ConfigError, match="'Mars' is no time zone"):
+        await bring_back(context(to="container/other", time_zone="Mars"))

@@ -17,7 +17,8 @@ from drive_backup_airflow.operators import (
 )
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import CorruptStoreError, SnapshotIncompleteError
-from tests.support.fake_drive import FakeDrive
+from tests.core.verification.tamper import put
+from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
 from tests.support.trees import file
 
@@ -117,3 +118,33 @@ async def test_what_is_due_is_told_by_the_containers_clock(backup, monkeypatch):
     await verify(context(read="sample"))
     (record,) = [name for name in backup.store.blobs if name.startswith("verified/")]
     assert record.endswith(f"-{backup.clock.now().toordinal():07d}.json")
+
+
+async def another_night(backup):
+    backup.clock.set(at("2026-03-02T00:10"))
+    return (await backup.run("2026-03-02"))["manifest"]
+
+
+@pytest.mark.parametrize("which", ["latest", "2026-03-02"])
+async def test_a_newest_snapshot_that_cannot_be_read_fails_drill_and_report(backup, which):
+    put(backup.store, await another_night(backup), b"{")
+    with pytest.raises(CorruptStoreError, match=r"20260301T000000\.000Z is NOT the newest snapshot"):
+        await drill_restore.DrillRestoreOperator(task_id="f", groups=[{"sources": [ANN]}]).run(context(), None)
+    with pytest.raises(CorruptStoreError, match=r"20260302T000000\.000Z/manifest\.json is no manifest"):
+        await report(context(snapshots=which))
+
+
+async def test_where_no_snapshot_can_be_read_drill_and_report_say_so(backup):
+    put(backup.store, "snapshots/user/ann@example.com/default/20260301T000000.000Z/manifest.json", b"{")
+    with pytest.raises(CorruptStoreError, match="No complete snapshot of user"):
+        await drill_restore.DrillRestoreOperator(task_id="f", groups=[{"sources": [ANN]}]).run(context(), None)
+    with pytest.raises(CorruptStoreError, match="is no manifest"):
+        await report(context(snapshots="latest"))
+
+
+async def test_a_date_means_its_end_in_the_zone_of_the_schedule(backup):
+    put(backup.store, await another_night(backup), b"{")
+    group = {"sources": [ANN], "label": ANN}
+    for zone, damaged in (("UTC", 0), ("America/New_York", 1)):
+        check = check_listing.CheckListingOperator(task_id="b", group=group, time_zone=zone)
+        assert (await check.run(context(snapshots="2026-03-01"), None))["found"]["count"] == damaged

@@ -1,6 +1,10 @@
+from contextlib import asynccontextmanager
+
 import pytest
 
+from include.drive_backup.cli import app
 from include.drive_backup.cli.app import main
+from tests.cli.nights import Nights, Now
 from tests.support.cloud import azurite
 
 __all__ = ["azurite"]
@@ -25,3 +29,38 @@ def command_line(azurite, monkeypatch, capsys):
         return run
 
     return of
+
+
+@pytest.fixture
+def on_store(monkeypatch, capsys):
+    """Gives, for a store, a function that runs a command on it: exit code, stdout, stderr."""
+
+    def of(store):
+        @asynccontextmanager
+        async def opened(_):
+            yield store
+
+        monkeypatch.setattr(app, "open_store", opened)
+
+        def run(*arguments):
+            monkeypatch.setattr("sys.argv", ["drive-backup", *arguments])
+            with pytest.raises(SystemExit) as ended:
+                main()
+            captured = capsys.readouterr()
+            return ended.value.code or 0, captured.out, captured.err
+
+        return run
+
+    return of
+
+
+@pytest.fixture
+def nights():
+    """Three nights, looked at five hours after the last one."""
+    return Nights(Now("2026-03-03T05:00"))
+
+
+@pytest.fixture
+def run(nights, on_store):
+    """Runs a command on the container of the three nights."""
+    return on_store(nights.store)

@@ -113,6 +113,8 @@ def test_who_may_only_read_is_told_in_a_sentence_what_a_hold_needs(reader, comma
     code, _, err = reader(command, ANN, OLDEST, "case-7")
     assert code == 2
     assert f"may not {command} a snapshot: that needs the right to create, write and delete" in err
+    lease = {"hold": "Acquire lease", "release": "Break lease"}[command]
+    assert f"Azure Portal and choose '{lease}': snapshots/{ANN}/default/{OLDEST}/manifest.json" in err
     assert "Traceback" not in err
     assert not list(reader.container.list_blob_names(name_starts_with="holds/"))
 

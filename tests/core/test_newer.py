@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from include.drive_backup.errors import ItemLaterError
-from include.drive_backup.manifest.newer import newer_note
 from include.drive_backup.manifest.repository import SnapshotRepository
 from tests.core.retention.house import ANN, House
 
 
 async def note(house, which):
-    return await newer_note(house.store, await SnapshotRepository(house.store).find(ANN, which), which)
+    found = await SnapshotRepository(house.store).choose(ANN, which)
+    return next((text for text in found.notes if "complete" in text), None)
 
 
 async def test_latest_says_that_newer_snapshots_are_partial_and_how_to_use_them():

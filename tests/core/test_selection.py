@@ -1,5 +1,7 @@
 """What may stand under ``sources``."""
 
+import unicodedata
+
 import pytest
 
 from include.drive_backup.errors import ConfigError
@@ -77,3 +79,11 @@ def test_an_organisational_unit_holds_those_below_it_and_no_namesakes():
     assert not selection.holds_unit("/Salesmen")
     assert not selection.holds_unit("/")
     assert Selection(kind="user", org_units=("/",)).holds_unit("/Sales")
+
+
+@pytest.mark.parametrize(("written", "stored"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_name_is_meant_however_its_letters_are_stored(written, stored):
+    unit, name = unicodedata.normalize(written, "Équipe"), unicodedata.normalize(stored, "équipe")
+    assert Selection(kind="drive", include=(f"{unit} *",)).names(f"{name} 7")
+    assert not Selection(kind="drive", exclude=(f"{unit} *",)).names(f"{name} 7")
+    assert Selection(kind="user", org_units=(f"/{unit}",)).holds_unit(f"/{name}/Paris")

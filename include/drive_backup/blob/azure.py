@@ -37,6 +37,9 @@ _PAGE = 5000
 #: Requests at once, when many blobs are deleted or moved.
 _AT_ONCE = 32
 
+#: The letters that a SAS has to have for a backup, and for whoever looks into it and restores from it.
+_BACKUP, _READER = "rcwdl", "rl"
+
 
 class AzureBlobStore:
     """Implements :class:`include.drive_backup.ports.BlobStore`. An async context manager; the caller closes the client.
@@ -97,7 +100,7 @@ class AzureBlobStore:
             await anext(pages)
 
         try:
-            await self._calls.run("list blobs", look)
+            await self._calls.run("list blobs", look, needs=_BACKUP if create else _READER)
         except ContainerMissingError:
             if not create:
                 raise
@@ -219,7 +222,7 @@ class AzureBlobStore:
                     return None
                 raise
 
-        return await self._calls.run(f"look at '{name}'", look)
+        return await self._calls.run(f"look at '{name}'", look, needs="r")
 
     async def read(self, name: str) -> bytes | None:
         """The whole of a small blob. See the port.
@@ -250,7 +253,7 @@ class AzureBlobStore:
             return read_page(await self._sender.list_blobs(query, self._calls.timeout()))
 
         def ask(marker: str) -> asyncio.Task[tuple[list[BlobInfo], str]]:
-            return asyncio.create_task(self._calls.run(f"list '{prefix}'", partial(page, marker)))
+            return asyncio.create_task(self._calls.run(f"list '{prefix}'", partial(page, marker), needs="l"))
 
         coming = ask("")
         try:
@@ -300,7 +303,7 @@ class AzureBlobStore:
                 return refused
             return None
 
-        return await self._calls.run(f"move '{name}' to the {tier} tier", move)
+        return await self._calls.run(f"move '{name}' to the {tier} tier", move, needs="w")
 
     async def _delete(self, name: str, watch: Watch) -> Refused | None:
         async def remove() -> Refused | None:
@@ -313,7 +316,7 @@ class AzureBlobStore:
                 return refused
             return None
 
-        return await self._calls.run(f"delete '{name}'", remove, watch)
+        return await self._calls.run(f"delete '{name}'", remove, watch, needs="d")
 
     async def now(self) -> datetime:
         """The ``Date`` of an answer. See the port."""
@@ -326,7 +329,7 @@ class AzureBlobStore:
             await anext(self._container.list_blobs(results_per_page=1, **options).by_page())
             return parsedate_to_datetime(dates[-1])
 
-        return await self._calls.run("ask for the time", look)
+        return await self._calls.run("ask for the time", look, needs="l")
 
 
 async def _each(names: Sequence[str], do: Callable[[str], Awaitable[Refused | None]]) -> dict[str, Refused]:

@@ -83,18 +83,21 @@ class Calls:
             "read_timeout": self.timeout(),
         }
 
-    async def run(self, doing: str, call: Callable[[], Awaitable[T]], watch: Watch | None = None) -> T:
+    async def run(
+        self, doing: str, call: Callable[[], Awaitable[T]], watch: Watch | None = None, *, needs: str = "cw"
+    ) -> T:
         """Call until it succeeds or cannot.
 
         :param doing: what is tried, to follow "could not".
         :param watch: what ``call`` asks before each request; when it refuses, the call is not repeated.
+        :param needs: the letters that a SAS has to have for it, for the advice when the service refuses it.
         """
 
         async def attempt() -> T:
             try:
                 return await call()
             except AzureError as error:
-                problem = translate(error, doing=doing, container=self.url)
+                problem = translate(error, doing=doing, container=self.url, needs=needs)
                 self.strain += isinstance(problem, ServiceUnavailableError)
                 raise problem from error
             except TimeoutError as error:

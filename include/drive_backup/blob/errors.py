@@ -36,11 +36,11 @@ _DENIED = {
     ),
     "AuthorizationFailure": (
         "The storage account's network rules or the key or SAS forbid it. Allow this network in the account's firewall "
-        "or use a private endpoint; check the key; a SAS needs the letters racwdl."
+        "or use a private endpoint; check the key; a SAS needs {letters}."
     ),
     "AuthorizationPermissionMismatch": (
-        "The identity may not do this. Assign it the role 'Storage Blob Data Contributor' on the container, or add "
-        "the missing letters to the SAS (racwdl); a new role takes up to 10 minutes to work."
+        "The credential may not do this. It needs the role '{role}' on the container, which takes up to 10 minutes to "
+        "work when it is new; a SAS needs {letters}."
     ),
     "KeyBasedAuthenticationNotPermitted": (
         "The storage account does not allow account keys. Use a service principal or managed identity."
@@ -49,9 +49,7 @@ _DENIED = {
     "NoAuthenticationInformation": "No credential was sent. Set a key, SAS, or identity in the connection.",
     "PublicAccessNotPermitted": "No credential was sent. Set a key, SAS, or identity in the connection.",
 }
-_DENIED_OTHERWISE = (
-    "Check the credential of the connection, and that it has the role 'Storage Blob Data Contributor' on the container."
-)
+_DENIED_OTHERWISE = "Check the credential of the connection, and that it has the role '{role}' on the container."
 #: Why the service keeps a blob that has a lease.
 LEASED = "LeaseIdMissing"
 _KEPT = {
@@ -111,11 +109,12 @@ def why_not_moved(error: AzureError) -> Refused | None:
     return Refused(reason=code or f"http{status}", message=said)
 
 
-def translate(error: AzureError, *, doing: str, container: str) -> DriveBackupError:
+def translate(error: AzureError, *, doing: str, container: str, needs: str = "cw") -> DriveBackupError:
     """The error to raise instead.
 
     :param doing: what was tried, to follow "could not", e.g. ``write 'work/a'``.
     :param container: the container's URL without its query.
+    :param needs: the letters that a SAS has to have for it.
     """
     status = getattr(error, "status_code", None) if isinstance(error, HttpResponseError) else None
     code = error_code(error)
@@ -136,7 +135,7 @@ def translate(error: AzureError, *, doing: str, container: str) -> DriveBackupEr
             "which takes hours: start it again, or wait.",
             reason=code,
         )
-    return _refusal(error, status, code, said)
+    return _refusal(error, status, code, said, needs)
 
 
 def _without_answer(error: AzureError, said: str) -> DriveBackupError:
@@ -153,9 +152,9 @@ def _without_answer(error: AzureError, said: str) -> DriveBackupError:
     return BrokenBodyError(f"{said}: the bytes did not arrive as they were sent. {text}")
 
 
-def _refusal(error: AzureError, status: int, code: str, said: str) -> DriveBackupError:
+def _refusal(error: AzureError, status: int, code: str, said: str, needs: str) -> DriveBackupError:
     if status in (401, 403) or isinstance(error, ClientAuthenticationError):
-        advice = _DENIED.get(code, _DENIED_OTHERWISE)
+        advice = _DENIED.get(code, _DENIED_OTHERWISE).format(role=_role(needs), letters=_letters(needs))
         detail = "" if code else f" {_first_line(error)}"
         return CredentialsError(f"{said} {advice}{detail}", reason=code or None)
     if code == "ContainerNotFound":
@@ -171,6 +170,15 @@ def _refusal(error: AzureError, status: int, code: str, said: str) -> DriveBacku
             f"{said} An emulator that is older than the SDK needs 'api_version' in the connection's extra.", reason=code
         )
     return PermanentError(f"{said} {_first_line(error)}", reason=code or f"http{status}")
+
+
+def _role(needs: str) -> str:
+    """The least of Azure's own roles that is enough."""
+    return "Storage Blob Data Reader" if set(needs) <= set("rl") else "Storage Blob Data Contributor"
+
+
+def _letters(needs: str) -> str:
+    return f"the letters {', '.join(needs[:-1])} and {needs[-1]}" if needs[1:] else f"the letter {needs}"
 
 
 def _first_line(error: AzureError) -> str:

@@ -69,14 +69,14 @@ class Leases:
                 raise
             return True
 
-        return await self._calls.run(f"{action} the lease of '{name}'", ask)
+        return await self._calls.run(f"{action} the lease of '{name}'", ask, needs="w")
 
     async def _duration(self, name: str) -> str | None:
         async def look() -> str | None:
             properties = await self._calls.blob(name).get_blob_properties(**self._calls.options())
             return properties.lease.duration
 
-        return await self._calls.run(f"look at the lease of '{name}'", look)
+        return await self._calls.run(f"look at the lease of '{name}'", look, needs="r")
 
 
 def _acquire(ident: str, seconds: int) -> dict[str, str]:

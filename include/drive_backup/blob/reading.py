@@ -71,7 +71,7 @@ async def _get(calls: Calls, name: str, part: dict[str, Any]) -> Range | None:
             raise
 
     try:
-        return await calls.run(f"read '{name}'", get)
+        return await calls.run(f"read '{name}'", get, needs="r")
     except BrokenBodyError as error:
         # Not the line's fault any more after so many attempts.
         raise CorruptStoreError(_NOT_THE_BYTES.format(name=name)) from error

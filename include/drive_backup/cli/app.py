@@ -11,6 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from io import TextIOWrapper
 from typing import Annotated, TypeVar
 
 import typer
@@ -25,6 +26,7 @@ Result = TypeVar("Result")
 Store = TypeVar("Store", bound=BlobStore)
 #: The exit code of what has to be run again later.
 NOT_YET = 3
+
 
 app = typer.Typer(
     name="drive-backup",
@@ -99,20 +101,40 @@ def common(
     ] = False,
 ) -> None:
     """Options that come before the command."""
-    context.obj = Session(Account(container_url, connection_string, container), Output(as_json=json))
+    output: Output = context.obj or Output()
+    output.as_json = json
+    context.obj = Session(Account(container_url, connection_string, container), output)
 
 
 def application() -> typer.Typer:
     """The application with all its commands, which register themselves when they are imported."""
-    from include.drive_backup.cli import browse, doctor, repair, restore, retention, settle, tier, verify  # noqa: F401, PLC0415
+    from include.drive_backup.cli import (  # noqa: F401, PLC0415
+        browse,
+        doctor,
+        find,
+        repair,
+        restore,
+        retention,
+        settle,
+        tier,
+        verify,
+    )
 
     return app
 
 
 def main() -> None:
     """The entry point. An expected problem is a sentence on stderr, never a traceback."""
+    output = Output()
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a letter shows its number; that must not end the command.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        application()()
+        application()(obj=output)
+    except SystemExit as end:
+        # A command that came to its end may have met something that is not as it should be.
+        sys.exit(end.code or int(output.flawed))
     except DriveBackupError as error:
         typer.echo(f"drive-backup: {error}", err=True)
         sys.exit(2)

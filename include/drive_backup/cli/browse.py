@@ -1,19 +1,20 @@
-"""Look into the backup: sources, snapshots, ls, find, diff."""
+"""Look into the backup: sources, snapshots, ls, diff."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
 from include.drive_backup.cli.app import Session, app
-from include.drive_backup.errors import CorruptStoreError, SnapshotNotFoundError
-from include.drive_backup.globs import compile_globs
+from include.drive_backup.cli.choose import choose
+from include.drive_backup.errors import UNREADABLE, SnapshotNotFoundError
+from include.drive_backup.globs import composed, folded
 from include.drive_backup.manifest.compare import compare, states_between
 from include.drive_backup.manifest.manifest import Manifest
-from include.drive_backup.manifest.narrowed import narrowed_note, selection_text
-from include.drive_backup.manifest.newer import newer_note
+from include.drive_backup.manifest.narrowed import selection_text
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, parse_instant
 from include.drive_backup.ports import BlobStore
@@ -24,7 +25,20 @@ SeriesOption = Annotated[
     str | None,
     typer.Option("--series", help="Of this series: a job's name, or as `drive-backup snapshots` shows it."),
 ]
-At = Annotated[str, typer.Option("--at", help="A snapshot's id, `latest`, or a time: the newest complete one then.")]
+At = Annotated[
+    str,
+    typer.Option(
+        "--at", help="A snapshot's id, `latest`, or a time: the newest complete one then. A date means its end."
+    ),
+]
+ZoneOption = Annotated[
+    str,
+    typer.Option(
+        "--time-zone",
+        envvar="DRIVE_BACKUP_TIME_ZONE",
+        help="In which dates, and times that name no zone, are: a name such as Europe/Berlin.",
+    ),
+]
 
 
 @app.command(epilog="Example: `drive-backup sources`")
@@ -42,7 +56,7 @@ def sources(context: typer.Context) -> None:
         return found
 
     columns = ("source", "series", "snapshots", "snapshot", "time", "status", "items", "bytes", "note")
-    session.output.rows(session.run(find), columns)
+    _show(session, session.run(find), columns)
 
 
 @app.command(epilog="Example: `drive-backup snapshots user/ann@example.com`")
@@ -56,13 +70,20 @@ def snapshots(context: typer.Context, source: SourceArgument, series: SeriesOpti
         return [await _readable(repository, name) for name in names]
 
     columns = ("snapshot", "series", "time", "kind", "status", "items", "copied", "not_saved", "bytes", "note")
-    session.output.rows(session.run(find), columns)
+    _show(session, session.run(find), columns)
+
+
+def _show(session: Session, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    session.output.rows(rows, columns)
+    for row in rows:
+        if row.get("status") == "damaged":
+            session.output.flaw(row["message"])
 
 
 async def _readable(repository: SnapshotRepository, name: Any) -> dict[str, Any]:
     try:
         manifest = await repository.read(name)
-    except CorruptStoreError as error:
+    except UNREADABLE as error:
         facts = {"snapshot": name.ident, "series": name.series.name, "time": _time(name.instant)}
         return {**facts, "status": "damaged", "message": str(error)}
     return {} if manifest is None else _facts(manifest)
@@ -86,7 +107,13 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
 
 
 def _time(instant: str) -> str:
-    return f"{parse_instant(instant):%Y-%m-%d %H:%M:%S}Z"
+    return _shown_time(parse_instant(instant))
+
+
+def _shown_time(moment: datetime) -> str:
+    """To the last digit, so that it means the same when it is typed again."""
+    precision = "milliseconds" if moment.microsecond else "seconds"
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(' ', precision)}Z"
 
 
 @app.command(epilog="Example: `drive-backup ls user/ann@example.com /Reports/2026 --at 2026-11-01`")
@@ -97,88 +124,82 @@ def ls(
     at: At = "latest",
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="And all below it.")] = False,
     series: SeriesOption = None,
+    time_zone: ZoneOption = "UTC",
 ) -> None:
     """List a folder of a snapshot."""
     session: Session = context.obj
 
     async def find(store: BlobStore) -> list[dict[str, Any]]:
-        manifest = await SnapshotRepository(store).find(Source.parse(source), at, series)
-        session.output.note(await narrowed_note(store, manifest))
-        session.output.note(await newer_note(store, manifest, at))
-        return await _inside(drive_rows(store, manifest, _COLUMNS), path, recursive=recursive)
+        manifest = await choose(session, store, source, at, series, time_zone)
+        damaged: dict[str, None] = {}  # each once, in order
+        rows = drive_rows(store, manifest, COLUMNS, damaged.setdefault)
+        try:
+            return await _inside(rows, path, recursive=recursive)
+        finally:
+            for why in damaged:
+                session.output.flaw(f"Some of the snapshot cannot be read, so items may be missing here. {why}")
 
     session.output.rows(session.run(find), ("kind", "size", "modified", "outcome", "id", "path"))
 
 
-_COLUMNS = ("item_id", "modified", "outcome", "reason", "contents")
+COLUMNS = ("item_id", "modified", "outcome", "reason", "contents")
 
 
 async def _inside(
     rows: AsyncIterator[tuple[str, dict[str, Any]]], folder: str, *, recursive: bool
 ) -> list[dict[str, Any]]:
-    """The rows in a folder, by path.
+    """The rows in a folder, by path. Where none has exactly its name, upper and lower case are the same.
 
     :raises SnapshotNotFoundError: there is no such folder.
     """
-    prefix = f"/{folder.strip('/')}/".replace("//", "/")
-    found, there = [], prefix == "/"
+    exactly = _Folder(composed, folder, recursive=recursive)
+    alike = _Folder(folded, folder, recursive=recursive)
     async for path, row in rows:
-        there = there or path == prefix
-        below = path.removeprefix(prefix)
-        if below and below != path and (recursive or "/" not in below.rstrip("/")):
-            found.append(_shown(path, row))
-    if not there:
-        raise SnapshotNotFoundError(f"There is no folder '{folder}' in this snapshot; list the one above it.")
-    return sorted(found, key=lambda row: row["path"].split("/"))
+        for each in (exactly, alike):
+            each.take(path, row)
+    for each in (exactly, alike):
+        if each.there:
+            return sorted(each.found, key=lambda row: row["path"].split("/"))
+    raise SnapshotNotFoundError(f"There is no folder '{folder}' in what can be read; list the one above it.")
 
 
-def _shown(path: str, row: dict[str, Any]) -> dict[str, Any]:
+class _Folder:
+    """What is in a folder.
+
+    :param read_as: makes equal what counts as the same name.
+    """
+
+    def __init__(self, read_as: Callable[[str], str], folder: str, *, recursive: bool) -> None:
+        self.found: list[dict[str, Any]] = []
+        self._read_as = read_as
+        self._prefix = read_as(f"/{folder.strip('/')}/".replace("//", "/"))
+        self._recursive = recursive
+        self.there = self._prefix == "/"
+
+    def take(self, path: str, row: dict[str, Any]) -> None:
+        """Look at a row."""
+        path_as = self._read_as(path)
+        if not path_as.startswith(self._prefix):
+            return
+        self.there = True
+        below = path_as.removeprefix(self._prefix)
+        if below and (self._recursive or "/" not in below.rstrip("/")):
+            self.found.append(shown(path, row))
+
+
+def shown(path: str, row: dict[str, Any]) -> dict[str, Any]:
+    """What is printed of an item."""
     return {
         "path": path,
         "id": row["item_id"],
         "kind": row["kind"],
-        "size": sum(content["size"] for content in row["contents"] or ()),
-        "modified": None if row["modified"] is None else f"{row['modified']:%Y-%m-%d %H:%M}",
+        "size": sum(content["size"] or 0 for content in row["contents"] or ()),
+        "modified": None if row["modified"] is None else _shown_time(row["modified"]),
         "outcome": row["outcome"],
         "reason": row["reason"],
         "sha256": [content["sha256"] for content in row["contents"] or ()],
         "blobs": [content["blob"] for content in row["contents"] or ()],
     }
-
-
-@app.command(epilog="Example: `drive-backup find user/ann@example.com 'Budget*.xlsx'`")
-def find(
-    context: typer.Context,
-    source: SourceArgument,
-    pattern: Annotated[str, typer.Argument(help="A glob as in .gitignore, on Drive's own names, or an item's id.")],
-    series: SeriesOption = None,
-) -> None:
-    """Look for items in all snapshots of a source: each version once, with the first and last snapshot that has it.
-
-    All series are looked into, unless one is named.
-    """
-    session: Session = context.obj
-
-    async def look(store: BlobStore) -> list[dict[str, Any]]:
-        globs, repository = compile_globs([pattern]), SnapshotRepository(store)
-        found: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for name in await repository.names_in(Source.parse(source), series):
-            manifest = await repository.try_read(name)
-            if manifest is None:
-                continue
-            async for path, row in drive_rows(store, manifest, _COLUMNS):
-                if row["item_id"] == pattern or globs.match_file(path):
-                    shown = _shown(path, row)
-                    key = (name.series.name, shown["id"], path, *shown["sha256"])
-                    first = {**shown, "series": name.series.name, "first": name.ident}
-                    found.setdefault(key, first)["last"] = name.ident
-        return list(found.values())
-
-    rows = session.run(look)
-    session.output.rows(rows, ("path", "size", "modified", "first", "last", "series", "id"))
-    if not rows:
-        session.output.say(f"No snapshot of {source} has anything like '{pattern}'.")
-        raise typer.Exit(1)
 
 
 @app.command(epilog="Example: `drive-backup diff user/ann@example.com 2026-11-01 latest`")
@@ -188,20 +209,20 @@ def diff(
     before: Annotated[str, typer.Argument(metavar="A", help="A snapshot, as in --at.")],
     after: Annotated[str, typer.Argument(metavar="B", help="Another one.")] = "latest",
     series: SeriesOption = None,
+    time_zone: ZoneOption = "UTC",
 ) -> None:
     """Show what differs between two snapshots."""
     session: Session = context.obj
 
     async def look(store: BlobStore) -> list[dict[str, Any]]:
-        repository = SnapshotRepository(store)
-        first = await repository.find(Source.parse(source), before, series)
-        second = await repository.find(Source.parse(source), after, series)
+        first = await choose(session, store, source, before, series, time_zone)
+        second = await choose(session, store, source, after, series, time_zone)
         session.output.note(_across(first, second))
-        states = await states_between(store, first, second)
+        states = await states_between(store, first, second, session.output.flaw)
         return [change.to_dict() async for change in compare(store, first, second, states)]
 
     rows = session.run(look)
-    session.output.rows(rows, ("change", "path", "was", "state", "item_id"))
+    session.output.rows(rows, ("change", "state", "item_id", "path", "was"))
 
 
 def _across(first: Manifest, second: Manifest) -> str | None:

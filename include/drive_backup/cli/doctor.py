@@ -1,36 +1,44 @@
-"""``drive-backup doctor``: can this machine read the backup, and is there one?"""
+"""``drive-backup doctor``: can each source be restored now, from which snapshot, and what must be done?"""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.cli.app import Session, app
-from include.drive_backup.clock import SystemClock
+from include.drive_backup.manifest.found import unreadable_text
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Series, human_bytes, parse_instant
+from include.drive_backup.model import Series, counted, human_bytes, parse_instant
 from include.drive_backup.ports import BlobStore
-from include.drive_backup.stopped import Settled, state_of
+from include.drive_backup.stopped import Settled, Stopped, state_of
+from include.drive_backup.verification.restorable import Condition, Restorable, look_at
 
 #: A source without a complete snapshot for so long is worth a warning.
 OLD = timedelta(days=2)
+#: A worker's clock, and the time that a listing takes, may put a snapshot so far ahead.
+_AHEAD = timedelta(hours=1)
 
 
 @app.command(epilog="Example: `drive-backup doctor`")
 def doctor(context: typer.Context) -> None:
-    """Check the access to the container, and say of each source whether it could be restored now."""
+    """Say of each source whether it can be restored now, from which snapshot, and what must be done.
+
+    Reads all manifests, the newest catalogue and the listing of the content; `verify` looks at more. The exit code is 1
+    when anything is bad; `warn` is about old snapshots alone.
+    """
     session: Session = context.obj
 
     async def check(store: BlobStore) -> list[dict[str, Any]]:
-        return [finding async for finding in _checks(store, SystemClock().now())]
+        return [finding async for finding in _checks(store, await store.now())]
 
     findings = session.run(check)
-    session.output.rows(findings, ("check", "result", "message"))
+    session.output.rows(findings, ("result", "check", "message"))
     if any(finding["result"] == "bad" for finding in findings):
         raise typer.Exit(1)
 
@@ -46,39 +54,115 @@ async def _checks(store: BlobStore, now: datetime) -> AsyncIterator[dict[str, An
     for source in sources:
         jobs = await repository.job_series(source)
         for series in jobs:
-            yield await _series(store, repository, series, now, str(source if len(jobs) == 1 else series))
+            async for finding in _series(store, series, now, str(source if len(jobs) == 1 else series)):
+                yield finding
         if not jobs:
             yield _finding(str(source), "bad", "There are only snapshots that were narrowed by hand; run the job.")
 
 
-async def _series(
-    store: BlobStore, repository: SnapshotRepository, series: Series, now: datetime, what: str
-) -> dict[str, Any]:
-    """The finding on one series.
+async def _series(store: BlobStore, series: Series, now: datetime, what: str) -> AsyncIterator[dict[str, Any]]:
+    """The findings on one series.
 
     :param what: what to call it.
     """
-    names = await repository.names(series)
-    damaged = [name.ident for name in names if await repository.try_read(name) is None]
-    if damaged:
-        return _finding(what, "bad", f"The manifests of {', '.join(damaged)} are damaged; use the others.")
-    newest = await repository.latest(series, "99991231T235959.999Z")
-    if newest is None:
-        return _finding(what, "bad", "There is no complete snapshot; partial ones can be restored by their id.")
-    age = now.astimezone(UTC) - parse_instant(newest.instant)
-    said = f"The newest complete snapshot is {newest.name.ident}, {_age(age)} old."
-    state = await state_of(store, names[-1])
+    found = await look_at(store, series)
+    last = (await SnapshotRepository(store).names(series))[-1]
+    yield _finding(what, *_judge(found, await state_of(store, last), series, now))
+    if found.older:
+        said = f"{counted(len(found.older), 'older snapshot')} cannot be read. {unreadable_text(found.older)}"
+        yield _finding(what, "warn", f"{said} {_mend(series)}")
+
+
+def _judge(found: Restorable, state: Stopped | Settled | None, series: Series, now: datetime) -> tuple[str, str]:
+    """The result, and what to say."""
+    if found.newest is None:
+        return "bad", _nothing(found, series)
+    age = now - parse_instant(found.newest.instant)
+    said = f"The newest complete snapshot is {found.newest.name.ident}, {_age(age)}"
+    if found.newer:
+        said = (
+            f"{counted(len(found.newer), 'snapshot')} cannot be read that may be complete, and newer than all others. "
+            f"{unreadable_text(found.newer)} {_mend(series)} {said}"
+        )
+    if not found.condition.whole:
+        return "bad", f"{said}, and it is damaged: {_damage(found, series, now)}"
+    said = f"{said}, and all of it is there.{_partial(found)}"
+    result, more = _judge_going_on(state, age)
+    return "bad" if found.newer else result, f"{said} {more}".rstrip()
+
+
+def _judge_going_on(state: Stopped | Settled | None, age: timedelta) -> tuple[str, str]:
+    """Whether it is backed up as it should be, now that all of it can be restored."""
     if isinstance(state, Settled):
         note = f" ({state.note})" if state.note else ""
-        return _finding(what, "ended", f"{said} It is not backed up any more, as a person settled{note}; it is kept.")
+        return "ended", f"It is not backed up any more, as a person settled{note}; it is kept."
     if state is not None:
-        return _finding(what, "bad", f"{said} {state}")
-    return _finding(what, "bad" if age > OLD else "good", said)
+        return "bad", str(state)
+    if age > OLD:
+        return "bad", "Find out in Airflow why the backup has not succeeded since."
+    if age < -_AHEAD:
+        return "bad", "That time has not come yet: a clock was wrong, and readers take it for the latest."
+    return "good", ""
+
+
+def _nothing(found: Restorable, series: Series) -> str:
+    by_id = f" Partial ones can be restored by their id, the newest is {found.partial[0]}." if found.partial else ""
+    if not found.newer:
+        return f"There is no complete snapshot.{by_id}"
+    return f"No complete snapshot can be read. {unreadable_text(found.newer)}{by_id} {_mend(series)}"
+
+
+def _partial(found: Restorable) -> str:
+    if not found.partial:
+        return ""
+    are = "one is not complete and" if len(found.partial) == 1 else f"{len(found.partial)} are not complete and"
+    return f" Of the newer ones {are} may have newer files; the last is {found.partial[0]}."
+
+
+def _damage(found: Restorable, series: Series, now: datetime) -> str:
+    name = found.newest.name if found.newest else None
+    return f"{_lost(found.condition)} {_instead(found, now)} {_mend(series, name)}"
+
+
+def _instead(found: Restorable, now: datetime) -> str:
+    """What to restore from."""
+    if (whole := found.whole) is not None:
+        return f"The newest one that is whole is {_dated(whole, now)}: restore from it with --at {whole.ident}."
+    if found.best is None:
+        return "The catalogue of no complete snapshot can be read."
+    name, condition = found.best
+    if found.newest is not None and name == found.newest.name:
+        return f"No complete snapshot is whole, and this is the newest: restore from it with --at {name.ident}."
+    return (
+        f"No complete snapshot is whole. The newest one with its catalogue is {_dated(name, now)}: {_lost(condition)} "
+        f"Restore from it with --at {name.ident}."
+    )
+
+
+def _dated(name: SnapshotName, now: datetime) -> str:
+    return f"{name.ident}, {_age(now - parse_instant(name.instant))}"
+
+
+def _lost(condition: Condition) -> str:
+    if condition.unread:
+        return " ".join(condition.unread[:3])
+    named = ", ".join(condition.examples)
+    more = f" and {condition.lost - len(condition.examples):,} more" if condition.lost > len(condition.examples) else ""
+    items = counted(condition.items, "item")
+    return f"{condition.lost:,} of {items} with content cannot be restored from it ({named}{more}), all others can."
+
+
+def _mend(series: Series, name: SnapshotName | None = None) -> str:
+    at = f" --at {name.key}" if name else ""
+    return (
+        f"`drive-backup verify {series.source}{at}` names what is damaged, `drive-backup repair {series.source}` "
+        "finds what Azure still keeps of it, and the next backup copies anew what Drive still has."
+    )
 
 
 def _age(age: timedelta) -> str:
     hours = max(0, round(age.total_seconds() / 3600))
-    return f"{hours} hours" if hours < 72 else f"{hours // 24} days"
+    return f"{hours} hours old" if hours < 72 else f"{hours // 24} days old"
 
 
 def _finding(check: str, result: str, message: str) -> dict[str, Any]:

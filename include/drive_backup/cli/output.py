@@ -1,4 +1,8 @@
-"""What a command prints: a table for people, tab-separated lines for pipes, JSON lines for programs."""
+"""What a command prints: a table for people, tab-separated lines for pipes, JSON lines for programs.
+
+No line is folded or cut, at any width: a terminal wraps lines by itself, and a name, an id or a time that was cut
+cannot be used for the next command.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from include.drive_backup.model import human_bytes
 
 Row = Mapping[str, Any]
+#: Cells of a column; a longer value moves the rest of its line, not that of all others.
+_WIDEST = 48
 
 
 class Output:
@@ -22,10 +28,11 @@ class Output:
     :param as_json: one JSON object a line.
     """
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
         self.console = Console(highlight=False)
         self.progress = Console(stderr=True, highlight=False)
+        self.flawed = False
         self._warned = False
 
     def rows(self, rows: Iterable[Row], columns: Sequence[str]) -> None:
@@ -36,14 +43,14 @@ class Output:
         if self.as_json:
             for row in rows:
                 self.line(row)
-        elif self.console.is_terminal:
-            table = Table(*[column.replace("_", " ") for column in columns], box=None, pad_edge=False)
-            for row in rows:
-                table.add_row(*[Text(_shown(column, row.get(column))) for column in columns])
-            self.console.print(table)
+            return
+        lines = [[_shown(column, row.get(column)) for column in columns] for row in rows]
+        if self.console.is_terminal:
+            for text in _aligned([[column.replace("_", " ") for column in columns], *lines]):
+                self.console.print(Text(text), soft_wrap=True)
         else:
-            for row in rows:
-                print("\t".join(_shown(column, row.get(column)) for column in columns))  # noqa: T201
+            for line in lines:
+                print("\t".join(line))  # noqa: T201
 
     def line(self, row: Row) -> None:
         """Print one object as JSON."""
@@ -52,12 +59,17 @@ class Output:
     def note(self, text: str | None) -> None:
         """Something to know beside the rows, on stderr, so that it is in nobody's pipe; None says nothing."""
         if text is not None:
-            self.progress.print(Text(f"Note: {text}"), soft_wrap=True)
+            self.warn(f"Note: {text}")
+
+    def flaw(self, text: str) -> None:
+        """Something that is not as it should be, on stderr; the command then ends with the exit code 1."""
+        self.flawed = True
+        self.warn(f"WARNING: {text}")
 
     def say(self, text: str) -> None:
         """A sentence for people; programs do not get it."""
         if not self.as_json:
-            self.console.print(Text(text))
+            self.console.print(Text(text), soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """A sentence on stderr: programs that read the output are not disturbed by it."""
@@ -68,6 +80,14 @@ class Output:
         if not self._warned:
             self._warned = True
             self.warn(text)
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> Iterable[str]:
+    columns = [[cell_len(text) for text in column] for column in zip(*lines, strict=True)]
+    widths = [max((size for size in column if size <= _WIDEST), default=0) for column in columns]
+    for line in lines:
+        cells = (text + " " * (width - cell_len(text)) for text, width in zip(line, widths, strict=True))
+        yield "  ".join(cells).rstrip()
 
 
 def _shown(column: str, value: Any) -> str:

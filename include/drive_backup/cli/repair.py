@@ -23,7 +23,7 @@ Read = Literal["none", "all"]
 _DEPTHS: dict[Read, Depth] = {"none": "listing", "all": "all"}
 _MAY_NOT = (
     "This credential may not write here, so nothing was repaired. Use one with the role 'Storage Blob Data "
-    "Contributor' on the container, or a SAS with the letters racwdl. {said}"
+    "Contributor' on the container, or a SAS with the letters rcwdl. {said}"
 )
 
 

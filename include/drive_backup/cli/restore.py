@@ -14,16 +14,14 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from include.drive_backup.cli.app import Session, app
-from include.drive_backup.cli.browse import At, SeriesOption, SourceArgument
+from include.drive_backup.cli.browse import At, SeriesOption, SourceArgument, ZoneOption
+from include.drive_backup.cli.choose import choose
 from include.drive_backup.cli.connect import open_target_store
 from include.drive_backup.cli.drive import Google, open_drive
 from include.drive_backup.cli.rehydrate import Rehydration, foretell, make_readable
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.manifest.manifest import Manifest
-from include.drive_backup.manifest.narrowed import narrowed_note
-from include.drive_backup.manifest.newer import newer_note
-from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Priority, Source, counted, human_bytes
 from include.drive_backup.ports import BlobStore, TargetStore
 from include.drive_backup.protection import Reader, protected
@@ -126,6 +124,7 @@ def restore(
     ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show what would be restored.")] = False,
     series: SeriesOption = None,
+    time_zone: ZoneOption = "UTC",
 ) -> None:
     """Restore into a local folder, Drive or another container. What is there already is not written again."""
     session: Session = context.obj
@@ -153,9 +152,7 @@ def restore(
     lacks: list[str] = []
 
     async def bring_back(store: BlobStore) -> Counter[str]:
-        manifest = await SnapshotRepository(store).find(Source.parse(source), at, series)
-        session.output.note(await narrowed_note(store, manifest))
-        session.output.note(await newer_note(store, manifest, at))
+        manifest = await choose(session, store, source, at, series, time_zone)
         wanted = await select(store, manifest, selection)
         session.output.say(_heading(manifest, wanted))
         lacks.extend(filter(None, [shortfall(manifest)]))

@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
+from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.cli.app import Session, app
-from include.drive_backup.cli.browse import SeriesOption, SourceArgument
+from include.drive_backup.cli.browse import SeriesOption, SourceArgument, ZoneOption
+from include.drive_backup.cli.choose import choose
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import ApprovalNeededError, ConfigError
 from include.drive_backup.locking import SourceLock
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source
+from include.drive_backup.moments import read_zone
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.retention import holds
 from include.drive_backup.retention.apply import Applied, apply_source
@@ -22,7 +25,7 @@ from include.drive_backup.retention.readable import applied_text, plan_text
 from include.drive_backup.retention.rules import Keep, Policy
 
 Count = Annotated[int, typer.Option(min=0)]
-SnapshotArgument = Annotated[str, typer.Argument(help="A snapshot's id, `latest`, or a time.")]
+SnapshotArgument = Annotated[str, typer.Argument(help="A snapshot's id, `latest`, or a time; a date means its end.")]
 TagArgument = Annotated[str, typer.Argument(help="Says why, e.g. case-7.")]
 
 
@@ -43,7 +46,9 @@ def forget(
     keep_within_days: Count = 0,
     grace_days: Annotated[float, typer.Option(min=1, help="Newer content stays in any case.")] = 7.0,
     brake_percent: Annotated[float, typer.Option(min=0, max=100, help="Of the bytes; more needs --yes-really.")] = 20.0,
-    timezone: Annotated[str, typer.Option(help="In which days, weeks … begin.")] = "UTC",
+    time_zone: Annotated[
+        str, typer.Option(envvar="DRIVE_BACKUP_TIME_ZONE", help="In which days, weeks … begin.")
+    ] = "UTC",
     apply: Annotated[bool, typer.Option("--apply", help="Delete. Without it nothing is deleted.")] = False,
     yes_really: Annotated[bool, typer.Option("--yes-really", help="Delete although the plan says STOP.")] = False,
 ) -> None:
@@ -60,7 +65,8 @@ def forget(
     )
     if keep.empty:
         raise ConfigError("Say what to keep, e.g. --keep-daily 7 --keep-monthly 12; without a rule nothing may go.")
-    policy = Policy(keep=keep, grace_days=grace_days, brake_percent=brake_percent, timezone=_zone(timezone))
+    policy = Policy(keep=keep, grace_days=grace_days, brake_percent=brake_percent, timezone=time_zone)
+    read_zone(time_zone)
 
     async def plan_and_apply(store: BlobStore) -> None:
         plan = await plan_source(store, Source.parse(source), policy)
@@ -84,12 +90,13 @@ def hold(
     snapshot: SnapshotArgument,
     tag: TagArgument,
     series: SeriesOption = None,
+    time_zone: ZoneOption = "UTC",
 ) -> None:
     """Keep a snapshot, whatever the rules say, until it is released."""
     session: Session = context.obj
 
     async def place(store: BlobStore) -> str:
-        name = (await SnapshotRepository(store).find(Source.parse(source), snapshot, series)).name
+        name = await _named(session, store, source, snapshot, series, time_zone)
         made = await holds.hold(store, name, tag)
         return f"{name.ident} is held by '{tag}'{'' if made else ', as it was before'}."
 
@@ -103,12 +110,13 @@ def release(
     snapshot: SnapshotArgument,
     tag: TagArgument,
     series: SeriesOption = None,
+    time_zone: ZoneOption = "UTC",
 ) -> None:
     """Take a hold away."""
     session: Session = context.obj
 
     async def take_away(store: BlobStore) -> tuple[str, bool]:
-        name = (await SnapshotRepository(store).find(Source.parse(source), snapshot, series)).name
+        name = await _named(session, store, source, snapshot, series, time_zone)
         return name.ident, await holds.release(store, name, tag)
 
     ident, there = session.run(take_away)
@@ -117,12 +125,12 @@ def release(
         raise typer.Exit(1)
 
 
-def _zone(name: str) -> str:
-    from zoneinfo import available_timezones  # noqa: PLC0415 - reads the whole database
-
-    if name not in available_timezones():
-        raise ConfigError(f"'{name}' is no time zone; write a name such as UTC or Europe/Berlin.")
-    return name
+async def _named(
+    session: Session, store: BlobStore, source: str, snapshot: str, series: str | None, time_zone: str
+) -> SnapshotName:
+    """The snapshot of an id, though it may be damaged: it may be mended later. Else the one that readers take."""
+    name = await SnapshotRepository(store).named(Source.parse(source), snapshot, series)
+    return name or (await choose(session, store, source, snapshot, series, time_zone)).name
 
 
 def _show(session: Session, plan: SourcePlan) -> None:

@@ -9,7 +9,8 @@ import typer
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.cli.browse import SeriesOption, SourceArgument
 from include.drive_backup.clock import SystemClock
-from include.drive_backup.manifest.repository import SnapshotRepository, choose_series
+from include.drive_backup.manifest.choice import choose_series
+from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.stopped import settle as settle_series

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Literal, Self
@@ -10,12 +11,15 @@ from typing import Annotated, Literal, Self
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.cli.app import Session, app
-from include.drive_backup.cli.browse import SeriesOption
+from include.drive_backup.cli.browse import SeriesOption, ZoneOption
+from include.drive_backup.cli.choose import choose as choose_one
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import SnapshotNotFoundError
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, counted, human_bytes
+from include.drive_backup.moments import read_zone
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.protection import Reader, protected
 from include.drive_backup.verification.drill import drill
@@ -34,6 +38,7 @@ _DEPTHS: dict[Read, Depth] = {"none": "listing", "sample": "sample", "all": "all
 def verify(
     context: typer.Context,
     source: Annotated[str | None, typer.Argument(help="e.g. user/ann@example.com; all sources if left out.")] = None,
+    *,
     at: Annotated[str, typer.Option("--at", help="`all` snapshots, one snapshot's id, `latest`, or a time.")] = "all",
     read: Annotated[
         Read, typer.Option(help="What is read again and hashed: nothing, the share that is due today, or everything.")
@@ -54,6 +59,7 @@ def verify(
         ),
     ] = False,
     series: SeriesOption = None,
+    time_zone: ZoneOption = "UTC",
 ) -> None:
     """Check every snapshot: manifests, catalogues, and that each file is stored whole. Names what is damaged."""
     session: Session = context.obj
@@ -64,7 +70,8 @@ def verify(
             raise SnapshotNotFoundError("The container holds no snapshot. Is it the right one?")
         bad = False
         for each in sources:
-            verified = await _one(session, store, each, at, series, read, period, keep)
+            names = await choose(store, each, at, series, read_zone(time_zone), session.output.note)
+            verified = await _one(session, store, names, at, read, period, keep)
             bad = bad or any(damage.alarming for damage in verified.damages)
             bad = (try_restore and not await _drill(session, store, each, series)) or bad
         return bad
@@ -82,7 +89,7 @@ async def _drill(session: Session, store: BlobStore, source: Source, series: str
 
 
 async def _drill_one(session: Session, store: BlobStore, source: Source, series: str | None) -> bool:
-    manifest = await SnapshotRepository(store).find(source, series=series)
+    manifest = await choose_one(session, store, str(source), "latest", series, "UTC")
     seed = f"{SystemClock().now():%Y-%m-%d}"
     with TemporaryDirectory(prefix="drive-backup-drill-") as folder:
         limits = {"most_bytes": _DRILL_BYTES, "most_files": _DRILL_FILES}
@@ -97,10 +104,9 @@ async def _drill_one(session: Session, store: BlobStore, source: Source, series:
 
 
 async def _one(
-    session: Session, store: BlobStore, source: Source, at: str, series: str | None, read: Read, period: int, keep: bool
+    session: Session, store: BlobStore, names: Sequence[SnapshotName], at: str, read: Read, period: int, keep: bool
 ) -> Verified:
-    names = await choose(store, source, at, series)
-    now = await store.now()
+    source, now = names[0].source, await store.now()
     what = source if at == "all" or len(names) > 1 else names[0]
     whole = protected(store, SystemClock(), what, _reader(), session.output.warn_once)
     with _Bar(session, source) as watch:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Collection, Container, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from include.drive_backup.errors import CorruptStoreError
-from include.drive_backup.manifest.manifest import Manifest, Part
+from include.drive_backup.errors import UNREADABLE, CorruptStoreError
+from include.drive_backup.manifest.manifest import ANOTHER, Manifest, Part
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.work import put_once
 
@@ -109,6 +109,21 @@ async def read_rows(
         yield row
 
 
+async def read_rows_there_are(
+    store: BlobStore, manifest: Manifest, columns: list[str], damaged: Callable[[str], None]
+) -> AsyncIterator[dict[str, Any]]:
+    """As :func:`read_rows`, without the parts that cannot be read.
+
+    :param damaged: gets a sentence for each of these.
+    """
+    for part in manifest.parts:
+        try:
+            async for row in _read_parts(store, "items", [part], columns):
+                yield row
+        except UNREADABLE as error:
+            damaged(str(error).removesuffix(f" {ANOTHER}"))
+
+
 async def read_rows_but(
     store: BlobStore, manifest: Manifest, columns: list[str], known: Container[str]
 ) -> AsyncIterator[dict[str, Any]]:
@@ -181,6 +196,24 @@ async def read_batches(
             yield batch
 
 
+async def sizes_of(store: BlobStore, prefix: str) -> dict[str, int]:
+    """The lengths of the blobs below a prefix, in bytes."""
+    return {info.name: info.size async for info in store.list(prefix)}
+
+
+def lost_part(manifest: Manifest, there: Mapping[str, int]) -> str | None:
+    """What of a catalogue is not there, or has another length, as a sentence: without reading it.
+
+    :param there: from :func:`sizes_of`.
+    """
+    for part in manifest.parts:
+        if part.blob not in there:
+            return f"{part.blob} is missing."
+        if there[part.blob] != part.bytes:
+            return f"{part.blob} has {there[part.blob]} bytes instead of {part.bytes}."
+    return None
+
+
 async def part_data(store: BlobStore, part: Part) -> bytes:
     """A part as it was written.
 
@@ -188,8 +221,5 @@ async def part_data(store: BlobStore, part: Part) -> bytes:
     """
     data = await store.read(part.blob)
     if data is None or hashlib.sha256(data).hexdigest() != part.sha256:
-        raise CorruptStoreError(
-            f"{part.blob} is {'missing' if data is None else 'not what was written'}. Use another snapshot of this "
-            "source; run the backup again to make a new one."
-        )
+        raise CorruptStoreError(f"{part.blob} is {'missing' if data is None else 'not what was written'}. {ANOTHER}")
     return data

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Literal
 
-from include.drive_backup.errors import CorruptStoreError
+from include.drive_backup.errors import UNREADABLE
 from include.drive_backup.manifest.catalogue import read_left, read_rows
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Struct
 from include.drive_backup.ports import BlobStore
-
-log = logging.getLogger(__name__)
 
 _COLUMNS = ["item_id", "path", "outcome", "contents"]
 
@@ -33,18 +30,23 @@ class Change(Struct, frozen=True):
     state: str | None = None
 
 
-async def states_between(store: BlobStore, before: Manifest, after: Manifest) -> dict[str, str]:
+async def states_between(
+    store: BlobStore, before: Manifest, after: Manifest, damaged: Callable[[str], None]
+) -> dict[str, str]:
     """What became of items that left after one snapshot and until another, by id, as these snapshots say it.
 
-    A damaged table says nothing: what differs can be told without it.
+    :param damaged: gets a sentence for each of them that cannot tell: what differs can be told without it.
     """
     repository, states = SnapshotRepository(store), dict[str, str]()
     for name in await repository.names(after.name.series):
-        if before.name.instant < name.instant <= after.name.instant and (manifest := await repository.try_read(name)):
-            try:
+        if not before.name.instant < name.instant <= after.name.instant:
+            continue
+        try:
+            manifest = await repository.read(name)
+            if manifest is not None:
                 states.update({row["item_id"]: row["state"] async for row in read_left(store, manifest)})
-            except CorruptStoreError as error:
-                log.warning("%s", error)
+        except UNREADABLE as error:
+            damaged(f"What became of what was removed by {name.ident} is not known. {error}")
     return states
 
 

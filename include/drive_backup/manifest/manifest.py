@@ -15,6 +15,8 @@ from include.drive_backup.handover import Origin, Past
 from include.drive_backup.model import ApiUse, Detail, Root, Series, Source, Struct, parse_instant
 from include.drive_backup.values import MOST, decode_json
 
+#: What to do when a snapshot cannot be read.
+ANOTHER = "Use another snapshot of this source: `drive-backup doctor` says which one is whole."
 Kind = Literal["full", "incremental", "as-of"]
 Status = Literal["complete", "partial"]
 

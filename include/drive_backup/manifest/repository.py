@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, tzinfo
 
 from include.drive_backup.blob.names import (
     FORMAT_VERSION,
@@ -14,48 +16,26 @@ from include.drive_backup.blob.names import (
     stopped_name,
 )
 from include.drive_backup.errors import (
+    UNREADABLE,
     AmbiguousSeriesError,
     ConfigError,
     CorruptStoreError,
     SnapshotNotFoundError,
 )
 from include.drive_backup.handover import Origin
-from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.manifest.catalogue import lost_part, sizes_of
+from include.drive_backup.manifest.choice import choose_series, moment_of, no_complete, no_such, of_one_series
+from include.drive_backup.manifest.found import Found, Unreadable, unreadable_text
+from include.drive_backup.manifest.manifest import ANOTHER, Manifest
 from include.drive_backup.manifest.void import VOID_MANIFEST, committed_names
-from include.drive_backup.model import Series, Source, format_instant
+from include.drive_backup.model import Series, Source
 from include.drive_backup.ports import BlobStore
-from include.drive_backup.values import read_time
 
 log = logging.getLogger(__name__)
 
 _LAST = "99991231T235959.999Z"
 #: An id is not taken for a time: whoever names a snapshot that is gone must not get an earlier one.
 _IDENT = re.compile(r"\d{8}T\d{6}\.\d{3}Z(?:\.\d+)?", re.ASCII)
-
-
-def _moment(text: str) -> str:
-    """A person's time as an instant.
-
-    :raises SnapshotNotFoundError: it is neither a time nor an id of a snapshot.
-    """
-    moment = read_time(text)
-    if moment is None:
-        raise SnapshotNotFoundError(
-            f"'{text}' is neither the id of a snapshot nor a time. Write 'latest', an id such as 20261123T000000.000Z, "
-            "or a time such as 2026-11-23 or 2026-11-23T18:00+01:00."
-        )
-    return format_instant(moment)
-
-
-def _of_one_series(series: str | None, which: str) -> tuple[str, str]:
-    """The series and the snapshot that ``<series>/<id>`` names.
-
-    :raises SnapshotNotFoundError: another series was asked for.
-    """
-    named, _, ident = which.partition("/")
-    if series not in (None, named):
-        raise SnapshotNotFoundError(f"'{which}' names the series '{named}', and '{series}' was asked for. Say one.")
-    return named, ident
 
 
 class SnapshotRepository:
@@ -103,36 +83,60 @@ class SnapshotRepository:
             raise SnapshotNotFoundError(await self._nothing(source, series))
         return names
 
-    async def find(self, source: Source, which: str = "latest", series: str | None = None) -> Manifest:
+    async def find(
+        self, source: Source, which: str = "latest", series: str | None = None, zone: tzinfo = UTC
+    ) -> Manifest:
+        """The manifest of what :meth:`choose` gives; for those who have nobody to tell more."""
+        return (await self.choose(source, which, series, zone)).manifest
+
+    async def choose(
+        self, source: Source, which: str = "latest", series: str | None = None, zone: tzinfo = UTC
+    ) -> Found:
         """The snapshot that a person means.
 
         :param which: ``latest``; a snapshot's id (its folder, also of a partial one), also as ``<series>/<id>``; or a
-            time in ISO 8601 (UTC when it names no zone): the newest complete snapshot not later.
+            time in ISO 8601, of which a date means its end: the newest complete snapshot not later that can be read.
         :param series: the name of the series to look in; None: that of the job.
+        :param zone: in which a time is that names no zone.
         :raises SnapshotNotFoundError: there is none; says which there are.
         :raises AmbiguousSeriesError: several jobs have this source, and no series was named.
-        :raises CorruptStoreError: it is damaged.
+        :raises CorruptStoreError: it is damaged, or all that could be meant are.
+        """
+        name = await self.named(source, which, series)
+        if name is not None and (manifest := await self._read_asked(name)) is not None:
+            return Found(manifest=manifest, asked=which)
+        if "/" in which:
+            series, which = of_one_series(series, which)
+        if _IDENT.fullmatch(which):
+            raise SnapshotNotFoundError(no_such(which, source))
+        moment = None if which == "latest" else moment_of(which, zone)
+        names = await self.some_names(source, series)
+        chosen = await self._choose(names, or_narrowed=series is not None)
+        found = await self.newest(chosen, moment or _LAST)
+        if found is None:
+            raise SnapshotNotFoundError(no_complete([name for name in names if name.series == chosen], which))
+        return replace(found, asked=which, moment=moment)
+
+    async def _read_asked(self, name: SnapshotName) -> Manifest | None:
+        try:
+            return await self.read(name)
+        except CorruptStoreError as error:
+            raise CorruptStoreError(f"{error} {ANOTHER}") from error
+
+    async def named(self, source: Source, which: str, series: str | None = None) -> SnapshotName | None:
+        """The committed snapshot of an id, be its manifest readable or not; None: there is none.
+
+        :param which: as for :meth:`choose`.
+        :raises SnapshotNotFoundError: there is no snapshot of the source at all.
+        :raises AmbiguousSeriesError: several jobs have a snapshot of this id.
         """
         if "/" in which:
-            series, which = _of_one_series(series, which)
-        names = await self.some_names(source, series)
-        if same := [name for name in names if name.ident == which]:
-            chosen = await self._choose(same, or_narrowed=True)
-            manifest = await self.read(next(name for name in same if name.series == chosen))
-            if manifest is not None:
-                return manifest
-        if _IDENT.fullmatch(which):
-            raise SnapshotNotFoundError(
-                f"There is no snapshot {which} of {source}; it may have been deleted. "
-                f"`drive-backup snapshots {source}` lists what there is. For the newest one of that moment write a "
-                "time, such as 2026-11-23T18:00."
-            )
-        moment = _LAST if which == "latest" else _moment(which)
-        chosen = await self._choose(names, or_narrowed=series is not None)
-        found = await self.latest(chosen, moment)
-        if found is None:
-            raise SnapshotNotFoundError(_no_complete([name for name in names if name.series == chosen], which))
-        return found
+            series, which = of_one_series(series, which)
+        same = [name for name in await self.some_names(source, series) if name.ident == which]
+        if not same:
+            return None
+        chosen = await self._choose(same, or_narrowed=True)
+        return next(name for name in same if name.series == chosen)
 
     async def _choose(self, names: Sequence[SnapshotName], *, or_narrowed: bool) -> Series:
         """As :func:`choose_series`; where several jobs could be meant, not those that a person has settled as ended."""
@@ -179,34 +183,60 @@ class SnapshotRepository:
             manifest = Manifest.from_json(data)
             speaks_of = manifest.name
         except (ValueError, ConfigError) as error:
-            raise CorruptStoreError(f"{name.manifest} is no manifest ({error}); use another snapshot.") from error
+            raise CorruptStoreError(f"{name.manifest} is no manifest ({error}).") from error
         if manifest.format_version > FORMAT_VERSION:
             raise CorruptStoreError(
                 f"{name.manifest} has format version {manifest.format_version}; update Drive Backup to read it."
             )
         if speaks_of != name:
-            raise CorruptStoreError(f"{name.manifest} speaks of {speaks_of.manifest}; use another snapshot.")
+            raise CorruptStoreError(f"{name.manifest} speaks of {speaks_of.manifest}.")
         return manifest
 
     async def is_there(self, name: SnapshotName) -> bool:
         """Whether it is committed, be its manifest readable or not."""
         try:
             return await self.read(name) is not None
-        except CorruptStoreError:
+        except UNREADABLE:
             return True
 
     async def latest(self, series: Series, not_after: str, *, complete_only: bool = True) -> Manifest | None:
-        """The newest snapshot not after an instant; of its generations the newest (complete) one.
+        """As :meth:`newest`, for those who have nobody to tell what was passed over.
 
         :param not_after: an instant as text.
         """
+        found = await self.newest(series, not_after, complete_only=complete_only)
+        return found.manifest if found else None
+
+    async def newest(self, series: Series, not_after: str, *, complete_only: bool = True) -> Found | None:
+        """The newest snapshot not after an instant that can be read, and what was passed over for it.
+
+        Of the generations of an instant it is the newest (complete) one.
+
+        :param not_after: an instant as text.
+        :raises CorruptStoreError: there may be some, and none can be read.
+        """
+        partial, damaged = list[str](), list[Unreadable]()
         for name in reversed(await self.names(series)):
-            if name.instant > not_after:
+            manifest = None if name.instant > not_after else await self._read_or_note(name, damaged)
+            if manifest is None:
                 continue
-            manifest = await self.read(name)
-            if manifest is not None and (manifest.status == "complete" or not complete_only):
-                return manifest
+            if complete_only and manifest.status != "complete":
+                partial.append(name.ident)
+            elif (lost := lost_part(manifest, await sizes_of(self._store, name.prefix))) is None:
+                return Found(manifest=manifest, partial=tuple(partial), damaged=tuple(damaged))
+            elif await self.is_there(name):
+                # Else retention has just deleted it.
+                damaged.append(Unreadable(name, lost))
+        if damaged:
+            raise CorruptStoreError(f"No complete snapshot of {series} can be read. {unreadable_text(damaged)}")
         return None
+
+    async def _read_or_note(self, name: SnapshotName, damaged: list[Unreadable]) -> Manifest | None:
+        try:
+            return await self.read(name)
+        except UNREADABLE as error:
+            damaged.append(Unreadable(name, str(error)))
+            return None
 
     async def base_for(self, series: Series, instant: str) -> str | None:
         """The name of the manifest that :meth:`before` gives."""
@@ -256,40 +286,6 @@ class SnapshotRepository:
         """The manifest, or None when there is none that can be read; a damaged one is logged."""
         try:
             return await self.read(name)
-        except CorruptStoreError as error:
+        except UNREADABLE as error:
             log.warning("%s", error)
             return None
-
-
-def choose_series(names: Sequence[SnapshotName], *, or_narrowed: bool = False) -> Series:
-    """The series that a person means who names none: the job's.
-
-    :param names: of snapshots of one source, at least one.
-    :param or_narrowed: where there is none of a job, take one that was narrowed by hand, if there is only one.
-    :raises AmbiguousSeriesError: several could be meant, or all were narrowed by hand.
-    """
-    found = sorted({name.series for name in names}, key=lambda series: series.name)
-    jobs = [series for series in found if not series.narrowed]
-    if len(jobs) == 1:
-        return jobs[0]
-    source, listed = found[0].source, ", ".join(series.name for series in jobs or found)
-    if jobs:
-        raise AmbiguousSeriesError(
-            f"Several jobs back up {source}, each with snapshots of its own: {listed}. Say which series: --series NAME "
-            "on the command line, the field 'series' in Airflow."
-        )
-    if or_narrowed and len(found) == 1:
-        return found[0]
-    raise AmbiguousSeriesError(
-        f"There are only snapshots of {source} that were narrowed by hand, of the series {listed}; they do not hold "
-        "all that the job saves. To use one, say which series: --series NAME on the command line, the field 'series' "
-        "in Airflow."
-    )
-
-
-def _no_complete(names: Sequence[SnapshotName], which: str) -> str:
-    series = names[0].series
-    return (
-        f"There is no complete snapshot '{which}' of {series}: the first one is {names[0].ident}, the last one "
-        f"{names[-1].ident}. `drive-backup snapshots {series.source}` lists them; a partial one is named by its id."
-    )

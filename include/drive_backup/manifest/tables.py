@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.digest import Digest
+from include.drive_backup.manifest.manifest import ANOTHER
 
 _MS = pa.timestamp("ms", tz="UTC")
 
@@ -139,15 +140,12 @@ def open_table(data: bytes, kind: str, blob: str) -> pq.ParquetFile:
     try:
         file = pq.ParquetFile(io.BytesIO(data))
     except (pa.ArrowException, OSError) as error:
-        raise CorruptStoreError(f"{blob} is not a Parquet file ({error}). {_OTHER}") from error
+        raise CorruptStoreError(f"{blob} is not a Parquet file ({error}). {ANOTHER}") from error
     there = {field.name: field.type for field in file.schema_arrow}
     wrong = [field.name for field in SCHEMAS[kind] if there.get(field.name) != field.type]
     if wrong:
-        raise CorruptStoreError(f"{blob} has not the columns of a snapshot: {', '.join(wrong)}. {_OTHER}")
+        raise CorruptStoreError(f"{blob} has not the columns of a snapshot: {', '.join(wrong)}. {ANOTHER}")
     return file
-
-
-_OTHER = "Use another snapshot of this source; run the backup again to make a new one."
 
 
 def batches_of(data: bytes, kind: str, blob: str, columns: list[str] | None, at_once: int) -> Iterator[pa.RecordBatch]:
@@ -160,7 +158,7 @@ def batches_of(data: bytes, kind: str, blob: str, columns: list[str] | None, at_
     try:
         yield from file.iter_batches(at_once, columns=columns)
     except (pa.ArrowException, OSError) as error:
-        raise CorruptStoreError(f"{blob} cannot be read ({error}). {_OTHER}") from error
+        raise CorruptStoreError(f"{blob} cannot be read ({error}). {ANOTHER}") from error
 
 
 def rows_of_items(batch: pa.RecordBatch, ids: Collection[str] | None) -> list[dict[str, Any]]:

@@ -15,10 +15,12 @@ from include.drive_backup.blob.names import encode_segment
 from include.drive_backup.drive.source import GoogleDrive
 from include.drive_backup.errors import SnapshotIncompleteError, TransientError
 from include.drive_backup.journal import Journal, Record, each_once, raise_together, read_journal
+from include.drive_backup.manifest.found import Found
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.manifest.schema import CatalogueRow
 from include.drive_backup.model import Priority, Source, Struct, counted, human_bytes
+from include.drive_backup.moments import read_zone
 from include.drive_backup.ports import BlobStore, Clock
 from include.drive_backup.restore.container_target import KIND, ContainerPlace
 from include.drive_backup.restore.drive import DriveFolder
@@ -42,6 +44,7 @@ class RestoreTask(Struct, frozen=True):
     :param to_conn: the connection of another container's account.
     :param priority: how soon archived content is rehydrated.
     :param series: the series of the snapshot; None: the job's.
+    :param time_zone: in which ``snapshot`` is when it is a time that names none.
     """
 
     source: str
@@ -49,6 +52,7 @@ class RestoreTask(Struct, frozen=True):
     run: str
     snapshot: str = "latest"
     series: str | None = None
+    time_zone: str = "UTC"
     paths: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     merge: bool = False
@@ -133,12 +137,14 @@ def work_of(run: str, token: str) -> str:
     return f"work/restore/{encode_segment(run)}/{token}"
 
 
-async def find_snapshot(store: BlobStore, task: RestoreTask) -> Manifest:
+async def find_snapshot(store: BlobStore, task: RestoreTask) -> Found:
     """The snapshot that the task restores.
 
     :raises SnapshotNotFoundError: there is no such snapshot.
+    :raises ConfigError: there is no such time zone.
     """
-    return await SnapshotRepository(store).find(Source.parse(task.source), task.snapshot, task.series)
+    repository, zone = SnapshotRepository(store), read_zone(task.time_zone)
+    return await repository.choose(Source.parse(task.source), task.snapshot, task.series, zone)
 
 
 async def look(store: BlobStore, task: RestoreTask) -> tuple[Manifest, dict[str, Entry]]:
@@ -146,7 +152,7 @@ async def look(store: BlobStore, task: RestoreTask) -> tuple[Manifest, dict[str,
 
     :raises SnapshotNotFoundError: there is no such snapshot, path or id.
     """
-    manifest = await find_snapshot(store, task)
+    manifest = (await find_snapshot(store, task)).manifest
     return manifest, await select(store, manifest, Selection(paths=task.paths, ids=task.ids))
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from include.drive_backup.errors import SnapshotNotFoundError
 from include.drive_backup.globs import compile_globs
-from include.drive_backup.manifest.catalogue import read_rows
+from include.drive_backup.manifest.catalogue import read_rows, read_rows_there_are
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.model import Struct
 from include.drive_backup.ports import BlobStore
@@ -126,16 +126,17 @@ def drive_path(folders: Mapping[str, str], path: str, name: str, kind: str) -> s
 
 
 async def drive_rows(
-    store: BlobStore, manifest: Manifest, columns: Sequence[str]
+    store: BlobStore, manifest: Manifest, columns: Sequence[str], damaged: Callable[[str], None]
 ) -> AsyncIterator[tuple[str, dict[str, Any]]]:
     """The rows of a snapshot with their Drive paths, in the catalogue's order; only folders are held in memory.
 
     :param columns: besides ``path``, ``name`` and ``kind``.
+    :param damaged: gets a sentence for each part of the catalogue that cannot be read; its rows are left out.
     """
     needed = ["path", "name", "kind"]
-    rows = read_rows(store, manifest, needed)
+    rows = read_rows_there_are(store, manifest, needed, damaged)
     folders = {row["path"]: row["name"] async for row in rows if row["kind"] == "folder"}
-    async for row in read_rows(store, manifest, list(dict.fromkeys([*needed, *columns]))):
+    async for row in read_rows_there_are(store, manifest, list(dict.fromkeys([*needed, *columns])), damaged):
         yield drive_path(folders, row["path"], row["name"], row["kind"]), row
 
 

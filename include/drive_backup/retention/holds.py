@@ -16,6 +16,8 @@ from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore
 
 _MAX_TAG = 64
+#: What a person does in Azure Portal that comes to the same: nothing deletes a blob that is leased.
+_PORTAL = {"hold": "'Acquire lease'", "release": "'Break lease'"}
 
 
 async def read_holds(store: BlobStore, source: Source) -> dict[str, tuple[str, ...]]:
@@ -47,7 +49,7 @@ async def hold(store: BlobStore, snapshot: SnapshotName, tag: str) -> bool:
     :raises TransientError: another program leases the manifest for a while.
     """
     name = hold_name(snapshot, check_tag(tag))
-    async with _writing("hold"):
+    async with _writing("hold", snapshot):
         made = await store.put(name, b"")
         try:
             await _fence(store, snapshot)
@@ -68,7 +70,7 @@ async def release(store: BlobStore, snapshot: SnapshotName, tag: str) -> bool:
     """
     name = hold_name(snapshot, check_tag(tag))
     there = await store.head(name) is not None
-    async with _writing("release"):
+    async with _writing("release", snapshot):
         for refused in (await store.delete([name])).values():
             raise PermanentError(f"The hold '{tag}' stays: {refused.message}", reason=refused.reason)
         await _let_go(store, snapshot)
@@ -96,13 +98,15 @@ async def _let_go(store: BlobStore, snapshot: SnapshotName) -> None:
 
 
 @asynccontextmanager
-async def _writing(what: str) -> AsyncIterator[None]:
+async def _writing(what: str, snapshot: SnapshotName) -> AsyncIterator[None]:
     try:
         yield
     except CredentialsError as error:
         raise CredentialsError(
             f"This credential may not {what} a snapshot: that needs the right to create, write and delete blobs (SAS "
-            "letters c, w and d, or the role 'Storage Blob Data Contributor').",
+            "letters c, w and d, or the role 'Storage Blob Data Contributor'). Without it, pause "
+            "google_drive_retention in Airflow. Or let somebody who may write open the blob in Azure Portal and choose "
+            f"{_PORTAL[what]}: {snapshot.manifest}",
             reason=error.reason,
         ) from error
 

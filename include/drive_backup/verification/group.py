@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.errors import SnapshotNotFoundError
@@ -46,6 +46,7 @@ async def check_group(
     batch_bytes: int,
     max_batches: int,
     clock: Clock | None = None,
+    zone: tzinfo = UTC,
 ) -> CheckedGroup:
     """Check the listings of some sources, one after the other, and lay out what is to be read again.
 
@@ -53,13 +54,14 @@ async def check_group(
     :param batch_bytes: of one batch, about.
     :param max_batches: of one source.
     :param clock: None: nothing keeps retention from deleting meanwhile.
+    :param zone: in which ``at`` is when it names none.
     """
     work = run_work(run)
     checks, damages, batches, samples = list[Checked](), list[Damage](), list[ReadBatch](), dict[str, Sample]()
     for number, name in enumerate(sources):
         source = Source.parse(name)
         try:
-            names = await choose(store, source, at)
+            names = await choose(store, source, at, None, zone, log.info)
         except SnapshotNotFoundError:
             continue
         sample = await sample_of(store, source, depth, period, now)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime, tzinfo
 
 from include.drive_backup.blob.names import SnapshotName
-from include.drive_backup.errors import SnapshotNotFoundError
-from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.errors import CorruptStoreError, SnapshotNotFoundError
+from include.drive_backup.manifest.found import Found
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, Struct
 from include.drive_backup.ports import BlobStore
@@ -42,13 +42,22 @@ class Watch:
         """One of them is done."""
 
 
-async def choose(store: BlobStore, source: Source, at: str = "all", series: str | None = None) -> list[SnapshotName]:
-    """The snapshots that a person means.
+async def choose(
+    store: BlobStore,
+    source: Source,
+    at: str = "all",
+    series: str | None = None,
+    zone: tzinfo = UTC,
+    note: Callable[[str], None] = lambda _: None,
+) -> list[SnapshotName]:
+    """The snapshots that a person means, and newer ones that cannot be read: these may be what is meant.
 
-    :param at: ``all``, or as for :meth:`.repository.SnapshotRepository.find`; then of each job that has the source.
+    :param at: ``all``, or as for :meth:`.repository.SnapshotRepository.choose`; then of each job that has the source.
     :param series: only of this one; None: all of them.
+    :param zone: in which a time is that names no zone.
+    :param note: gets sentences on what was chosen.
+    :return: where none of those that may be meant can be read, all.
     :raises SnapshotNotFoundError: there is none.
-    :raises CorruptStoreError: the one that is meant is damaged.
     """
     repository = SnapshotRepository(store)
     names = await repository.names_in(source, series)
@@ -58,18 +67,25 @@ async def choose(store: BlobStore, source: Source, at: str = "all", series: str 
     if at == "all":
         return names
     jobs = {name.series.name for name in names if series or not name.series.narrowed}
-    if series or len(jobs) <= 1:
-        return [(await repository.find(source, at, series)).name]
-    found = [await _try_find(repository, source, at, job) for job in sorted(jobs)]
-    chosen = [manifest.name for manifest in found if manifest is not None]
-    return chosen or [(await repository.find(source, at, min(jobs))).name]
+    wanted = [series] if series or len(jobs) <= 1 else sorted(jobs)
+    chosen, nothing = list[SnapshotName](), list[SnapshotNotFoundError]()
+    for each in wanted:
+        try:
+            one = await repository.named(source, at, each)
+            chosen += [one] if one else _names(await repository.choose(source, at, each, zone), note)
+        except SnapshotNotFoundError as error:
+            nothing.append(error)
+        except CorruptStoreError:
+            chosen += [name for name in names if each in (None, name.series.name)]
+    if not chosen:
+        raise nothing[0]
+    return chosen
 
 
-async def _try_find(repository: SnapshotRepository, source: Source, at: str, series: str) -> Manifest | None:
-    try:
-        return await repository.find(source, at, series)
-    except SnapshotNotFoundError:
-        return None
+def _names(found: Found, note: Callable[[str], None]) -> list[SnapshotName]:
+    for text in found.notes:
+        note(text)
+    return [*(each.name for each in found.damaged), found.manifest.name]
 
 
 async def sample_of(store: BlobStore, source: Source, depth: Depth, period: int, now: datetime) -> Sample:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.wiring import open_store
 from include.drive_backup.clock import StoreClock
+from include.drive_backup.moments import read_zone
 from include.drive_backup.verification.group import check_group
 from include.drive_backup.verification.model import Depth
 
@@ -24,15 +25,25 @@ class CheckListingOperator(DriveBackupOperator):
     :param group: ``sources`` to check, and a ``label``.
     :param batch_mb: about what one task shall read again, in MB.
     :param max_batches: tasks that read again, of one source, at most.
+    :param time_zone: in which the param ``snapshots`` is when it is a time that names none.
     """
 
     template_fields = ("group",)
 
-    def __init__(self, *, group: dict[str, Any], batch_mb: int = 20_000, max_batches: int = 20, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        group: dict[str, Any],
+        batch_mb: int = 20_000,
+        max_batches: int = 20,
+        time_zone: str = "UTC",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.group = group
         self.batch_mb = batch_mb
         self.max_batches = max_batches
+        self.time_zone = time_zone
 
     async def run(self, context: Context, stop: asyncio.Event) -> dict[str, Any]:  # noqa: ARG002
         """Check; returns a dict of :class:`~include.drive_backup.verification.batches.CheckedGroup`."""
@@ -50,6 +61,7 @@ class CheckListingOperator(DriveBackupOperator):
                 batch_bytes=self.batch_mb * 1_000_000,
                 max_batches=self.max_batches,
                 clock=clock,
+                zone=read_zone(self.time_zone),
             )
         self.log.info(
             "%d snapshots with %d contents checked; %d damaged", checked.snapshots, checked.blobs, checked.found.count

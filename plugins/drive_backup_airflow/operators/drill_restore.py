@@ -49,23 +49,30 @@ class DrillRestoreOperator(DriveBackupOperator):
         sources = [source for group in self.groups or () for source in group["sources"]]
         run_id = str(context["run_id"])
         drawn = sorted(sources, key=lambda source: hashlib.sha256(f"{run_id}\0{source}".encode()).digest())[:_SOURCES]
-        done = []
+        done, problems = list[Drilled](), list[str]()
         async with open_store(self.blob_conn_id, self.container) as store:
             for source in drawn:
-                done += await self._one(store, Source.parse(source), run_id, most // len(drawn))
-        problems = [f"{each.source} as of {each.snapshot}: {text}" for each in done for text in each.problems]
+                done += await self._one(store, Source.parse(source), run_id, most // len(drawn), problems)
+        problems += [f"{each.source} as of {each.snapshot}: {text}" for each in done for text in each.problems]
         if problems:
             raise CorruptStoreError(f"The drill found what cannot be restored: {' '.join(problems)}", reason="damaged")
         if lacks := [f"{each.source}: {each.shortfall}" for each in done if each.shortfall]:
             raise SnapshotIncompleteError(f"What was drilled can be restored. {' '.join(lacks)}")
         return {"drilled": [each.to_dict() for each in done]}
 
-    async def _one(self, store: BlobStore, source: Source, seed: str, most_bytes: int) -> list[Drilled]:
+    async def _one(
+        self, store: BlobStore, source: Source, seed: str, most_bytes: int, problems: list[str]
+    ) -> list[Drilled]:
         repository, now, done = SnapshotRepository(store), format_instant(await store.now()), list[Drilled]()
         for series in await repository.job_series(source):
-            manifest = await repository.latest(series, now)
-            if manifest is not None:
-                done.append(await self._drill(store, manifest, seed, most_bytes))
+            try:
+                found = await repository.newest(series, now)
+            except CorruptStoreError as error:
+                problems.append(str(error))
+                continue
+            if found is not None:
+                problems += found.flaws
+                done.append(await self._drill(store, found.manifest, seed, most_bytes))
         return done
 
     async def _drill(self, store: BlobStore, manifest: Manifest, seed: str, most_bytes: int) -> Drilled:

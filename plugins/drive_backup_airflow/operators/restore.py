@@ -17,8 +17,8 @@ from drive_backup_airflow.wiring import open_restore_drive, open_store, open_tar
 from include.drive_backup.blob.names import parse_snapshot
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import CredentialsError, SnapshotIncompleteError
+from include.drive_backup.manifest.found import Found
 from include.drive_backup.manifest.narrowed import narrowed_note
-from include.drive_backup.manifest.newer import newer_note
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import counted, human_bytes
 from include.drive_backup.protection import Reader, register, unregister
@@ -111,10 +111,8 @@ class PlanRestoreOperator(RestoreOperator):
         return [batch.to_dict() for batch in plan.batches]
 
     async def _plan_protected(self, store: BlobStore, task: RestoreTask) -> RestorePlan:
-        manifest = await find_snapshot(store, task)
-        self._note(await narrowed_note(store, manifest))
-        self._note(await newer_note(store, manifest, task.snapshot))
-        name = manifest.name
+        found = await self._found(store, task)
+        name = found.manifest.name
         reader = reader_of(task.run)
         try:
             await register(store, name, reader, seconds=int(self.protect_hours * 3600))
@@ -123,7 +121,9 @@ class PlanRestoreOperator(RestoreOperator):
         try:
             # What was found is what is protected: "latest" may be another one by now.
             task = msgspec.structs.replace(task, snapshot=name.ident, series=name.series.name)
-            return await self._plan(store, task, work_of(task.run, secrets.token_hex(4)))
+            plan = await self._plan(store, task, work_of(task.run, secrets.token_hex(4)))
+            lacks = " ".join([*found.flaws, *filter(None, [plan.shortfall])])
+            return msgspec.structs.replace(plan, shortfall=lacks or None)
         except BaseException:
             await unregister(store, name, reader)
             raise
@@ -135,14 +135,19 @@ class PlanRestoreOperator(RestoreOperator):
         async with self.drive(store, task) as drive:
             return await plan_restore(drive, store, task, SystemClock(), work)
 
+    async def _found(self, store: BlobStore, task: RestoreTask) -> Found:
+        found = await find_snapshot(store, task)
+        for text in (*found.notes, *found.flaws, await narrowed_note(store, found.manifest)):
+            self._note(text)
+        return found
+
     def _note(self, text: str | None) -> None:
         if text is not None:
             self.log.warning("%s", text)
 
     async def _show(self, store: BlobStore, task: RestoreTask) -> None:
+        await self._found(store, task)
         manifest, wanted = await look(store, task)
-        self._note(await narrowed_note(store, manifest))
-        self._note(await newer_note(store, manifest, task.snapshot))
         if (place := task.place) is not None:
             async with self.target(task, place) as target:
                 await check_target(store, target)

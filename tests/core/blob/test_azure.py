@@ -185,6 +185,26 @@ async def test_a_refusal_says_what_to_do(status, code, what_to_do):
             await store.ensure_container(create=True)
 
 
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda store: store.head("a"), ("'Storage Blob Data Reader'", "the letter r.")),
+        (lambda store: store.read("a"), ("'Storage Blob Data Reader'", "the letter r.")),
+        (lambda store: store.now(), ("'Storage Blob Data Reader'", "the letter l.")),
+        (lambda store: store.ensure_container(create=False), ("'Storage Blob Data Reader'", "the letters r and l.")),
+        (lambda store: store.put("a", b""), ("'Storage Blob Data Contributor'", "the letters c and w.")),
+        (lambda store: store.delete(["a"]), ("'Storage Blob Data Contributor'", "the letter d.")),
+        (lambda store: store.lease("a"), ("'Storage Blob Data Contributor'", "the letter w.")),
+        (lambda store: store.ensure_container(create=True), ("'Storage Blob Data Contributor'", "r, c, w, d and l.")),
+    ],
+)
+async def test_no_more_rights_are_advised_than_are_needed(ask, words):
+    async with scripted_store(FakeClock(), answer(403, "AuthorizationPermissionMismatch")) as (store, _):
+        with pytest.raises(CredentialsError) as refused:
+            await ask(store)
+    assert all(word in str(refused.value) for word in words), str(refused.value)
+
+
 async def test_a_missing_container_is_not_a_missing_blob():
     async with scripted_store(FakeClock(), answer(404, "ContainerNotFound")) as (store, _):
         with pytest.raises(ContainerMissingError):

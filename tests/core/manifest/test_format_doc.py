@@ -9,11 +9,12 @@ import re
 import subprocess
 import sys
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 from azure.storage.blob.aio import ContainerClient
 
 from include.drive_backup.blob.azure import AzureBlobStore
@@ -21,6 +22,7 @@ from include.drive_backup.blob.metadata import content_metadata, stored_file
 from include.drive_backup.blob.segments import encode_segment
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.left.told import State
+from include.drive_backup.manifest import catalogue
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.tables import CONTENT, DETAILS_SCHEMA, LEFT_SCHEMA, SCHEMA
 from include.drive_backup.model import CopyOrder, Detail
@@ -111,6 +113,19 @@ async def test_the_digests_can_be_computed_as_described():
         assert described["digest"](parts) == table["digest"]
 
 
+async def by_hand(manifest, target, **env):
+    """Run the script in the document."""
+    (script,) = re.findall(r"```python\n(.*?)```", DOC, re.DOTALL)
+    return await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", script, manifest, str(target)],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.mark.integration
 async def test_the_reader_in_the_document_restores_a_snapshot(azurite, tmp_path):
     name, data = f"c{uuid.uuid4().hex[:20]}", {"a": b"hello", "b": b""}
@@ -131,16 +146,69 @@ async def test_the_reader_in_the_document_restores_a_snapshot(azurite, tmp_path)
         ]
         results = [copied(stored["a"], "a"), refused("c", "unavailable", "cannotDownload")]
         summary = await commit(store, rows, results)
-    (script,) = re.findall(r"```python\n(.*?)```", DOC, re.DOTALL)
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-c", script, summary["manifest"], str(tmp_path)],
-        env={**os.environ, "CONNECTION_STRING": azurite, "CONTAINER": name},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = await by_hand(summary["manifest"], tmp_path, CONNECTION_STRING=azurite, CONTAINER=name)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "Café%2Fx" / "a.txt").read_bytes() == b"hello"
     assert (tmp_path / "b.txt").read_bytes() == b""
     assert "not saved: c.txt: It is cannotDownload." in done.stdout
+
+
+LONG = "é" * 200 + ".txt"
+
+
+@pytest.fixture
+async def bad_day(azurite, monkeypatch):
+    """A snapshot of two parts; of five files one is spoilt, one is lost, one is lost with the second part."""
+    monkeypatch.setattr(catalogue, "GROUP_ROWS", 4)
+    monkeypatch.setattr(catalogue, "PART_ROWS", 4)
+    async with (
+        ContainerClient.from_connection_string(azurite, f"c{uuid.uuid4().hex[:20]}") as client,
+        AzureBlobStore(client, SystemClock()) as store,
+    ):
+        await store.ensure_container(create=True)
+        stored = {ident: content(ident, ident.encode()) for ident in ("a", "b", "c", "d", "e")}
+        for ident, each in stored.items():
+            await store.put(each.blob, ident.encode())
+        paths = {"a": "a.txt", "b": "b.txt", "c": "c.txt", "d": LONG, "e": "e.txt"}
+        rows = [row(ident, "unchanged", contents=(stored[ident],), path=path) for ident, path in paths.items()]
+        manifest = (await commit(store, rows, []))["manifest"]
+        await client.upload_blob(stored["b"].blob, b"spoilt", overwrite=True)
+        await store.delete([stored["c"].blob, manifest.replace("manifest.json", "items-00001.parquet")])
+        yield client, manifest
+
+
+def signature(client):
+    return generate_container_sas(
+        client.account_name,
+        client.container_name,
+        account_key=client.credential.account_key,
+        permission=ContainerSasPermissions(read=True, list=True),
+        expiry=datetime.now(UTC) + timedelta(hours=1),
+    )
+
+
+@pytest.mark.integration
+async def test_the_reader_in_the_document_goes_on_after_damage_and_names_it_at_the_end(bad_day, tmp_path):
+    client, manifest = bad_day
+    (tmp_path / "a.txt").write_bytes(b"mine")
+    for _ in range(2):
+        done = await by_hand(manifest, tmp_path, CONTAINER_URL=f"{client.url}?{signature(client)}")
+        assert done.returncode == 1, done.stderr
+        lost = [line for line in done.stdout.splitlines() if line.startswith("NOT RESTORED")]
+        assert [re.search(r"b\.txt|c\.txt|items-00001", line)[0] for line in lost] == ["b.txt", "c.txt", "items-00001"]
+        assert f"shortened: {LONG} is " in done.stdout
+        found = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+        [long] = [name for name in found if name.startswith("é")]
+        assert (long.endswith(".txt"), len(long.encode()) <= 255, found.pop(long)) == (True, True, b"d")
+        # What was there is as it was, nothing spoilt has a name, and what is there is not written again.
+        assert found == {"a.txt": b"mine", "a a.txt": b"a"}
+
+
+@pytest.mark.integration
+async def test_the_reader_in_the_document_takes_a_key_and_says_what_is_wrong_in_a_sentence(bad_day, tmp_path):
+    client, manifest = bad_day
+    given = {"CONTAINER_URL": client.url, "ACCOUNT_KEY": client.credential.account_key}
+    assert (await by_hand(manifest, tmp_path / "there", **given)).returncode == 1
+    assert (tmp_path / "there" / "a.txt").read_bytes() == b"a"
+    done = await by_hand(f"{manifest}.not", tmp_path / "nowhere", **given)
+    assert (done.returncode, "cannot be read" in done.stderr, "Traceback" in done.stderr) == (1, True, False)

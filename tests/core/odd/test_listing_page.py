@@ -103,7 +103,7 @@ async def read_every_way(backup, first, second):
     store, repository = backup.store, SnapshotRepository(backup.store)
     one, two = await repository.read(_name(first)), await repository.read(_name(second))
     assert [change async for change in compare(store, one, two, {})] == []
-    assert [path async for path, _ in drive_rows(store, two, ["item_id"])]
+    assert [path async for path, _ in drive_rows(store, two, ["item_id"], pytest.fail)]
     for row in (await backup.rows(second)).values():
         _witness(row)
 

@@ -1,0 +1,29 @@
+"""The snapshot that a person names, with all that the person has to know of it said on stderr."""
+
+from __future__ import annotations
+
+from include.drive_backup.cli.app import Session
+from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.manifest.narrowed import narrowed_note
+from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.model import Source
+from include.drive_backup.moments import read_zone
+from include.drive_backup.ports import BlobStore
+
+
+async def choose(
+    session: Session, store: BlobStore, source: str, at: str, series: str | None, time_zone: str
+) -> Manifest:
+    """Find a snapshot, and say what it is. One that stands in for a damaged one lets the command end with 1.
+
+    :param at: as for :meth:`.repository.SnapshotRepository.choose`.
+    :param time_zone: the name of one.
+    :raises SnapshotNotFoundError: there is none.
+    :raises CorruptStoreError: it is damaged.
+    """
+    found = await SnapshotRepository(store).choose(Source.parse(source), at, series, read_zone(time_zone))
+    for note in (*found.notes, await narrowed_note(store, found.manifest)):
+        session.output.note(note)
+    for flaw in found.flaws:
+        session.output.flaw(flaw)
+    return found.manifest
