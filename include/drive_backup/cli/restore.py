@@ -35,7 +35,7 @@ from include.drive_backup.restore.naming import local_names
 from include.drive_backup.restore.orders import Conflict, Destination, RestoreResult, shortfall
 from include.drive_backup.restore.permissions import read_permissions
 from include.drive_backup.restore.run import restore as run_restore
-from include.drive_backup.restore.selection import Entry, Selection, select
+from include.drive_backup.restore.selection import Entry, Selection, select, twins_of
 
 #: A write costs Drive more than a read, and it takes few at once from one user.
 _DRIVE_IN_FLIGHT = 8
@@ -201,7 +201,10 @@ async def _restore(
         given = await read_permissions(store, manifest, wanted, clock.now()) if into.permissions else {}
         if into.permissions and not given:
             session.output.say("The snapshot holds no permissions of these items, so none are given.")
-        destination = DriveFolder(drive.writer, store, target, clock, conflict=into.conflict, permissions=given)
+        twins = twins_of(wanted.values())
+        destination = DriveFolder(
+            drive.writer, store, target, clock, conflict=into.conflict, permissions=given, twins=twins
+        )
         await destination.recall()
         return await _with_progress(session, store, manifest, wanted, destination, in_flight=_DRIVE_IN_FLIGHT)
 
