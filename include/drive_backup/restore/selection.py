@@ -84,9 +84,10 @@ def marked_twins(entries: Iterable[Entry]) -> dict[str, Entry]:
     alike: dict[tuple[str, str], str] = {}
     found: dict[str, Entry] = {}
     for entry in entries:
-        names = possible_names(entry)
-        twins = {exact.setdefault((entry.folder, name), entry.path) for name in names} - {entry.path}
-        later = {alike.setdefault((entry.folder, folded(name)), entry.path) for name in names} - {entry.path}
+        exports = export_names(entry)
+        twins = {exact.setdefault((entry.folder, name), entry.path) for name in (entry.name, *exports)} - {entry.path}
+        names = {folded(name) for name in exports or (entry.name,)}
+        later = {alike.setdefault((entry.folder, name), entry.path) for name in names} - {entry.path}
         found[entry.path] = replace(entry, twin=True, later=True) if twins else replace(entry, later=bool(later))
         found |= {other: replace(found[other], twin=True) for other in twins}
     return found
@@ -97,10 +98,10 @@ def twins_of(entries: Iterable[Entry]) -> set[str]:
     return {entry.path for entry in entries if entry.twin}
 
 
-def possible_names(entry: Entry) -> set[str]:
-    """What an item may be called where it is restored: by its own name, or by those of its exports."""
+def export_names(entry: Entry) -> list[str]:
+    """What the exports of a Google document are called where they are restored as files."""
     exports = (each for each in entry.formats if each != "original")
-    return {entry.name, *(f"{entry.name.removesuffix(f'.{each}')}.{each}" for each in exports)}
+    return [f"{entry.name.removesuffix(f'.{each}')}.{each}" for each in exports]
 
 
 def _entry(values: dict[str, Any]) -> Entry:
