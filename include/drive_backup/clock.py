@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
 # A machine that was suspended must not believe that no time has passed: on Linux only this clock goes on meanwhile.
-_monotonic = partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+_monotonic: Callable[[], float] = time.monotonic
+if sys.platform != "win32" and hasattr(time, "CLOCK_BOOTTIME"):
+    _monotonic = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
 
 class SystemClock:

@@ -1,5 +1,5 @@
 """File systems that cannot do what Linux's own can: a real exFAT where one can be mounted, and a double of it."""
-# ruff: noqa: PTH - it stands for the calls of os themselves
+# ruff: noqa: PTH112, PTH115, PTH118, PTH119, PTH120
 
 import errno
 import os

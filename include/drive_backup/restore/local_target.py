@@ -16,8 +16,8 @@ from include.drive_backup.restore.placing import probe
 from include.drive_backup.restore.selection import Entry
 
 _NO_ROOM = (
-    "{root} has {free} of free space, and {needed} are to be written there. Make room, name a folder of another disk, or "
-    "restore in parts with --path."
+    "{root} has {free} of free space, and {needed} are to be written there. Make room, name a folder of another disk, "
+    "or restore in parts with --path."
 )
 
 

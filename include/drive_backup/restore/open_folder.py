@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import importlib.util
+import importlib
 import os
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
+
+from include.drive_backup.clock import SystemClock
 
 _FLAGS = {name: getattr(os, name, 0) for name in ("O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT")}
 _SAFE = _FLAGS["O_NOFOLLOW"] | _FLAGS["O_CLOEXEC"] | _FLAGS["O_BINARY"] | _FLAGS["O_NOINHERIT"]
@@ -27,7 +28,10 @@ _BY_DESCRIPTOR = bool(_FLAGS["O_DIRECTORY"]) and all(
 _REPARSE_POINT = 0x400
 _PIECE = 1024**2
 #: Windows has no such module; nothing opens a file there that another process writes.
-_FCNTL: Any = importlib.import_module("fcntl") if importlib.util.find_spec("fcntl") else None
+try:
+    _FCNTL: Any = importlib.import_module("fcntl")
+except ModuleNotFoundError:
+    _FCNTL = None
 #: Seconds after which a file that cannot be locked here counts as left by a process that is gone.
 _LONG_AGO = 24 * 3600
 #: What ``fsync`` and ``flock`` say where a file system does not have them.
@@ -178,7 +182,7 @@ class OpenFolder:
         try:
             if (held := _lock(descriptor)) is not None:
                 return held
-            return time.time() - found.st_mtime > _LONG_AGO
+            return SystemClock().now().timestamp() - found.st_mtime > _LONG_AGO
         finally:
             os.close(descriptor)
 
