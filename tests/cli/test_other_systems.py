@@ -101,7 +101,8 @@ def test_a_restore_works_where_posix_is_missing(tmp_path):
         from tests.support.trees import file, folder
 
         async def main():
-            backup = Backup(FakeDrive(folder("Docs", file("a.txt", b"a"), file("a.txt", b"b", id="b")), file("c", b"")))
+            twins = file("a.txt", b"a", id="a"), file("a.txt", b"b", id="b")
+            backup = Backup(FakeDrive(folder("Docs", *twins), file("c", b"")))
             await backup.run()
             manifest = await SnapshotRepository(backup.store).find(Source.parse("user/ann@example.com"))
             wanted = await select(backup.store, manifest, Selection())

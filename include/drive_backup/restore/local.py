@@ -22,9 +22,8 @@ from include.drive_backup.ports import BlobStore
 from include.drive_backup.restore.local_look import Claims, Found, look
 from include.drive_backup.restore.naming import Names, Safe, numbered, portable_name, safe_name
 from include.drive_backup.restore.open_folder import OpenFolder, flush, hold, set_mode
-from include.drive_backup.restore.orders import Conflict, RestoreResult, not_saved, result_for, wrong_bytes
+from include.drive_backup.restore.orders import Conflict, RestoreResult, left_out, not_saved, result_for, wrong_bytes
 from include.drive_backup.restore.placing import Ground, give_name, probe, sweep, temporary
-from include.drive_backup.values import read_object, read_text
 
 _TRIES = 20
 #: No other file would fare better.
@@ -210,13 +209,6 @@ class LocalFolder:
 
 class _ChangedError(Exception):
     """What was to be replaced is not what was seen."""
-
-
-def left_out(row: CatalogueRow, said: str) -> RestoreResult:
-    """The result for a shortcut, which only Drive has."""
-    details = read_object(row.item.resource.get("shortcutDetails"))
-    target = read_text(details.get("targetId")) or "unknown"
-    return result_for(row, "left-out", reason="shortcut", message=said.format(target=target))
 
 
 def _check(name: str) -> None:
