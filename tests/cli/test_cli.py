@@ -143,7 +143,9 @@ def test_restore_brings_a_folder_back_as_it_was(cli, tmp_path):
     assert (tmp_path / "out/Reports/a.txt").read_bytes() == b"first"
     assert (tmp_path / "out/Reports/old.txt").read_bytes() == b"old"
     assert not (tmp_path / "out/Plan.docx").exists()
-    assert "with the same content: 2 files, 1 folder;" in cli("restore", ANN, "--at", "2026-03-02", "--path", "/Reports/", "--to", "out")
+    assert "with the same content: 2 files, 1 folder;" in cli(
+        "restore", ANN, "--at", "2026-03-02", "--path", "/Reports/", "--to", "out"
+    )
 
 
 def test_a_dry_run_writes_nothing(cli, tmp_path):
