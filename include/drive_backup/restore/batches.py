@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from include.drive_backup.blob.names import encode_segment
 from include.drive_backup.drive.source import GoogleDrive
 from include.drive_backup.errors import PermanentError, SnapshotIncompleteError, TransientError
@@ -30,6 +32,7 @@ from include.drive_backup.restore.orders import Conflict, Destination, RestoreRe
 from include.drive_backup.restore.permissions import read_permissions
 from include.drive_backup.restore.run import FILES, SHORTCUTS, restore_folders
 from include.drive_backup.restore.selection import Entry, Selection, select, twins_of
+from include.drive_backup.restore.tally import Tally
 from include.drive_backup.work import PartWriter, read_parts
 
 #: Batches of one restore at most, and what one holds at least, if there is so much.
@@ -98,7 +101,7 @@ class RestoreOrder(Struct, frozen=True):
     """One item, and where it goes.
 
     In Drive: the folder it goes into, what it is to be shared with, and whether another item of the snapshot has its
-    name there. In a container: the name of each format's blob.
+    name there. In a container: the name of each format's blob. ``asked``: somebody named the item itself.
     """
 
     row: CatalogueRow
@@ -106,6 +109,7 @@ class RestoreOrder(Struct, frozen=True):
     names: dict[str, str] = {}
     permissions: tuple[dict[str, Any], ...] = ()
     twin: bool = False
+    asked: bool = False
 
 
 class RestoreRecord(Record, frozen=True):
@@ -180,7 +184,8 @@ async def plan_restore(drive: GoogleDrive, store: BlobStore, task: RestoreTask, 
         lost = destination.lost(row.path)
         parent = "" if lost else await destination.folder_of(row.path)
         twin, shared_with = wanted[row.path].twin, tuple(given.get(row.item.id, ()))
-        return RestoreOrder(row=row, parent=parent, permissions=shared_with, twin=twin)
+        asked = wanted[row.path].asked
+        return RestoreOrder(row=row, parent=parent, permissions=shared_with, twin=twin, asked=asked)
 
     planner = Planner(store, task, target, work, order)
     files = await planner.batches(manifest, wanted, FILES, "batch")
@@ -322,7 +327,8 @@ async def carry_out(
     """
 
     async def do(order: RestoreOrder) -> RestoreRecord:
-        return RestoreRecord(source=order.row.path, results=tuple(await destination.restore(order.row)))
+        results = await destination.restore(order.row)
+        return RestoreRecord(source=order.row.path, results=tuple(replace(each, asked=order.asked) for each in results))
 
     async with Journal(store, batch.journal, RestoreRecord, clock) as journal:
         tasks = ((order.row.path, order) for order in orders)
@@ -362,11 +368,20 @@ async def results_of(store: BlobStore, plan: RestorePlan) -> AsyncIterator[Resto
                 yield result
 
 
+async def tally_of(store: BlobStore, plan: RestorePlan) -> Tally:
+    """How many files, folders and shortcuts had which outcome."""
+    tally = Tally()
+    async for result in results_of(store, plan):
+        tally.add(result)
+    return tally
+
+
 async def report(store: BlobStore, plan: RestorePlan, token: str) -> tuple[Counter[str], str]:
     """Write the report: a line of JSON for each result.
 
     :param token: of this try alone.
-    :return: how many results of each outcome, with ``bytes`` and ``missing`` (items without any); the blob's name.
+    :return: how many results of each outcome, with ``bytes``, ``missing`` (items without any) and what was asked for by
+        name and left out all the same; the blob's name.
     """
     counts: Counter[str] = Counter()
     seen: set[str] = set()
@@ -375,6 +390,8 @@ async def report(store: BlobStore, plan: RestorePlan, token: str) -> tuple[Count
         async for result in results_of(store, plan):
             counts[result.outcome] += 1
             counts["bytes"] += result.bytes
+            if result.asked and result.outcome == "left-out":
+                counts["asked for and left out"] += 1
             seen.add(result.path)
             await writer.write(result)
     counts["missing"] = plan.items - len(seen)
@@ -387,7 +404,8 @@ def verdict(counts: Mapping[str, int], lacks: str | None = None) -> None:
     :param lacks: from :func:`.orders.shortfall`.
     :raises SnapshotIncompleteError: with how many of what.
     """
-    bad = {name: counts.get(name, 0) for name in ("failed", "not-saved", "missing") if counts.get(name, 0)}
+    names = ("failed", "not-saved", "missing", "asked for and left out")
+    bad = {name: counts[name] for name in names if counts.get(name)}
     if bad:
         said = ", ".join(f"{count} {name}" for name, count in bad.items())
         raise SnapshotIncompleteError(

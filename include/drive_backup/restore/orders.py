@@ -31,6 +31,7 @@ class RestoreResult(Struct, frozen=True):
 
     :param target: where it is now, in the destination's own words.
     :param kind: of the item: ``file``, ``folder``, ``shortcut``, ``native``.
+    :param asked: somebody named the item itself; known in the steps of a DAG.
     """
 
     item_id: str
@@ -41,6 +42,7 @@ class RestoreResult(Struct, frozen=True):
     reason: str | None = None
     message: str | None = None
     kind: str = ""
+    asked: bool = False
 
 
 class Destination(Protocol):

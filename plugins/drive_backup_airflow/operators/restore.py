@@ -34,6 +34,7 @@ from include.drive_backup.restore.batches import (
     report,
     restore_batch,
     restored_ids,
+    tally_of,
     verdict,
     work_of,
 )
@@ -266,9 +267,8 @@ class RestoreReportOperator(DriveBackupOperator):
                 # What failed can be cleared and tried again: then it is still to be read.
                 again = bool(found["failed"] or found["missing"] or bad_tasks(context))
                 gone = await self._end_protection(store, plan, str(context["run_id"]), keep=again)
+                self.log.info("%s. Every item: %s", await tally_of(store, plan), blob)
             counts = dict(found)
-            said = ", ".join(f"{n} {name}" for name, n in counts.items() if name not in ("bytes", "missing"))
-            self.log.info("%s; %s written. Every item: %s", said, human_bytes(counts.get("bytes", 0)), blob)
         await emit_for_task_states(context, **self.events)
         if gone is not None:
             raise SnapshotIncompleteError(
