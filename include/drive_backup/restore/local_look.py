@@ -8,7 +8,6 @@ from typing import Literal
 
 from include.drive_backup.model import StoredContent, Struct
 from include.drive_backup.restore.open_folder import OpenFolder
-from include.drive_backup.restore.placing import is_empty_place
 
 State = Literal["nothing", "same", "other", "no file"]
 
@@ -30,9 +29,6 @@ def look(folder: OpenFolder, name: str, content: StoredContent | None) -> Found:
     :param content: what is to be there; None: any file is an ``other`` one.
     """
     found = folder.look(name)
-    if found is not None and is_empty_place(folder, name):
-        folder.remove(name)
-        found = None
     if found is None:
         return Found(state="nothing")
     identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)

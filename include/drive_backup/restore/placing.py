@@ -1,8 +1,8 @@
 """How a finished file gets its name, so that it never takes it from a file of somebody else.
 
 A hard link does it in one step. Where a file system has none (exFAT, many network shares, an rclone mount), an empty
-place is taken first, which only one process can do; it says whose it is, so that one that is left by a process that
-died is known again. On Windows a rename does not take a name away.
+place is taken first, which only one process can do; it holds the name of the unfinished file, so that one that is left
+by a process that died is known again. On Windows a rename does not take a name away.
 """
 
 from __future__ import annotations
@@ -138,19 +138,14 @@ def _take_place(folder: OpenFolder, name: str, new: str) -> None:
 
 
 def sweep(folder: OpenFolder) -> None:
-    """Remove what restores that died have left in a folder."""
-    for name in folder.names():
-        if is_temporary(name) and folder.is_left_over(name):
-            with suppress(OSError):
-                folder.remove(name)
-
-
-def is_empty_place(folder: OpenFolder, name: str) -> bool:
-    """Whether a name was only taken, by a restore that died before its file had it."""
-    ticket = _ticket(folder, name)
-    if ticket is None:
-        return False
-    return folder.look(ticket) is None or folder.is_left_over(ticket)
+    """Remove what restores that died have left in a folder: unfinished files, and the places that they had taken."""
+    names = folder.names()
+    left = {name for name in names if is_temporary(name) and folder.is_left_over(name)}
+    # A place is known by the unfinished file beside it: its bytes alone might be those of somebody's file.
+    places = {name for name in names if _ticket(folder, name) in left} if left else set()
+    for name in (*places, *left):
+        with suppress(OSError):
+            folder.remove(name)
 
 
 def _ticket(folder: OpenFolder, name: str) -> str | None:

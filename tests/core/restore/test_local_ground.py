@@ -230,6 +230,22 @@ async def test_an_item_that_is_called_like_an_unfinished_file_is_kept(tmp_path):
         assert sorted(files(tmp_path).values()) == [b"b", b"somebody's"]
 
 
+async def test_a_file_whose_bytes_are_the_name_of_an_unfinished_one_is_kept(tmp_path, monkeypatch):
+    """On a file system without links such bytes mark a place that is taken."""
+    place = tmp_path / "target"
+    place.mkdir()
+    exfat.pretend(monkeypatch, place)
+    name = placing.temporary().encode()
+    made = Backup(FakeDrive(file("odd", name, id="odd"), file("b", b"b", id="b")))
+    await made.run()
+    (place / "mine").write_bytes(placing.temporary().encode())
+    (place / placing.temporary()).write_bytes(b"left")
+    for _ in range(2):
+        await bring_back(made, place)
+        assert len(files(place)) == 3
+        assert {b"b", name} < set(files(place).values())
+
+
 KILLED = """
 import os, sys
 from pathlib import Path
