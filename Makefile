@@ -68,6 +68,7 @@ lint: setup ## style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 include/drive_backup
 	$(BIN)/lint-imports
 
 format: setup ## format the code

@@ -21,6 +21,7 @@ def write_config(
     jobs: dict[str, Any] | None = None,
     notifiers: list[dict[str, Any]] | None = None,
     retention: dict[str, Any] | None = None,
+    restore: dict[str, Any] | None = None,
     **job: Any,
 ) -> Path:
     """Write a demo's config file.
@@ -29,6 +30,7 @@ def write_config(
     :param jobs: further jobs.
     :param notifiers: further notifiers.
     :param retention: the section of that name.
+    :param restore: the section of that name.
     :param job: settings of the default job that differ.
     """
     data = yaml.safe_load(DEFAULT_PATH.read_text(encoding="utf-8"))
@@ -40,6 +42,8 @@ def write_config(
     }
     if retention is not None:
         data["retention"] = retention
+    if restore is not None:
+        data["restore"] = restore
     # From today on: unpausing the DAG must not start a run for yesterday, of which a new sample knows nothing.
     data["jobs"]["default"] = {**data["jobs"]["default"], "start_date": datetime.now(UTC).date(), **job}
     data["notifiers"] = notifiers or []

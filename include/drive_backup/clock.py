@@ -7,7 +7,9 @@ container's clock: that one all workers share.
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Self
@@ -15,7 +17,9 @@ from typing import Self
 from include.drive_backup.ports import BlobStore, Clock
 
 # A machine that was suspended must not believe that no time has passed: on Linux only this clock goes on meanwhile.
-_monotonic = partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+_monotonic: Callable[[], float] = time.monotonic
+if sys.platform != "win32" and hasattr(time, "CLOCK_BOOTTIME"):
+    _monotonic = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
 
 class SystemClock:

@@ -20,6 +20,7 @@ Retryability is a type, not a string. ``str(error)`` is a sentence for a person 
     │   ├── SnapshotIncompleteError the run's result is partial; raised last, so that the run fails
     │   ├── FeedLostError           the change feed cannot be followed from here; a full listing can
     │   └── ItemUnavailableError    one item: Drive will not give it; data in the catalogue, not a failed run
+    │       └── LimitReachedError   a restore: Drive takes no more items, bytes or levels there; others may fit
     └── TransientError              the same call may succeed later
         ├── RateLimitError          slow down; may carry ``retry_after``
         ├── ServiceUnavailableError Drive, Blob, vault or hub is down or unreachable
@@ -155,6 +156,12 @@ class ItemUnavailableError(PermanentError):
     """Drive will not give one item; ``reason`` is Drive's."""
 
     default_reason = "unavailable"
+
+
+class LimitReachedError(ItemUnavailableError):
+    """Drive takes no more of something from a restore: items, bytes, levels of folders. Other items may still fit."""
+
+    default_reason = "limitReached"
 
 
 class TransientError(DriveBackupError):

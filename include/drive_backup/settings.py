@@ -22,6 +22,7 @@ from include.drive_backup.errors import ConfigError
 from include.drive_backup.exports import DEFAULT_FORMATS, check_formats
 from include.drive_backup.item_settings import ItemSettings
 from include.drive_backup.model import Tier
+from include.drive_backup.restore.settings import RestoreSettings
 from include.drive_backup.retention.settings import RetentionSettings
 from include.drive_backup.schedules import CronLine, TimeZone
 from include.drive_backup.selection import parse_entry
@@ -175,6 +176,7 @@ class Config(Section):
     export_formats: dict[str, tuple[str, ...]] = dict(DEFAULT_FORMATS)
     retention: RetentionSettings = RetentionSettings()
     verification: VerificationSettings = VerificationSettings()
+    restore: RestoreSettings = RestoreSettings()
     notifiers: tuple[Notifier, ...] = ()
 
     def quota(self, name: str, job: Job) -> dict[str, Any]:

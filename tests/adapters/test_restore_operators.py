@@ -16,6 +16,7 @@ from tests.support.memory_target import MemoryTargetStore
 from tests.support.trees import file, folder
 
 ANN = "user/ann@example.com"
+ANYWHERE = {"containers": ["*"]}
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def context(**params):
 
 
 async def bring_back(told):
-    batches = await restore.PlanRestoreOperator(task_id="a").run(told, None)
+    batches = await restore.PlanRestoreOperator(task_id="a", allowed=ANYWHERE).run(told, None)
     for batch in batches:
         await restore.RestoreBatchOperator(task_id="b", batch=batch).run(told, None)
     plan = restore.json.dumps(told["pushed"][restore.PLAN])
@@ -88,17 +89,17 @@ async def test_without_a_connection_it_is_the_backups_account(opened):
 
 async def test_a_dry_run_writes_nothing_and_still_refuses_a_backup(opened, backup):
     told = context(to="container/other", dry_run=True)
-    assert await restore.PlanRestoreOperator(task_id="a").run(told, None) == []
+    assert await restore.PlanRestoreOperator(task_id="a", allowed=ANYWHERE).run(told, None) == []
     assert opened.target.blobs == {}
     opened.target.blobs = backup.store.blobs
     with pytest.raises(ConfigError, match="holds a backup"):
-        await restore.PlanRestoreOperator(task_id="a").run(told, None)
+        await restore.PlanRestoreOperator(task_id="a", allowed=ANYWHERE).run(told, None)
 
 
 async def test_what_is_lost_fails_the_report(opened, backup):
     [blob] = [name for name in backup.store.blobs if "/b.txt/" in name]
     told = context(to="container/other")
-    batches = await restore.PlanRestoreOperator(task_id="a").run(told, None)
+    batches = await restore.PlanRestoreOperator(task_id="a", allowed=ANYWHERE).run(told, None)
     backup.store.blobs.pop(blob)
     with pytest.raises(Exception, match=r"b\.txt"):
         await restore.RestoreBatchOperator(task_id="b", batch=batches[0]).run(told, None)
@@ -130,7 +131,7 @@ def test_an_empty_place_is_still_the_one_in_drive():
 
 async def test_the_snapshot_is_protected_from_the_plan_to_the_report(opened, backup):
     told = context(to="container/elsewhere")
-    batches = await restore.PlanRestoreOperator(task_id="a", protect_hours=30).run(told, None)
+    batches = await restore.PlanRestoreOperator(task_id="a", allowed=ANYWHERE, protect_hours=30).run(told, None)
     readers = await read_readers(backup.store, Source.parse(ANN))
     assert readers == {"default/20260301T000000.000Z": ("being restored by google_drive_restore/r",)}
     (record,) = [info for name, (_, info) in backup.store.blobs.items() if name.startswith("reading/")]
@@ -147,18 +148,22 @@ async def test_the_snapshot_is_protected_from_the_plan_to_the_report(opened, bac
 
 async def test_a_plan_that_fails_protects_nothing(opened, backup):
     with pytest.raises(SnapshotNotFoundError):
-        await restore.PlanRestoreOperator(task_id="a").run(context(to="container/elsewhere", paths=["/no/such"]), None)
+        await restore.PlanRestoreOperator(task_id="a", allowed=ANYWHERE).run(
+            context(to="container/elsewhere", paths=["/no/such"]), None
+        )
     assert not [name for name in backup.store.blobs if name.startswith("reading/")]
 
 
 async def test_a_dry_run_protects_nothing(opened, backup):
-    await restore.PlanRestoreOperator(task_id="a").run(context(to="container/elsewhere", dry_run=True), None)
+    await restore.PlanRestoreOperator(task_id="a", allowed=ANYWHERE).run(
+        context(to="container/elsewhere", dry_run=True), None
+    )
     assert not [name for name in backup.store.blobs if name.startswith("reading/")]
 
 
 async def test_the_report_says_that_the_snapshot_was_deleted_meanwhile(opened, backup):
     told = context(to="container/elsewhere")
-    for batch in await restore.PlanRestoreOperator(task_id="a").run(told, None):
+    for batch in await restore.PlanRestoreOperator(task_id="a", allowed=ANYWHERE).run(told, None):
         await restore.RestoreBatchOperator(task_id="b", batch=batch).run(told, None)
     plan = told["pushed"][restore.PLAN]
     backup.store.blobs.pop(plan["manifest"])
@@ -173,7 +178,9 @@ async def test_the_plan_says_that_newer_snapshots_are_not_complete(opened, backu
     backup.clock.set(at("2026-03-02T00:10"))
     backup.drive.incomplete = True
     assert (await backup.run("2026-03-02"))["status"] == "partial"
-    await restore.PlanRestoreOperator(task_id="a").run(context(to="container/elsewhere", dry_run=dry_run), None)
+    await restore.PlanRestoreOperator(task_id="a", allowed=ANYWHERE).run(
+        context(to="container/elsewhere", dry_run=dry_run), None
+    )
     assert any("20260302T000000.000Z" in text for text in said if text)
 
 

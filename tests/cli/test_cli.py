@@ -139,11 +139,13 @@ def test_diff_says_what_became_of_what_was_removed(cli):
 
 def test_restore_brings_a_folder_back_as_it_was(cli, tmp_path):
     said = cli("restore", ANN, "--at", "2026-03-02", "--path", "/Reports/", "--to", "out")
-    assert "3 restored" in said
+    assert "restored: 2 files, 1 folder;" in said
     assert (tmp_path / "out/Reports/a.txt").read_bytes() == b"first"
     assert (tmp_path / "out/Reports/old.txt").read_bytes() == b"old"
     assert not (tmp_path / "out/Plan.docx").exists()
-    assert "3 same" in cli("restore", ANN, "--at", "2026-03-02", "--path", "/Reports/", "--to", "out")
+    assert "with the same content: 2 files, 1 folder;" in cli(
+        "restore", ANN, "--at", "2026-03-02", "--path", "/Reports/", "--to", "out"
+    )
 
 
 def test_a_dry_run_writes_nothing(cli, tmp_path):
@@ -173,8 +175,8 @@ def test_a_lost_blob_fails_its_file_only(cli, backup, tmp_path):
             client.upload_blob(
                 blob.name, data, content_settings=properties.content_settings, metadata=properties.metadata
             )
-    assert "4 restored" in said
-    assert "1 failed" in said
+    assert "restored: 3 files, 1 folder;" in said
+    assert "FAILED: 1 file;" in said
     assert not (tmp_path / "out/new.txt").exists()
 
 

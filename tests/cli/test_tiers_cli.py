@@ -88,7 +88,7 @@ def test_a_restore_brings_back_what_is_archived(cli, tmp_path):
     assert tiers(cli) == {"Archive"}
     code, out, _ = cli("restore", ANN, "--to", str(tmp_path / "out"))
     assert code == 0
-    assert "3 restored; 303 B written" in out
+    assert "restored: 3 files; 303 B written" in out
     assert tiers(cli) == {"Hot"}
     assert (tmp_path / "out" / "2 ä.txt").read_bytes() == b"x" * 100 + bytes([2])
 
@@ -118,5 +118,5 @@ def test_what_cannot_be_rehydrated_is_named_and_the_rest_is_restored(cli, tmp_pa
     assert code == 1
     assert "stays in the archive: A policy." in out
     assert "archive tier" in out
-    assert "2 restored" in out
-    assert "1 failed" in out
+    assert "restored: 2 files;" in out
+    assert "FAILED: 1 file;" in out

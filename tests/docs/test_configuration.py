@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel
 
 from include.drive_backup.exports import EXPORT_FORMATS
+from include.drive_backup.restore.settings import RestoreSettings
 from include.drive_backup.retention.settings import KeepSettings, RetentionSettings, TierSettings
 from include.drive_backup.schedules import PRESETS
 from include.drive_backup.selection import parse_entry
@@ -31,6 +32,7 @@ SECTIONS = {
     "limits.": Limits,
     "prices.": Prices,
     "retention.": RetentionSettings,
+    "restore.": RestoreSettings,
     "verification.": VerificationSettings,
     "retention.keep.": KeepSettings,
     "retention.tiers.": TierSettings,
@@ -38,7 +40,7 @@ SECTIONS = {
     "notifiers[].": Notifier,
 }
 # Sections have tables of their own.
-SECTION_KEYS = {"connections", "storage", "limits", "prices", "retention", "verification"}
+SECTION_KEYS = {"connections", "storage", "limits", "prices", "restore", "retention", "verification"}
 
 
 def settings():

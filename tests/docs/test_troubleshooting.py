@@ -7,7 +7,7 @@ import pytest
 from include.drive_backup import errors
 from include.drive_backup.blob import errors as blob_errors
 from include.drive_backup.drive import errors as drive_errors
-from include.drive_backup.drive import token_errors
+from include.drive_backup.drive import refused_writes, token_errors
 from tests.docs import markdown
 
 PAGE = "docs/troubleshooting.md"
@@ -33,6 +33,11 @@ def test_every_error_is_explained_with_its_kind(error):
 def test_every_reason_of_drive_is_explained():
     reasons = {*drive_errors._ITEM, *drive_errors._LATER, *drive_errors._CREDENTIALS}
     assert reasons - documented() == set()
+
+
+def test_every_limit_that_a_restore_may_meet_is_explained():
+    explained = {code for row in markdown.rows("docs/restore.md") for code in markdown.codes(row[0])}
+    assert (set(refused_writes.LIMITS) | refused_writes.RATE) - {"teamDrivesParentLimit"} - explained == set()
 
 
 def test_every_refusal_of_blob_is_explained():

@@ -260,6 +260,7 @@ def world(tmp_path_factory):
         limits={"task_retries": 2, "max_groups": 3, "files_in_flight": IN_FLIGHT},
         # Not scheduled: the snapshots of these tests stay until a test lets them go.
         retention={"schedule": None, "keep": {"daily": 7, "weekly": 4}},
+        restore={"places": ["folder/*"]},
         jobs=JOBS,
         notifiers=[{"class": "file_notifier.FileNotifier", "kwargs": {"path": str(folder / NOTIFIED)}}],
     )

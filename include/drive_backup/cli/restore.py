@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.cli.browse import At, SeriesOption, SourceArgument, ZoneOption
@@ -19,6 +18,7 @@ from include.drive_backup.cli.choose import choose
 from include.drive_backup.cli.connect import open_target_store
 from include.drive_backup.cli.drive import Google, open_drive
 from include.drive_backup.cli.rehydrate import Rehydration, foretell, make_readable
+from include.drive_backup.cli.restore_progress import RestoreProgress, left_out_sentences, told_how_it_ended
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.manifest.manifest import Manifest
@@ -30,12 +30,11 @@ from include.drive_backup.restore.container_names import container_names
 from include.drive_backup.restore.container_target import check_target, clean_prefix
 from include.drive_backup.restore.drive import DriveFolder
 from include.drive_backup.restore.drive_target import open_target
-from include.drive_backup.restore.local import LocalFolder
-from include.drive_backup.restore.naming import local_names
-from include.drive_backup.restore.orders import Conflict, Destination, RestoreResult, shortfall
+from include.drive_backup.restore.local_target import open_local
+from include.drive_backup.restore.orders import Conflict, shortfall
 from include.drive_backup.restore.permissions import read_permissions
-from include.drive_backup.restore.run import restore as run_restore
-from include.drive_backup.restore.selection import Entry, Selection, select
+from include.drive_backup.restore.selection import Entry, Selection, select, twins_of
+from include.drive_backup.restore.tally import kinds_of
 
 #: A write costs Drive more than a read, and it takes few at once from one user.
 _DRIVE_IN_FLIGHT = 8
@@ -150,6 +149,7 @@ def restore(
     selection = Selection(paths=tuple(path or ()), ids=tuple(item or ()))
 
     lacks: list[str] = []
+    progress = RestoreProgress(session.output, str(into))
 
     async def bring_back(store: BlobStore) -> Counter[str]:
         manifest = await choose(session, store, source, at, series, time_zone)
@@ -167,12 +167,14 @@ def restore(
         reader = Reader(who=f"drive-backup restore {secrets.token_hex(4)}", doing="restored")
         async with protected(store, SystemClock(), manifest.name, reader, session.output.warn):
             await make_readable(session, store, manifest, wanted, archive)
-            return await _restore(session, store, manifest, wanted, into)
+            return await _restore(session, store, manifest, wanted, into, progress)
 
-    counts = session.run(bring_back)
-    if not dry_run:
-        session.output.say(" ".join([_summary(counts, into), *lacks]))
-    if not dry_run and (counts["failed"] or counts["not-saved"] or lacks):
+    counts = told_how_it_ended(session, progress, lambda: session.run(bring_back))
+    if dry_run:
+        return
+    left = progress.asked_and_left_out
+    session.output.say(" ".join([progress.summary, *left_out_sentences(left, str(into)), *lacks]))
+    if counts["failed"] or counts["not-saved"] or left or lacks:
         raise typer.Exit(1)
 
 
@@ -184,57 +186,42 @@ async def _container(url: str, store: BlobStore) -> AsyncIterator[TargetStore]:
 
 
 async def _restore(
-    session: Session, store: BlobStore, manifest: Manifest, wanted: dict[str, Entry], into: _Into
+    session: Session,
+    store: BlobStore,
+    manifest: Manifest,
+    wanted: dict[str, Entry],
+    into: _Into,
+    progress: RestoreProgress,
 ) -> Counter[str]:
     if into.container is not None:
         async with _container(into.container, store) as container:
             names = container_names(wanted.values(), into.prefix)
             origin = (manifest.source, manifest.name.ident)
             blobs = TargetContainer(container, names, store, origin, into.conflict)
-            return await _with_progress(session, store, manifest, wanted, blobs, in_flight=16)
+            return await progress.follow(store, manifest, wanted, blobs, in_flight=16)
     if into.drive is None:
-        folder = LocalFolder(into.folder or Path(), local_names(wanted.values()), store, into.conflict)
-        return await _with_progress(session, store, manifest, wanted, folder, in_flight=16)
+        folder = open_local(into.folder or Path(), wanted, store, into.conflict)
+        return await progress.follow(store, manifest, wanted, folder, in_flight=16)
     async with open_drive(into.google, into.drive) as drive:
         target = await open_target(drive, manifest, into.drive, store.url, merge=into.merge)
         clock = SystemClock()
         given = await read_permissions(store, manifest, wanted, clock.now()) if into.permissions else {}
         if into.permissions and not given:
             session.output.say("The snapshot holds no permissions of these items, so none are given.")
-        destination = DriveFolder(drive.writer, store, target, clock, conflict=into.conflict, permissions=given)
+        twins = twins_of(wanted.values())
+        destination = DriveFolder(
+            drive.writer, store, target, clock, conflict=into.conflict, permissions=given, twins=twins
+        )
         await destination.recall()
-        return await _with_progress(session, store, manifest, wanted, destination, in_flight=_DRIVE_IN_FLIGHT)
-
-
-async def _with_progress(
-    session: Session,
-    store: BlobStore,
-    manifest: Manifest,
-    wanted: dict[str, Entry],
-    destination: Destination,
-    *,
-    in_flight: int,
-) -> Counter[str]:
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    size = sum(entry.size for entry in wanted.values())
-    with Progress(*columns, TimeRemainingColumn(), console=session.output.progress, transient=True) as progress:
-        bar = progress.add_task("Restoring", total=size)
-
-        def report(result: RestoreResult) -> None:
-            progress.advance(bar, wanted[result.path].size if result.path in wanted else 0)
-            if session.output.as_json:
-                session.output.line(result.to_dict())
-            elif result.message or result.outcome in ("failed", "not-saved", "skipped", "left-out"):
-                session.output.rows([result.to_dict()], ("outcome", "path", "message"))
-
-        return await run_restore(store, manifest, wanted, destination, report, in_flight=in_flight)
+        return await progress.follow(store, manifest, wanted, destination, in_flight=_DRIVE_IN_FLIGHT)
 
 
 def _heading(manifest: Manifest, wanted: dict[str, Entry]) -> str:
     size = human_bytes(sum(entry.size for entry in wanted.values()))
     lacks = shortfall(manifest)
     partial = f" {lacks}" if lacks else ""
-    return f"{manifest.source} as of {manifest.name.ident}: {len(wanted)} items, {size}.{partial}"
+    kinds = kinds_of(Counter(entry.kind for entry in wanted.values()))
+    return f"{manifest.source} as of {manifest.name.ident}: {kinds}, {size}.{partial}"
 
 
 def _say_not_saved(session: Session, wanted: dict[str, Entry]) -> None:
@@ -244,8 +231,3 @@ def _say_not_saved(session: Session, wanted: dict[str, Entry]) -> None:
         session.output.say(f"{counted(len(lost), 'item')} not saved, or not all of it:")
         for entry in lost:
             session.output.say(f"  {entry.path}: {entry.not_saved}")
-
-
-def _summary(counts: Counter[str], into: _Into) -> str:
-    said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if outcome != "bytes")
-    return f"{said or 'nothing to restore'}; {human_bytes(counts['bytes'])} written to {into}."

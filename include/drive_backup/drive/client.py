@@ -153,6 +153,7 @@ class DriveClient:
         resource_keys: str | None = None,
         method: str = "GET",
         tokens: Tokens | None = None,
+        writing: bool = False,
     ) -> dict[str, Any]:
         """One API call that answers JSON.
 
@@ -161,13 +162,15 @@ class DriveClient:
         :param what: what is asked for, for error sentences.
         :param resource_keys: value of ``X-Goog-Drive-Resource-Keys``.
         :param tokens: those of another user, to ask as; their calls count as this client's.
+        :param writing: it is needed for writing, and so is what a refusal advises.
         :raises UnexpectedAnswerError: and the errors of :func:`~include.drive_backup.drive.errors.error_from`.
         """
         headers = _headers("gzip", resource_keys)
 
         async def fetch() -> dict[str, Any]:
             url = self._url(path, params)
-            return await _read_json(await self._send(method, url, headers, units, what, tokens=tokens), what)
+            response = await self._send(method, url, headers, units, what, tokens=tokens, writing=writing)
+            return await _read_json(response, what)
 
         return await self._retry(fetch, self.settings.attempts)
 
@@ -269,6 +272,8 @@ class DriveClient:
         wanted: Collection[int] = (200,),
         data: bytes | None = None,
         tokens: Tokens | None = None,
+        *,
+        writing: bool = False,
     ) -> aiohttp.ClientResponse:
         """One attempt: paced, authorised, redirected; an open answer of a wanted status.
 
@@ -284,7 +289,7 @@ class DriveClient:
                 response = await self._follow(method, url, headers, token, data)
                 if response.status in wanted:
                     return response
-                error = await _refusal(response, what)
+                error = await _refusal(response, what, writing=writing or data is not None)
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as broken:
                 # ValueError: Drive gave an address, or something for a header, that cannot be one.
                 raise _unreachable(broken, what) from broken
@@ -331,7 +336,7 @@ def _worth_repeating(error: DriveBackupError) -> bool:
     return is_transient(error) and not isinstance(error, UnexpectedAnswerError | ItemLaterError)
 
 
-async def _refusal(response: aiohttp.ClientResponse, what: str) -> DriveBackupError:
+async def _refusal(response: aiohttp.ClientResponse, what: str, *, writing: bool) -> DriveBackupError:
     """The error of an answer, whose body is read as far as it can be of use."""
     body = bytearray()
     async with response:
@@ -342,7 +347,7 @@ async def _refusal(response: aiohttp.ClientResponse, what: str) -> DriveBackupEr
                     break
         except (aiohttp.ClientError, TimeoutError, OSError):
             pass  # the status alone says enough
-    return error_from(response.status, bytes(body), response.headers, what)
+    return error_from(response.status, bytes(body), response.headers, what, writing=writing)
 
 
 async def _read_json(response: aiohttp.ClientResponse, what: str) -> dict[str, Any]:

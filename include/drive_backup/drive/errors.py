@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from include.drive_backup.drive import refused_writes
 from include.drive_backup.errors import (
     AccountUnavailableError,
     CredentialsError,
@@ -19,6 +20,7 @@ from include.drive_backup.errors import (
     DriveBackupError,
     ItemLaterError,
     ItemUnavailableError,
+    LimitReachedError,
     RateLimitError,
     ServiceUnavailableError,
 )
@@ -26,7 +28,7 @@ from include.drive_backup.values import decode_json, read_integer
 
 READ_SCOPE = "https://www.googleapis.com/auth/drive.readonly"
 #: What a restore into Drive needs, and nothing else does.
-WRITE_SCOPE = "https://www.googleapis.com/auth/drive"
+WRITE_SCOPE = refused_writes.WRITE_SCOPE
 
 _RATE = frozenset(
     {
@@ -135,10 +137,13 @@ def _detail_reason(error: dict[str, Any]) -> str:
     return next((detail["reason"] for detail in error.get("details") or () if detail.get("reason")), "")
 
 
-def error_from(status: int, body: bytes, headers: Mapping[str, str], what: str) -> DriveBackupError:
+def error_from(
+    status: int, body: bytes, headers: Mapping[str, str], what: str, *, writing: bool = False
+) -> DriveBackupError:
     """Our error for one of Drive's error answers.
 
     :param what: what was asked for, for the sentence: ``the file 'a.txt'``.
+    :param writing: whether it was to change something, so that the advice is that of a restore.
     """
     refusal = parse_refusal(status, body)
     said = f"Drive refused {what}: {refusal.message.rstrip('.') or f'HTTP {status}'}"
@@ -147,6 +152,7 @@ def error_from(status: int, body: bytes, headers: Mapping[str, str], what: str) 
     return (
         _rate_error(refusal, said, headers)
         or _outage(refusal, said, headers)
+        or (_refused_write(refusal, said) if writing else None)
         or _permanent(refusal, said)
         or UnexpectedAnswerError(
             f"{said}. This answer is not one that Drive documents; if it stays, check api_endpoint and any proxy.",
@@ -184,6 +190,17 @@ def _outage(refusal: Refusal, said: str, headers: Mapping[str, str]) -> DriveBac
             reason=refusal.reason or f"http{refusal.status}",
             retry_after=retry_after(headers),
         )
+    return None
+
+
+def _refused_write(refusal: Refusal, said: str) -> DriveBackupError | None:
+    reason = "notFound" if refusal.reason == "NOT_FOUND" else refusal.reason
+    if reason in refused_writes.LIMITS:
+        return LimitReachedError(f"{said}. {refused_writes.LIMITS[reason]}", reason=reason)
+    if reason in refused_writes.CREDENTIALS:
+        return CredentialsError(f"{said}. {refused_writes.CREDENTIALS[reason]}", reason=reason)
+    if reason in refused_writes.REFUSALS:
+        return ItemUnavailableError(f"{said}. {refused_writes.REFUSALS[reason]}", reason=reason)
     return None
 
 

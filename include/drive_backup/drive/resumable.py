@@ -108,6 +108,8 @@ class _Chunk:
                 repeat=repeat,
             )
         except ItemUnavailableError as error:
+            if error.reason != "notFound":
+                raise
             raise self._lost() from error
 
     def _give_up_if_lost(self, error: ServiceUnavailableError) -> None:

@@ -18,7 +18,9 @@ from include.drive_backup.values import read_id, read_object, read_texts
 
 #: Larger contents go by resumable upload. Drive takes 5 MB in one request.
 SMALL = 4 * 1024**2
-FIELDS = "id,name,mimeType,size,md5Checksum,sha256Checksum,parents,trashed,appProperties,driveId"
+FIELDS = (
+    "id,name,mimeType,size,md5Checksum,sha256Checksum,parents,trashed,appProperties,driveId,headRevisionId,modifiedTime"
+)
 _UPLOAD = "/upload/drive/v3/files"
 _JSON = "application/json; charset=UTF-8"
 
@@ -49,7 +51,9 @@ class DriveWriter:
         :param count: 1 to 1,000.
         """
         params = {"count": str(count), "type": kind, "space": "drive"}
-        answer = await self._client.get_json("files/generateIds", params, units=WRITE_UNITS, what="ids for new files")
+        answer = await self._client.get_json(
+            "files/generateIds", params, units=WRITE_UNITS, what="ids for new files", writing=True
+        )
         ids = read_texts(answer.get("ids"))
         if not ids:
             raise senseless("ids for new files")
@@ -112,6 +116,31 @@ class DriveWriter:
             if error.reason == "notFound":
                 return None
             raise
+
+    async def revisions(self, file_id: str) -> list[dict[str, Any]]:
+        """The versions that Drive still has of a file's content."""
+        what = f"the versions of {file_id}"
+        params = {"pageSize": "1000", "fields": "nextPageToken,revisions(id,md5Checksum,size,modifiedTime)"}
+        found: list[dict[str, Any]] = []
+        while True:
+            path = f"files/{quote(file_id, safe='')}/revisions"
+            answer = await self._client.get_json(path, params, units=LIST_UNITS, what=what)
+            found += [each for each in entries_of(answer, "revisions", what) if read_id(read_object(each).get("id"))]
+            if not (token := next_token(answer, what)):
+                return found
+            params["pageToken"] = token
+
+    async def keep(self, file_id: str, revision_id: str) -> None:
+        """Have Drive keep a version of a file's bytes for ever; else it is purged some time after it is replaced."""
+        await self._client.send(
+            "PATCH",
+            f"files/{quote(file_id, safe='')}/revisions/{quote(revision_id, safe='')}",
+            {"fields": "id"},
+            data=json.dumps({"keepForever": True}).encode(),
+            headers={"Content-Type": _JSON},
+            units=WRITE_UNITS,
+            what=f"to keep the version {revision_id} of {file_id}",
+        )
 
     async def find(self, query: str, drive_id: str | None, what: str) -> AsyncIterator[dict[str, Any]]:
         """The items that a query of Drive's grammar finds.

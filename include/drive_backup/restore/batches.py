@@ -11,9 +11,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from include.drive_backup.blob.names import encode_segment
 from include.drive_backup.drive.source import GoogleDrive
-from include.drive_backup.errors import SnapshotIncompleteError, TransientError
+from include.drive_backup.errors import PermanentError, SnapshotIncompleteError, TransientError
 from include.drive_backup.journal import Journal, Record, each_once, raise_together, read_journal
 from include.drive_backup.manifest.found import Found
 from include.drive_backup.manifest.manifest import Manifest
@@ -24,11 +26,13 @@ from include.drive_backup.moments import read_zone
 from include.drive_backup.ports import BlobStore, Clock
 from include.drive_backup.restore.container_target import KIND, ContainerPlace
 from include.drive_backup.restore.drive import DriveFolder
+from include.drive_backup.restore.drive_limits import LASTING
 from include.drive_backup.restore.drive_target import DriveTarget, open_target
 from include.drive_backup.restore.orders import Conflict, Destination, RestoreResult, ordered_rows, shortfall
 from include.drive_backup.restore.permissions import read_permissions
 from include.drive_backup.restore.run import FILES, SHORTCUTS, restore_folders
-from include.drive_backup.restore.selection import Entry, Selection, select
+from include.drive_backup.restore.selection import Entry, Selection, select, twins_of
+from include.drive_backup.restore.tally import Tally
 from include.drive_backup.work import PartWriter, read_parts
 
 #: Batches of one restore at most, and what one holds at least, if there is so much.
@@ -96,13 +100,16 @@ class RestoreBatch(Struct, frozen=True):
 class RestoreOrder(Struct, frozen=True):
     """One item, and where it goes.
 
-    In Drive: the folder it goes into, and what it is to be shared with. In a container: the name of each format's blob.
+    In Drive: the folder it goes into, what it is to be shared with, and whether another item of the snapshot has its
+    name there. In a container: the name of each format's blob. ``asked``: somebody named the item itself.
     """
 
     row: CatalogueRow
     parent: str = ""
     names: dict[str, str] = {}
     permissions: tuple[dict[str, Any], ...] = ()
+    twin: bool = False
+    asked: bool = False
 
 
 class RestoreRecord(Record, frozen=True):
@@ -164,7 +171,9 @@ async def plan_restore(drive: GoogleDrive, store: BlobStore, task: RestoreTask, 
     manifest, wanted = await look(store, task)
     target = await open_target(drive, manifest, Source.parse(task.to), store.url, merge=task.merge)
     given = await read_permissions(store, manifest, wanted, clock.now()) if task.permissions else {}
-    destination = DriveFolder(drive.writer, store, target, clock, conflict=task.conflict, permissions=given)
+    destination = DriveFolder(
+        drive.writer, store, target, clock, conflict=task.conflict, permissions=given, twins=twins_of(wanted.values())
+    )
     await destination.recall()
     async with Journal(store, f"{work}/done/folders/", RestoreRecord, clock) as journal:
         async for results in restore_folders(store, manifest, wanted, destination):
@@ -174,7 +183,9 @@ async def plan_restore(drive: GoogleDrive, store: BlobStore, task: RestoreTask, 
     async def order(row: CatalogueRow) -> RestoreOrder:
         lost = destination.lost(row.path)
         parent = "" if lost else await destination.folder_of(row.path)
-        return RestoreOrder(row=row, parent=parent, permissions=tuple(given.get(row.item.id, ())))
+        twin, shared_with = wanted[row.path].twin, tuple(given.get(row.item.id, ()))
+        asked = wanted[row.path].asked
+        return RestoreOrder(row=row, parent=parent, permissions=shared_with, twin=twin, asked=asked)
 
     planner = Planner(store, task, target, work, order)
     files = await planner.batches(manifest, wanted, FILES, "batch")
@@ -286,6 +297,7 @@ async def restore_batch(
         conflict=batch.task.conflict,
         folders={order.row.path.rpartition("/")[0]: order.parent for order in orders if "/" in order.row.path},
         permissions={order.row.item.id: order.permissions for order in orders},
+        twins={order.row.path for order in orders if order.twin},
     )
     destination.ids.update(ids or {})
     await destination.recall()
@@ -311,10 +323,12 @@ async def carry_out(
     """Restore the orders that the journal of earlier tries does not hold.
 
     :raises TransientError: some failed; a further try does them again.
+    :raises PermanentError: some failed because of limits of Drive, which a further try would meet at once.
     """
 
     async def do(order: RestoreOrder) -> RestoreRecord:
-        return RestoreRecord(source=order.row.path, results=tuple(await destination.restore(order.row)))
+        results = await destination.restore(order.row)
+        return RestoreRecord(source=order.row.path, results=tuple(replace(each, asked=order.asked) for each in results))
 
     async with Journal(store, batch.journal, RestoreRecord, clock) as journal:
         tasks = ((order.row.path, order) for order in orders)
@@ -323,10 +337,9 @@ async def carry_out(
         results = [each for record in journal.rows.values() for each in record.results]
         failed = [each for each in results if each.outcome == "failed"]
         if failed:
-            raise TransientError(
-                f"{len(failed)} of {len(orders)} items failed, first '{failed[0].path}': {failed[0].message}",
-                reason=failed[0].reason,
-            )
+            said = f"{len(failed)} of {len(orders)} items failed, first '{failed[0].path}': {failed[0].message}"
+            lasting = all(each.reason in LASTING for each in failed)
+            raise (PermanentError if lasting else TransientError)(said, reason=failed[0].reason)
         await journal.finish()
     return dict(Counter(each.outcome for each in results))
 
@@ -355,11 +368,20 @@ async def results_of(store: BlobStore, plan: RestorePlan) -> AsyncIterator[Resto
                 yield result
 
 
+async def tally_of(store: BlobStore, plan: RestorePlan) -> Tally:
+    """How many files, folders and shortcuts had which outcome."""
+    tally = Tally()
+    async for result in results_of(store, plan):
+        tally.add(result)
+    return tally
+
+
 async def report(store: BlobStore, plan: RestorePlan, token: str) -> tuple[Counter[str], str]:
     """Write the report: a line of JSON for each result.
 
     :param token: of this try alone.
-    :return: how many results of each outcome, with ``bytes`` and ``missing`` (items without any); the blob's name.
+    :return: how many results of each outcome, with ``bytes``, ``missing`` (items without any) and what was asked for by
+        name and left out all the same; the blob's name.
     """
     counts: Counter[str] = Counter()
     seen: set[str] = set()
@@ -368,6 +390,8 @@ async def report(store: BlobStore, plan: RestorePlan, token: str) -> tuple[Count
         async for result in results_of(store, plan):
             counts[result.outcome] += 1
             counts["bytes"] += result.bytes
+            if result.asked and result.outcome == "left-out":
+                counts["asked for and left out"] += 1
             seen.add(result.path)
             await writer.write(result)
     counts["missing"] = plan.items - len(seen)
@@ -380,7 +404,8 @@ def verdict(counts: Mapping[str, int], lacks: str | None = None) -> None:
     :param lacks: from :func:`.orders.shortfall`.
     :raises SnapshotIncompleteError: with how many of what.
     """
-    bad = {name: counts.get(name, 0) for name in ("failed", "not-saved", "missing") if counts.get(name, 0)}
+    names = ("failed", "not-saved", "missing", "asked for and left out")
+    bad = {name: counts[name] for name in names if counts.get(name)}
     if bad:
         said = ", ".join(f"{count} {name}" for name, count in bad.items())
         raise SnapshotIncompleteError(

@@ -16,12 +16,18 @@ from include.drive_backup.model import StoredContent
 from include.drive_backup.ports import BlobInfo, BlobStore, TargetStore
 from include.drive_backup.restore.container_names import BlobNames, safe_segment
 from include.drive_backup.restore.naming import numbered
-from include.drive_backup.restore.orders import Conflict, RestoreResult, not_saved, result_for, wrong_bytes
+from include.drive_backup.restore.orders import Conflict, RestoreResult, left_out, not_saved, result_for, wrong_bytes
 from include.drive_backup.transfer.upload import Upload
 
 _TRIES = 3
-_SHORTCUT = "A container has no shortcuts to Drive; its target's id is in the catalogue."
-_OTHER_BYTES = "The container has other bytes under this name than were sent. Delete the blob and restore again."
+_SHORTCUT = (
+    "A container has no shortcuts to Drive. This one leads to the item {target}: restore that with --id {target}, if "
+    "the snapshot has it."
+)
+_OTHER_BYTES = (
+    "The container has other bytes under this name than were sent: somebody else may have written it at that moment, "
+    "so it was left. Look at the blob, and restore again."
+)
 _NO_FOLDER = "A file has the name of this empty folder; it was left alone."
 
 State = Literal["nothing", "same", "other"]
@@ -59,7 +65,7 @@ class TargetContainer:
 
     async def _bring_back(self, row: CatalogueRow) -> list[RestoreResult]:
         if row.item.kind == "shortcut":
-            return [result_for(row, "left-out", reason="shortcut", message=_SHORTCUT)]
+            return [left_out(row, _SHORTCUT)]
         if row.item.kind == "folder":
             return [await self._safely(row, None)]
         return [await self._safely(row, content) for content in row.contents]

@@ -41,7 +41,8 @@ async def plan_container_restore(store: BlobStore, target: TargetStore, task: Re
 
     async def order(row: CatalogueRow) -> RestoreOrder:
         formats = wanted[row.path].formats or ("",)
-        return RestoreOrder(row=row, names={each: names[row.path, each] for each in formats})
+        chosen = {each: names[row.path, each] for each in formats}
+        return RestoreOrder(row=row, names=chosen, asked=wanted[row.path].asked)
 
     planner = Planner(store, task, None, work, order)
     batches = await planner.batches(manifest, wanted, FOLDERS | FILES | SHORTCUTS, "batch")

@@ -18,6 +18,8 @@ from include.drive_backup.values import read_flag, read_links, read_objects, rea
 #: run again finds by them what it made. Key and value may have 124 bytes together.
 RESTORE_KEY = "driveBackupRestore"
 ITEM_KEY = "driveBackupItem"
+#: The modified time that Drive gave a document that it made of an export, where that is not the one it was asked for.
+MADE_KEY = "driveBackupMade"
 
 #: Formats that Drive makes an editor file of again, the best first (guide "Upload file data"). A PDF or a picture would
 #: become a document of recognised text, which is not what it was.

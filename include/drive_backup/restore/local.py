@@ -2,35 +2,39 @@
 
 Every step of a path is opened relative to the folder above, without following symbolic links, so that neither a name in
 the backup nor a link that lies in the target leads elsewhere. A file appears under its name only when its bytes are on
-disk and were read back.
+disk and were read back, and takes the name from no other file, unless that was asked for.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
-import secrets
-import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from include.drive_backup.errors import ContentArchivedError, CorruptStoreError, PermanentError
 from include.drive_backup.manifest.schema import CatalogueRow
 from include.drive_backup.model import StoredContent
 from include.drive_backup.ports import BlobStore
-from include.drive_backup.restore.naming import Names, numbered, safe_name
-from include.drive_backup.restore.orders import Conflict, RestoreResult, not_saved, result_for, wrong_bytes
+from include.drive_backup.restore.local_look import Claims, Found, look
+from include.drive_backup.restore.naming import Names, Safe, numbered, portable_name, safe_name
+from include.drive_backup.restore.open_folder import OpenFolder, flush, hold, set_mode
+from include.drive_backup.restore.orders import Conflict, RestoreResult, left_out, not_saved, result_for, wrong_bytes
+from include.drive_backup.restore.placing import Ground, give_name, probe, sweep, temporary
 
-_PIECE = 1024**2
 _TRIES = 20
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 #: No other file would fare better.
-_HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-_SHORTCUT = "A local folder has no shortcuts to Drive; its target's id is in the catalogue."
+_HOPELESS = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EROFS", "EIO")}
+_SHORTCUT = (
+    "A local folder has no shortcuts to Drive. This one leads to the item {target}: restore that with --id {target}, "
+    "if the snapshot has it."
+)
+_CHANGED = "Somebody changed '{name}' after it was looked at; it was left alone, and this was restored beside it."
+_ALIAS = "This disk takes its name for that of another item, so it is called '{name}'."
+_OTHER_DISK = "Another disk is mounted there. Restore into that one by itself."
 
 
 class LocalFolder:
@@ -38,19 +42,21 @@ class LocalFolder:
 
     :param root: the folder; made if it is not there.
     :param names: from :func:`.naming.local_names`.
-    :raises PermanentError: the folder cannot be made or opened.
+    :param ground: from :func:`.placing.probe`; None: it is looked at now.
+    :raises PermanentError: the folder cannot be used.
     """
 
-    def __init__(self, root: Path, names: Names, store: BlobStore, conflict: Conflict = "copy") -> None:
+    def __init__(
+        self, root: Path, names: Names, store: BlobStore, conflict: Conflict = "copy", ground: Ground | None = None
+    ) -> None:
         self._root = root
         self._names = names
         self._store = store
         self._conflict: Conflict = conflict
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(root, os.O_RDONLY | os.O_DIRECTORY))
-        except OSError as error:
-            raise PermanentError(f"The folder {root} cannot be used: {error.strerror}. Name another one.") from error
+        self._ground = probe(root) if ground is None else ground
+        self._safe: Safe = safe_name if self._ground.any_name else portable_name
+        self._claims = Claims(root)
+        self._swept: set[tuple[str, ...]] = set()
 
     async def restore(self, row: CatalogueRow) -> list[RestoreResult]:
         """Write a folder, or all contents of a file. See the port.
@@ -61,7 +67,7 @@ class LocalFolder:
 
     async def _bring_back(self, row: CatalogueRow) -> list[RestoreResult]:
         if row.item.kind == "shortcut":
-            return [result_for(row, "left-out", reason="shortcut", message=_SHORTCUT)]
+            return [left_out(row, _SHORTCUT)]
         formats = [""] if row.item.kind == "folder" else [content.format for content in row.contents]
         return [await self._safely(row, content_format) for content_format in formats]
 
@@ -74,7 +80,8 @@ class LocalFolder:
             # The other formats of the item are worth having.
             return result_for(row, "failed", self._shown(place), reason=error.reason, message=str(error))
         except OSError as error:
-            message = f"'{self._shown(place)}' cannot be written: {error.strerror or error}."
+            why = _OTHER_DISK if error.errno == errno.EXDEV else f"{error.strerror or error}."
+            message = f"'{self._shown(place)}' cannot be written: {why}"
             if error.errno in _HOPELESS:
                 raise PermanentError(f"{message} What is restored already stays.", reason="localFolder") from error
             return result_for(row, "failed", self._shown(place), reason="localFolder", message=message)
@@ -83,80 +90,125 @@ class LocalFolder:
         with self._folder(place[:-1]) as above:
             _check(place[-1])
             try:
-                os.mkdir(place[-1], dir_fd=above)
+                above.make(place[-1])
             except FileExistsError:
-                os.close(os.open(place[-1], _DIRECTORY, dir_fd=above))
-                return result_for(row, "same", self._shown(place))
+                with above.below(place[-1]):
+                    return result_for(row, "same", self._shown(place))
         return result_for(row, "restored", self._shown(place))
 
     async def _file(self, row: CatalogueRow, content: StoredContent, place: tuple[str, ...]) -> RestoreResult:
+        said = None
         with self._folder(place[:-1]) as folder:
+            self._sweep(folder, place[:-1])
             for _ in range(_TRIES):
                 try:
-                    return await self._in_folder(folder, row, content, place)
+                    return await self._in_folder(folder, row, content, place, said)
+                except _ChangedError:
+                    said = _CHANGED.format(name=place[-1])
                 except FileExistsError:
                     # Somebody else, or another file of this restore, was quicker: look again.
                     continue
         raise FileExistsError(errno.EEXIST, "others write files of its name all the time")
 
     async def _in_folder(
-        self, folder: int, row: CatalogueRow, content: StoredContent, place: tuple[str, ...]
+        self, folder: OpenFolder, row: CatalogueRow, content: StoredContent, place: tuple[str, ...], said: str | None
     ) -> RestoreResult:
-        *folders, name = place
+        """One try.
+
+        :param said: why what has the name is to be left alone, whatever was asked.
+        """
+        *above, name = place
         _check(name)
-        there = _look(folder, name, content)
-        if there in ("other", "no file") and self._conflict == "copy":
-            name, there = _free_name(folder, name, content)
-        shown = self._shown((*folders, name))
-        if there == "same":
-            return result_for(row, "same", shown)
-        if there == "other" and self._conflict == "skip":
+        there = look(folder, name, content)
+        alias = self._claims.another(there, place)
+        if alias or (there.state in ("other", "no file") and (said is not None or self._conflict == "copy")):
+            name, there = self._free_name(folder, tuple(above), name, content)
+            said = _ALIAS.format(name=name) if alias else said
+        shown = self._shown((*above, name))
+        if there.state == "same":
+            self._claims.take(there, (*above, name))
+            return result_for(row, "same", shown, message=said)
+        if there.state == "other" and self._conflict == "skip":
             return result_for(row, "skipped", shown)
-        if there == "no file":
+        if there.state == "no file":
             raise IsADirectoryError(errno.EISDIR, "a folder or a link has its name")
-        await self._write(folder, name, content, row.item.modified, replace=there == "other")
-        return result_for(row, "restored", shown, size=content.size)
+        await self._write(folder, name, content, row.item.modified, there)
+        self._claims.take(look(folder, name, None), (*above, name))
+        return result_for(row, "restored", shown, size=content.size, message=said)
+
+    def _free_name(
+        self, folder: OpenFolder, above: tuple[str, ...], name: str, content: StoredContent
+    ) -> tuple[str, Found]:
+        """A name beside one that is taken; a copy that an earlier try left there is found again."""
+        for other in numbered(name, self._safe):
+            there = look(folder, other, content)
+            free = there.state in ("nothing", "same") and not self._claims.another(there, (*above, other))
+            if free and (*above, other) not in self._planned:
+                return other, there
+        raise AssertionError("unreachable: the names never end")
 
     async def _write(
-        self, folder: int, name: str, content: StoredContent, modified: datetime | None, *, replace: bool
+        self, folder: OpenFolder, name: str, content: StoredContent, modified: datetime | None, over: Found
     ) -> None:
-        temporary = f".drive-backup-{secrets.token_hex(8)}"
-        descriptor = os.open(temporary, _NEW_FILE, 0o600, dir_fd=folder)
+        """Write a file.
+
+        :param over: what has the name, and is replaced.
+        :raises _ChangedError: it is not what was seen any more.
+        """
+        draft = temporary()
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            with os.fdopen(folder.create(draft), "wb") as file:
+                hold(file.fileno())
                 async for piece in self._store.stream(content.blob):
                     file.write(piece)
                 file.flush()
-                os.fchmod(file.fileno(), 0o666 & ~_UMASK)
-                os.fsync(file.fileno())
-            if _digest(folder, temporary) != (content.size, content.sha256):
-                raise wrong_bytes(content)
-            if modified is not None:
-                with suppress(OverflowError, OSError):
-                    os.utime(temporary, (modified.timestamp(),) * 2, dir_fd=folder)
-            _place(folder, temporary, name, replace=replace)
+                set_mode(file.fileno(), 0o666 & ~_UMASK)
+                flush(file.fileno())
+            with folder.held(draft):
+                if folder.digest(draft) != (content.size, content.sha256):
+                    raise wrong_bytes(content)
+                if modified is not None:
+                    folder.set_time(draft, modified.timestamp())
+                self._give_name(folder, draft, name, over)
         finally:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary, dir_fd=folder)
+            folder.remove(draft)
+
+    def _give_name(self, folder: OpenFolder, draft: str, name: str, over: Found) -> None:
+        if over.state == "nothing":
+            give_name(folder, draft, name, self._ground.way)
+        elif look(folder, name, None).identity != over.identity:
+            raise _ChangedError
+        else:
+            folder.replace(draft, name)
 
     @contextmanager
-    def _folder(self, place: tuple[str, ...]) -> Iterator[int]:
-        """The descriptor of a folder below the root; made where it is missing."""
-        descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
+    def _folder(self, place: tuple[str, ...]) -> Iterator[OpenFolder]:
+        """A folder below the root; made where it is missing."""
+        with ExitStack() as opened:
+            folder = opened.enter_context(OpenFolder.at(self._root))
             for name in place:
                 _check(name)
-                with suppress(FileExistsError):
-                    os.mkdir(name, dir_fd=descriptor)
-                below = os.open(name, _DIRECTORY, dir_fd=descriptor)
-                os.close(descriptor)
-                descriptor = below
-            yield descriptor
-        finally:
-            os.close(descriptor)
+                above, opened_before = folder, opened.pop_all()
+                with opened_before:
+                    folder = opened.enter_context(above.below(name))
+            yield folder
+
+    @cached_property
+    def _planned(self) -> frozenset[tuple[str, ...]]:
+        """The places of all items, which no copy of another one may take."""
+        return frozenset(self._names.values())
+
+    def _sweep(self, folder: OpenFolder, place: tuple[str, ...]) -> None:
+        if place not in self._swept:
+            self._swept.add(place)
+            sweep(folder)
 
     def _shown(self, place: tuple[str, ...]) -> str:
         return str(self._root.joinpath(*place))
+
+
+class _ChangedError(Exception):
+    """What was to be replaced is not what was seen."""
 
 
 def _check(name: str) -> None:
@@ -172,42 +224,3 @@ def _read_umask() -> int:
 
 
 _UMASK = _read_umask()
-
-
-def _look(folder: int, name: str, content: StoredContent) -> str:
-    """What has the name now: ``nothing``, the ``same`` bytes, an ``other`` file, or ``no file``."""
-    try:
-        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return "nothing"
-    if not stat.S_ISREG(found.st_mode):
-        return "no file"
-    same = found.st_size == content.size and _digest(folder, name) == (content.size, content.sha256)
-    return "same" if same else "other"
-
-
-def _free_name(folder: int, name: str, content: StoredContent) -> tuple[str, str]:
-    """A name beside one that is taken; a copy that an earlier try left there is found again."""
-    for other in numbered(name, safe_name):
-        there = _look(folder, other, content)
-        if there in ("nothing", "same"):
-            return other, there
-    raise AssertionError("unreachable: the names never end")
-
-
-def _digest(folder: int, name: str) -> tuple[int, str]:
-    sha256, size = hashlib.sha256(), 0
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-    with os.fdopen(descriptor, "rb") as file:
-        while piece := file.read(_PIECE):
-            sha256.update(piece)
-            size += len(piece)
-    return size, sha256.hexdigest()
-
-
-def _place(folder: int, temporary: str, name: str, *, replace: bool) -> None:
-    """Give a finished file its name; only ``replace`` takes the name from another one."""
-    if replace:
-        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-    else:
-        os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)

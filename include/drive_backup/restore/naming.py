@@ -8,11 +8,13 @@ called like the folders that the backup itself adds, ``~orphans`` and ``~trash``
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 
 from include.drive_backup.blob.names import ORPHANS, TRASH, encode_segment
+from include.drive_backup.restore.folding import folded
+from include.drive_backup.restore.placing import is_temporary
+from include.drive_backup.restore.portable import portable
 from include.drive_backup.restore.selection import Entry
 
 #: Bytes of a name, on the file systems of Linux and macOS.
@@ -25,9 +27,12 @@ Names = dict[tuple[str, str], tuple[str, ...]]
 Safe = Callable[[str, str], str]
 
 
-def local_names(entries: Iterable[Entry]) -> Names:
-    """Name everything for a local folder; see :func:`names_of`."""
-    return names_of(entries, safe_name)
+def local_names(entries: Iterable[Entry], safe: Safe | None = None) -> Names:
+    """Name everything for a local folder; see :func:`names_of`.
+
+    :param safe: :func:`safe_name`, or :func:`portable_name` where the file system holds fewer names.
+    """
+    return names_of(entries, safe or safe_name)
 
 
 def names_of(entries: Iterable[Entry], safe: Safe) -> Names:
@@ -38,7 +43,7 @@ def names_of(entries: Iterable[Entry], safe: Safe) -> Names:
     """
     names: Names = {}
     # Whatever is restored: a part of a snapshot, and the rest of it later, go into one folder.
-    taken: dict[tuple[str, ...], set[str]] = {(): {_key(ours) for ours in (ORPHANS, TRASH)}}
+    taken: dict[tuple[str, ...], set[str]] = {(): {folded(ours) for ours in (ORPHANS, TRASH)}}
     for entry in entries:
         folder = _folder(names, entry.folder, safe)
         for content_format in entry.formats or ("",):
@@ -71,15 +76,10 @@ def _folder(names: Names, path: str, safe: Safe) -> tuple[str, ...]:
 
 def _free(entry: Entry, content_format: str, taken: set[str], safe: Safe) -> str:
     for name in _candidates(entry, content_format, safe):
-        if _key(name) not in taken:
-            taken.add(_key(name))
+        if folded(name) not in taken:
+            taken.add(folded(name))
             return name
     raise AssertionError("unreachable: the candidates never end")
-
-
-def _key(name: str) -> str:
-    """Equal for names that some file system takes for one."""
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _candidates(entry: Entry, content_format: str, safe: Safe) -> Iterator[str]:
@@ -87,7 +87,9 @@ def _candidates(entry: Entry, content_format: str, safe: Safe) -> Iterator[str]:
     name = entry.name.removesuffix(extension) if extension else entry.name
     if not extension and entry.kind != "folder":
         name, extension = _split(name)
-    yield safe(name, extension)
+    if not entry.later:
+        # A part of a snapshot must not take the name that another item has in the whole of it.
+        yield safe(name, extension)
     yield safe(name, f" ({_plain(entry.item_id)}){extension}")
     for number in count(2):
         yield safe(name, f" ({_plain(entry.item_id)} {number}){extension}")
@@ -104,8 +106,21 @@ def safe_name(name: str, ending: str = "") -> str:
     """
     if _impossible(name + ending) or (not name and not ending):
         name = encode_segment(name)
-    room = MAX_BYTES - len(ending.encode())
-    return name.encode()[:room].decode("utf-8", "ignore") + ending
+    whole = _cut(name, ending) + ending
+    # Files of such a name count as not finished, and are deleted when their restore has died.
+    return f"%2E{whole[1:]}" if is_temporary(whole) else whole
+
+
+def portable_name(name: str, ending: str = "") -> str:
+    """As :func:`safe_name`, for file systems that hold only what Windows does."""
+    whole = portable(safe_name(name, ending))
+    cut = _cut(whole.removesuffix(ending), ending)
+    # What was in the middle may be at the end now, where a dot or a blank cannot be.
+    return portable(cut + ending if ending else cut.rstrip(" .") or "%20")
+
+
+def _cut(name: str, ending: str) -> str:
+    return name.encode()[: MAX_BYTES - len(ending.encode())].decode("utf-8", "ignore")
 
 
 def _impossible(name: str) -> bool:

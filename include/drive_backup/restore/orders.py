@@ -12,6 +12,7 @@ from include.drive_backup.manifest.schema import CatalogueRow, row_of
 from include.drive_backup.model import StoredContent, Struct
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.restore.selection import Entry, why_not_saved
+from include.drive_backup.values import read_object, read_text
 
 #: When something is there already: ``copy`` writes a new one beside it, ``skip`` leaves it, ``replace`` replaces it.
 #: What is there with the same bytes is never written again.
@@ -29,6 +30,8 @@ class RestoreResult(Struct, frozen=True):
     """What became of one content (or folder) of one item.
 
     :param target: where it is now, in the destination's own words.
+    :param kind: of the item: ``file``, ``folder``, ``shortcut``, ``native``.
+    :param asked: somebody named the item itself; known in the steps of a DAG.
     """
 
     item_id: str
@@ -38,6 +41,8 @@ class RestoreResult(Struct, frozen=True):
     bytes: int = 0
     reason: str | None = None
     message: str | None = None
+    kind: str = ""
+    asked: bool = False
 
 
 class Destination(Protocol):
@@ -81,16 +86,27 @@ def result_for(
         bytes=size,
         reason=reason,
         message=message,
+        kind=row.item.kind,
     )
 
 
 def not_saved(row: CatalogueRow) -> list[RestoreResult]:
     """The result for what the backup does not have of an item, beside what is restored of it; none when it has all."""
-    item, why = row.item, why_not_saved(row.item.kind, row.outcome, row.reason, row.message, stored=bool(row.contents))
+    why = why_not_saved(row.item.kind, row.outcome, row.reason, row.message, stored=bool(row.contents))
     if why is None:
         return []
     reason, message = why
-    return [RestoreResult(item_id=item.id, path=row.path, outcome="not-saved", reason=reason, message=message)]
+    return [result_for(row, "not-saved", reason=reason, message=message)]
+
+
+def left_out(row: CatalogueRow, said: str) -> RestoreResult:
+    """The result for a shortcut, where there are none.
+
+    :param said: why; ``{target}`` is what it leads to.
+    """
+    details = read_object(row.item.resource.get("shortcutDetails"))
+    target = read_text(details.get("targetId")) or "unknown"
+    return result_for(row, "left-out", reason="shortcut", message=said.format(target=target))
 
 
 def shortfall(manifest: Manifest) -> str | None:

@@ -10,7 +10,7 @@ from include.drive_backup.errors import ContentArchivedError, CorruptStoreError,
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.schema import CatalogueRow
 from include.drive_backup.ports import BlobStore
-from include.drive_backup.restore.orders import Destination, RestoreResult, not_saved, ordered_rows
+from include.drive_backup.restore.orders import Destination, RestoreResult, not_saved, ordered_rows, result_for
 from include.drive_backup.restore.selection import Entry
 
 FOLDERS = frozenset({"folder"})
@@ -97,7 +97,5 @@ async def _one(destination: Destination, row: CatalogueRow) -> list[RestoreResul
     try:
         return await destination.restore(row)
     except (ContentArchivedError, CorruptStoreError, ItemUnavailableError) as error:
-        failed = RestoreResult(
-            item_id=row.item.id, path=row.path, outcome="failed", reason=error.reason, message=str(error)
-        )
+        failed = result_for(row, "failed", reason=error.reason, message=str(error))
         return [failed, *not_saved(row)]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from include.drive_backup.errors import SnapshotNotFoundError
 from include.drive_backup.globs import compile_globs
 from include.drive_backup.manifest.catalogue import read_rows, read_rows_there_are
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.model import Struct
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.restore.folding import folded
 
 
 class Selection(Struct, frozen=True):
@@ -31,6 +34,9 @@ class Entry(Struct, frozen=True):
     :param formats: of its stored contents: ``original``, or the extensions of exports.
     :param size: bytes of all its stored contents.
     :param not_saved: what the backup does not have of it, as a sentence.
+    :param twin: another item of its folder in the snapshot may be restored under the same name, wanted or not.
+    :param later: an item before it in its folder may have a name that some file system takes for its own.
+    :param asked: it was named itself, not only a folder that holds it.
     """
 
     item_id: str
@@ -40,6 +46,9 @@ class Entry(Struct, frozen=True):
     formats: tuple[str, ...] = ()
     size: int = 0
     not_saved: str | None = None
+    twin: bool = False
+    later: bool = False
+    asked: bool = False
 
     @property
     def folder(self) -> str:
@@ -56,13 +65,43 @@ async def select(store: BlobStore, manifest: Manifest, selection: Selection) -> 
     """
     columns = ["item_id", "path", "name", "kind", "contents", "outcome", "reason", "message"]
     found = [_entry(values) async for values in read_rows(store, manifest, columns)]
-    entries = {entry.path: entry for entry in sorted(found, key=lambda entry: entry.path.split("/"))}
+    entries = marked_twins(sorted(found, key=lambda entry: entry.path.split("/")))
     if not selection.paths and not selection.ids:
         return entries
-    wanted = set(_chosen(entries, selection, manifest))
+    wanted = dict(_chosen(entries, selection, manifest))
+    entries |= {path: replace(entries[path], asked=True) for path, asked in wanted.items() if asked}
     for path in tuple(wanted):
-        wanted.update(above for above in _above(path) if above in entries)
+        wanted.update((above, False) for above in _above(path) if above in entries)
     return {path: entry for path, entry in entries.items() if path in wanted}
+
+
+def marked_twins(entries: Iterable[Entry]) -> dict[str, Entry]:
+    """The entries by path; those that share a name with another one of their folder are marked.
+
+    :param entries: in the catalogue's order.
+    """
+    exact: dict[tuple[str, str], str] = {}
+    alike: dict[tuple[str, str], str] = {}
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        exports = export_names(entry)
+        twins = {exact.setdefault((entry.folder, name), entry.path) for name in (entry.name, *exports)} - {entry.path}
+        names = {folded(name) for name in exports or (entry.name,)}
+        later = {alike.setdefault((entry.folder, name), entry.path) for name in names} - {entry.path}
+        found[entry.path] = replace(entry, twin=True, later=True) if twins else replace(entry, later=bool(later))
+        found |= {other: replace(found[other], twin=True) for other in twins}
+    return found
+
+
+def twins_of(entries: Iterable[Entry]) -> set[str]:
+    """The paths of those that share their name with another item of their folder."""
+    return {entry.path for entry in entries if entry.twin}
+
+
+def export_names(entry: Entry) -> list[str]:
+    """What the exports of a Google document are called where they are restored as files."""
+    exports = (each for each in entry.formats if each != "original")
+    return [f"{entry.name.removesuffix(f'.{each}')}.{each}" for each in exports]
 
 
 def _entry(values: dict[str, Any]) -> Entry:
@@ -91,18 +130,22 @@ def why_not_saved(
     return reason or outcome, message or f"The snapshot records it as '{outcome}', {without}."
 
 
-def _chosen(entries: dict[str, Entry], selection: Selection, manifest: Manifest) -> Iterable[str]:
+def _chosen(entries: dict[str, Entry], selection: Selection, manifest: Manifest) -> Iterable[tuple[str, bool]]:
+    """The paths of what is wanted, and whether each was named itself."""
     globs = compile_globs(selection.paths) if selection.paths else None
     folders = {path: entry.name for path, entry in entries.items() if entry.kind == "folder"}
-    ids, whole, matched = set(selection.ids), set[str](), False
+    ids, whole, matched, by_glob = set(selection.ids), set[str](), False, set[str]()
     for path, entry in entries.items():
         by_id = entry.item_id in ids or any(above in whole for above in _above(path))
         by_path = globs is not None and globs.match_file(drive_path(folders, path, entry.name, entry.kind))
         matched = matched or by_path
         if by_id and entry.kind == "folder":
             whole.add(path)
+        if by_path and entry.kind == "folder":
+            by_glob.add(path)
         if by_id or by_path:
-            yield path
+            named = entry.item_id in ids or (by_path and entry.folder not in by_glob)
+            yield path, named
     missing = sorted(ids - {entry.item_id for entry in entries.values()})
     if missing:
         raise SnapshotNotFoundError(_NOT_THERE.format(what=", ".join(missing), where=manifest.name.manifest))

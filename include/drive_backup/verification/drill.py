@@ -18,8 +18,7 @@ from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.model import Struct, human_bytes
 from include.drive_backup.ports import BlobStore, Drive
-from include.drive_backup.restore.local import LocalFolder
-from include.drive_backup.restore.naming import local_names
+from include.drive_backup.restore.local_target import open_local
 from include.drive_backup.restore.orders import ARCHIVED, RestoreResult, shortfall
 from include.drive_backup.restore.run import restore
 from include.drive_backup.restore.selection import Entry, Selection, select
@@ -69,7 +68,7 @@ async def drill(
     """
     chosen = pick((await select(store, manifest, Selection())).values(), seed, most_bytes, most_files)
     results: list[RestoreResult] = []
-    destination = LocalFolder(folder, local_names(chosen.values()), store)
+    destination = open_local(folder, chosen, store)
     counted = await restore(store, manifest, chosen, destination, results.append)
     rows = read_rows(store, manifest, ["item_id", "path", "kind", "md5", "sha256"])
     facts = {row["path"]: row async for row in rows if row["path"] in chosen}

@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from drive_backup_airflow.events import emit_for_task_states
+from drive_backup_airflow.operators.approve_retention import was_approved
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.operators.report import bad_tasks
 from drive_backup_airflow.restore_params import restore_task
 from drive_backup_airflow.wiring import open_restore_drive, open_store, open_target_store
 from include.drive_backup.blob.names import parse_snapshot
 from include.drive_backup.clock import SystemClock
-from include.drive_backup.errors import CredentialsError, SnapshotIncompleteError
+from include.drive_backup.errors import ApprovalNeededError, CredentialsError, SnapshotIncompleteError
 from include.drive_backup.manifest.found import Found
 from include.drive_backup.manifest.narrowed import narrowed_note
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import counted, human_bytes
 from include.drive_backup.protection import Reader, register, unregister
+from include.drive_backup.restore.allowed import asks, check_allowed
 from include.drive_backup.restore.batches import (
     RestoreBatch,
     RestorePlan,
@@ -32,6 +34,7 @@ from include.drive_backup.restore.batches import (
     report,
     restore_batch,
     restored_ids,
+    tally_of,
     verdict,
     work_of,
 )
@@ -39,6 +42,7 @@ from include.drive_backup.restore.container_batches import plan_container_restor
 from include.drive_backup.restore.container_target import ContainerPlace, check_target
 from include.drive_backup.restore.orders import shortfall
 from include.drive_backup.restore.rehydrate import archived_among, contents_of, notice
+from include.drive_backup.restore.settings import RestoreSettings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -87,15 +91,29 @@ class PlanRestoreOperator(RestoreOperator):
 
     :param protect_hours: for which the snapshot is kept, unless ``report`` ends it sooner: as long as the
         run may take.
+    :param allowed: a dict of :class:`~include.drive_backup.restore.settings.RestoreSettings`.
+    :param answer: what the approval returned, where there is one.
     """
 
-    def __init__(self, *, protect_hours: float = 24.0, **kwargs: Any) -> None:
+    template_fields = ("answer",)
+
+    def __init__(
+        self,
+        *,
+        protect_hours: float = 24.0,
+        allowed: dict[str, Any] | None = None,
+        answer: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.protect_hours = protect_hours
+        self.allowed = allowed or {}
+        self.answer = answer
 
     async def run(self, context: Context, stop: asyncio.Event) -> list[dict[str, Any]]:  # noqa: ARG002
         """Plan; a dry run only says what would be restored."""
         task = restore_task(context)
+        self._check(task)
         async with open_store(self.blob_conn_id, self.container) as store:
             await store.ensure_container(create=False)
             if task.dry_run:
@@ -109,6 +127,12 @@ class PlanRestoreOperator(RestoreOperator):
             self.log.warning("%s", plan.shortfall)
         context["ti"].xcom_push(key=PLAN, value=plan.to_dict())
         return [batch.to_dict() for batch in plan.batches]
+
+    def _check(self, task: RestoreTask) -> None:
+        settings = RestoreSettings.model_validate(self.allowed)
+        check_allowed(settings, task, self.blob_conn_id, self.container)
+        if asks(settings, task) and not was_approved(self.answer):
+            raise ApprovalNeededError("Nobody has agreed to this restore, so nothing was restored. Trigger it again.")
 
     async def _plan_protected(self, store: BlobStore, task: RestoreTask) -> RestorePlan:
         found = await self._found(store, task)
@@ -243,9 +267,8 @@ class RestoreReportOperator(DriveBackupOperator):
                 # What failed can be cleared and tried again: then it is still to be read.
                 again = bool(found["failed"] or found["missing"] or bad_tasks(context))
                 gone = await self._end_protection(store, plan, str(context["run_id"]), keep=again)
+                self.log.info("%s. Every item: %s", await tally_of(store, plan), blob)
             counts = dict(found)
-            said = ", ".join(f"{n} {name}" for name, n in counts.items() if name not in ("bytes", "missing"))
-            self.log.info("%s; %s written. Every item: %s", said, human_bytes(counts.get("bytes", 0)), blob)
         await emit_for_task_states(context, **self.events)
         if gone is not None:
             raise SnapshotIncompleteError(

@@ -158,4 +158,8 @@ async def test_files_with_names_of_our_own_temporary_files(tmp_path):
     await backup.run()
     counts, _ = await bring_back(backup, tmp_path)
     assert counts["failed"] == 0
-    assert {name: name.encode() for name in names}.items() <= files(tmp_path).items()
+    # The first could be taken for an unfinished file of a restore that died, and be removed by the next one.
+    restored = {name.replace(".drive-backup-0", "%2Edrive-backup-0"): name.encode() for name in names}
+    assert restored.items() <= files(tmp_path).items()
+    await bring_back(backup, tmp_path)
+    assert restored.items() <= files(tmp_path).items()

@@ -1,10 +1,12 @@
 """A restore in steps, as the DAG makes it: each step may be tried again, and the report is true."""
 
+import asyncio
 import secrets
 
 import pytest
 
-from include.drive_backup.errors import SnapshotIncompleteError, TransientError
+from include.drive_backup.errors import PermanentError, SnapshotIncompleteError, TransientError
+from include.drive_backup.restore import batches
 from include.drive_backup.restore.batches import (
     RestorePlan,
     RestoreTask,
@@ -18,6 +20,7 @@ from include.drive_backup.restore.batches import (
 )
 from include.drive_backup.restore.rehydrate import archived_among, ask
 from tests.core.restore.test_drive import ANN, EXPECTED, opened, sample, simple
+from tests.support.local_drive import LocalDrive
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ async def world():
 
 
 async def plan(world, token="one", **more):
-    task = RestoreTask(source=f"user/{ANN}", to=f"user/{ANN}", run="manual", subject=ANN, **more)
+    task = RestoreTask(source=f"user/{ANN}", run="manual", subject=ANN, **{"to": f"user/{ANN}", **more})
     return await plan_restore(world.drive, world.backup.store, task, world.clock, work_of("manual", token))
 
 
@@ -109,3 +112,30 @@ async def test_what_is_archived_fails_as_an_item_until_it_is_rehydrated(world):
     store.rehydrate()
     verdict(await finish(world, made))
     assert simple(world.tree(made.batches[0].target.folder_id)) == EXPECTED
+
+
+async def test_files_of_one_name_in_different_batches_do_not_take_each_others_place(monkeypatch):
+    """The batches run at the same time, and none knows what another one does."""
+    monkeypatch.setattr(batches, "_LEAST_ITEMS", 1)
+    monkeypatch.setattr(batches, "MAX_BATCHES", 1_000)
+    local = LocalDrive()
+    for n in range(3):
+        local.file("a.txt", content=b"%d" % n)
+    async with opened(local) as world:
+        target = local.folder("Target")
+        world.put("a.txt", target.id, b"mine")
+        made = await plan(world, to=f"folder/{target.id}", merge=True, conflict="replace", paths=("/a.txt",))
+        assert len(made.batches) > 1
+        async with asyncio.TaskGroup() as group:
+            for batch in made.batches:
+                group.create_task(restore_batch(world.drive, world.backup.store, batch, world.clock))
+        assert sorted(value for _, value in world.tree(target.id)) == [b"0", b"1", b"2", b"mine"]
+
+
+async def test_a_limit_of_drive_is_not_tried_again_at_once(world):
+    made = await plan(world)
+    world.faults({"kind": "error", "routes": ["files.create"], "status": 403, "reason": "teamDriveFileLimitExceeded"})
+    with pytest.raises(PermanentError, match="500,000"):
+        await finish(world, made)
+    world.faults()
+    verdict(await finish(world, made))

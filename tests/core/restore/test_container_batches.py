@@ -79,3 +79,20 @@ async def test_the_backups_own_container_is_refused_before_anything_is_planned(b
         await plan(backup, target)
     with pytest.raises(ConfigError, match="its own blobs"):
         await plan(backup, MemoryTargetStore(), to="container/other/content")
+
+
+@pytest.mark.parametrize(("asked", "good"), [({"paths": ("/To a",)}, False), ({}, True)])
+async def test_a_shortcut_that_was_asked_for_by_name_is_not_passed_over(backup, target, asked, good):
+    counts = await finish(backup, target, await plan(backup, target, **asked))
+    assert counts["left-out"] == 1
+    if good:
+        verdict(counts)
+    else:
+        with pytest.raises(SnapshotIncompleteError, match="1 asked for and left out"):
+            verdict(counts)
+
+
+async def test_a_part_of_a_snapshot_does_not_take_the_name_of_another_part(backup, target):
+    for number, one in enumerate(("a1", "a2")):
+        await finish(backup, target, await plan(backup, target, str(number), ids=(one,), conflict="replace"))
+    assert sorted(target.files().values()) == [b"first", b"second"]

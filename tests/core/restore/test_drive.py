@@ -1,29 +1,15 @@
 """What was backed up comes back into a Drive: bytes, names, tree; once, whatever happens on the way."""
 
 import hashlib
-from contextlib import asynccontextmanager
 
 import pytest
 from msgspec.structs import replace
 
-from include.drive_backup.drive.client import DriveSettings
-from include.drive_backup.drive.errors import UnexpectedAnswerError
-from include.drive_backup.drive.source import GoogleDrive
-from include.drive_backup.errors import PermanentError
-from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source
-from include.drive_backup.pacing import QuotaLimiter
-from include.drive_backup.restore.drive import DriveFolder
-from include.drive_backup.restore.drive_target import open_target
-from include.drive_backup.restore.run import restore
-from include.drive_backup.restore.selection import Selection, select
 from include.local_cloud.drive import ANN, edits
 from include.local_cloud.drive.content import BytesContent
-from include.local_cloud.drive.faults import Rule
-from tests.support.local_drive import LocalDrive, OneToken, backup_of
+from tests.core.restore.drive_world import NATIVE, SOURCE, opened
+from tests.support.local_drive import LocalDrive
 
-SOURCE = Source.parse(f"user/{ANN}")
-NATIVE = "application/vnd.google-apps."
 BIG = bytes(range(256)) * 40_000  # 10 MB: two chunks
 
 
@@ -47,64 +33,10 @@ def local():
     return sample()
 
 
-class World:
-    def __init__(self, local, backup, drive):
-        self.local, self.backup, self.drive, self.clock = local, backup, drive, backup.clock
-
-    async def bring_back(self, to=f"user/{ANN}", *, merge=False, conflict="copy", permissions=None, **selection):
-        store = self.backup.store
-        manifest = await SnapshotRepository(store).find(SOURCE)
-        wanted = await select(store, manifest, Selection(**selection))
-        target = await open_target(self.drive, manifest, Source.parse(to), store.url, merge=merge)
-        destination = DriveFolder(
-            self.drive.writer, store, target, self.clock, conflict=conflict, permissions=permissions
-        )
-        await destination.recall()
-        results = []
-        counts = await restore(store, manifest, wanted, destination, results.append, in_flight=4)
-        return counts, results, target.folder_id
-
-    def tree(self, folder):
-        """Path → what is there, below a folder: bytes, or the type."""
-        found = []
-        for item in self.local.state.items.values():
-            if folder in item.parents and not item.explicitly_trashed:
-                if item.mime_type == f"{NATIVE}folder":
-                    found += [(f"{item.name}/{path}", value) for path, value in self.tree(item.id)]
-                value = item.mime_type
-                if item.revisions and not item.native:
-                    content = item.revisions[-1].content
-                    value = b"".join(bytes(content.read(a, b)) for a, b in content.pieces(0, content.size))
-                found.append((item.name, value))
-        return sorted(found, key=lambda each: (each[0], hashlib.sha256(repr(each[1]).encode()).digest()))
-
-    def named(self, name, folder):
-        [found] = [i for i in self.local.state.items.values() if i.name == name and folder in i.parents]
-        return found
-
-    def faults(self, *rules):
-        self.local.server.service.faults.rules = [Rule(**rule) for rule in rules]
-
-
 @pytest.fixture
 async def world(local):
     async with opened(local) as made:
         yield made
-
-
-@asynccontextmanager
-async def opened(local):
-    async with backup_of(local, attempts=3) as backup:
-        await backup.run("2026-03-01", formats={"document": ["docx"], "drawing": ["svg"]})
-        drive = GoogleDrive(
-            OneToken(local.server.token(ANN, "drive")),
-            limiter=QuotaLimiter(backup.clock),
-            clock=backup.clock,
-            api_endpoint=local.server.url,
-            settings=DriveSettings(attempts=3),
-        )
-        async with drive:
-            yield World(local, backup, drive)
 
 
 EXPECTED = sorted(
@@ -228,10 +160,14 @@ async def test_a_lost_answer_doubles_nothing(world, monkeypatch, lost):
     assert seen > lost
 
 
-async def test_a_full_account_ends_the_restore(world):
+async def test_a_full_account_fails_each_item_and_says_why(world):
+    """It may have room for others: see test_drive_limits.py."""
+    await world.bring_back(paths=("/empty",))
     world.faults({"kind": "error", "routes": ["files.create"], "status": 403, "reason": "storageQuotaExceeded"})
-    with pytest.raises((PermanentError, UnexpectedAnswerError), match="storageQuotaExceeded"):
-        await world.bring_back()
+    counts, results, _ = await world.bring_back()
+    assert (counts["restored"], counts["same"]) == (0, 1)
+    assert {each.outcome for each in results if each.path != "empty"} <= {"failed", "left-out"}
+    assert all("storageQuotaExceeded" in each.message for each in results if each.outcome == "failed")
 
 
 async def test_permissions_come_back_without_mail(world):

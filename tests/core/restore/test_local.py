@@ -83,7 +83,7 @@ async def test_restoring_again_writes_nothing(backup, tmp_path):
         ({"paths": ("/Reports/2026/",)}, {"Reports/2026/q1%2Fq2.csv"}),
         ({"paths": ("*.txt",)}, {"Reports/a.txt", "Reports/a (a2).txt"}),
         ({"ids": ("y26",)}, {"Reports/2026/q1%2Fq2.csv"}),
-        ({"ids": ("a2", "plan")}, {"Reports/a.txt", "Plan.docx"}),
+        ({"ids": ("a2", "plan")}, {"Reports/a (a2).txt", "Plan.docx"}),
     ],
 )
 async def test_only_what_is_wanted_comes_back(backup, tmp_path, selection, expected):
