@@ -1,10 +1,14 @@
 """Which snapshots of one series are kept, and why. Pure: nothing is read, nothing is deleted here.
 
 A snapshot without a reason may go. Whatever the rules say, the newest complete snapshot and everything after it stay.
+
+A snapshot may lack something: it is partial, it was made late (``as-of``), or it refers to content that is known to be
+damaged. One that lacks nothing is never displaced by one that does.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -64,6 +68,9 @@ class Candidate(Struct, frozen=True):
         ``default/20261123T000000.000Z.2``.
     :param held: tags that forbid its deletion (legal holds).
     :param readers: who reads it now: ``being restored by …``.
+    :param needed: which snapshots of other sources rely on it.
+    :param late: it was made late, so that it may lack what its instant had.
+    :param damaged: how many of its contents are on record as damaged or lost.
     """
 
     name: str
@@ -72,11 +79,24 @@ class Candidate(Struct, frozen=True):
     status: Status
     held: tuple[str, ...] = ()
     readers: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
+    late: bool = False
+    damaged: int = 0
 
     @property
     def moment(self) -> datetime:
         """Its instant."""
         return parse_instant(self.instant)
+
+    @property
+    def complete(self) -> bool:
+        """Has it all that was listed?"""
+        return self.status == "complete"
+
+    @property
+    def lacks(self) -> int:
+        """In how many ways it may lack something."""
+        return (not self.complete) + self.late + (self.damaged > 0)
 
 
 class Verdict(Struct, frozen=True):
@@ -103,15 +123,15 @@ _PERIODS: dict[str, Callable[[datetime], str]] = {
 def judge(snapshots: Iterable[Candidate], keep: Keep, zone: tzinfo = UTC) -> list[Verdict]:
     """Judge all snapshots of one series; newest first.
 
-    Rules choose among the instants that readers see: of the generations of an instant the newest complete one, else the
-    newest. In a period that has a complete snapshot, a partial one is not chosen.
+    Rules choose among the instants: of the generations of an instant what :func:`_stands` says, and of the snapshots of
+    a period as well.
 
     :param zone: in which days, weeks, months and years begin.
     """
     ordered = sorted(snapshots, key=lambda each: (each.instant, each.generation), reverse=True)
     read = _read(ordered)
     reasons: dict[str, list[str]] = {
-        each.name: [*(f"held: {tag}" for tag in each.held), *each.readers] for each in ordered
+        each.name: [*(f"held: {tag}" for tag in each.held), *each.readers, *each.needed] for each in ordered
     }
     for name, reason in (*_always(ordered), *_last(read, keep.last), *_within(read, keep.within_days)):
         reasons[name].append(reason)
@@ -124,27 +144,56 @@ def judge(snapshots: Iterable[Candidate], keep: Keep, zone: tzinfo = UTC) -> lis
     return [Verdict(snapshot=each, reasons=tuple(reasons[each.name])) for each in ordered]
 
 
+#: Of each the less the better.
+_LACKS: tuple[Callable[[Candidate], int], ...] = (
+    lambda each: not each.complete,
+    lambda each: each.late,
+    lambda each: each.damaged,
+)
+
+
+def _stands(group: Sequence[Candidate]) -> list[Candidate]:
+    """What stands for an instant or a period: the newest one that lacks nothing.
+
+    Where there is none, the best complete one, the best made on time, and the least damaged one: each may hold what the
+    others do not.
+
+    :param group: newest first.
+    """
+    best = min(group, key=lambda each: each.lacks)
+    if not best.lacks:
+        return [best]
+    found = [min(group, key=lambda each: (lack(each), each.lacks)) for lack in _LACKS]
+    return [each for each in group if each in found]
+
+
+def _grouped(candidates: Iterable[Candidate], key: Callable[[Candidate], str]) -> dict[str, list[Candidate]]:
+    found: dict[str, list[Candidate]] = {}
+    for each in candidates:
+        found.setdefault(key(each), []).append(each)
+    return found
+
+
 def _read(ordered: Sequence[Candidate]) -> list[Candidate]:
-    """Of each instant what a reader takes, newest first."""
-    best: dict[str, Candidate] = {}
-    for each in ordered:
-        known = best.setdefault(each.instant, each)
-        if known.status != "complete" and each.status == "complete":
-            best[each.instant] = each
-    return list(best.values())
+    """What stands for each instant, newest first."""
+    groups = _grouped(ordered, lambda each: each.instant).values()
+    return [each for group in groups for each in _stands(group)]
 
 
 def _always(ordered: Sequence[Candidate]) -> Iterable[tuple[str, str]]:
-    """The newest complete one, and what came after it: it may hold what nothing else holds."""
-    for each in ordered:
-        if each.status == "complete":
+    """The newest complete one, what came after it, and what lacks less: each may hold what nothing else holds."""
+    for number, each in enumerate(ordered):
+        if each.complete:
             yield each.name, "newest complete"
+            before = ordered[number + 1 :]
+            yield from ((less.name, "may hold what newer ones lack") for less in _stands(ordered) if less in before)
             return
         yield each.name, "newer than the newest complete"
 
 
 def _last(read: Sequence[Candidate], count: int) -> Iterable[tuple[str, str]]:
-    return ((each.name, f"last {number}") for number, each in enumerate(read[:count], 1))
+    numbers = {instant: number for number, instant in enumerate(_grouped(read, lambda each: each.instant), 1)}
+    return ((each.name, f"last {numbers[each.instant]}") for each in read if numbers[each.instant] <= count)
 
 
 def _within(read: Sequence[Candidate], days: int) -> Iterable[tuple[str, str]]:
@@ -156,12 +205,7 @@ def _within(read: Sequence[Candidate], days: int) -> Iterable[tuple[str, str]]:
 def _periodic(
     read: Sequence[Candidate], count: int, rule: str, period: Callable[[datetime], str], zone: tzinfo
 ) -> Iterable[tuple[str, str]]:
-    chosen: dict[str, Candidate] = {}
-    for each in read:
-        key = period(each.moment.astimezone(zone))
-        if key not in chosen and len(chosen) == count:
-            break
-        known = chosen.setdefault(key, each)
-        if known.status != "complete" and each.status == "complete":
-            chosen[key] = each
-    return ((each.name, f"{rule} {key}") for key, each in chosen.items()) if count else ()
+    periods = _grouped(read, lambda each: period(each.moment.astimezone(zone)))
+    for key, group in itertools.islice(periods.items(), count):
+        for each in _stands(group):
+            yield each.name, f"{rule} {key}"

@@ -15,10 +15,18 @@ from include.drive_backup.retention.rules import Candidate, Keep, judge
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def snapshot(moment, generation=1, status="complete", held=()):
+def snapshot(moment, generation=1, status="complete", held=(), late=False, damaged=0):
     instant = format_instant(moment)
     name = instant if generation == 1 else f"{instant}.{generation}"
-    return Candidate(name=name, instant=instant, generation=generation, status=status, held=tuple(held))
+    return Candidate(
+        name=name,
+        instant=instant,
+        generation=generation,
+        status=status,
+        held=tuple(held),
+        late=late,
+        damaged=damaged,
+    )
 
 
 def days(*numbers, hour=2, **facts):
@@ -84,6 +92,42 @@ def test_of_the_generations_of_an_instant_the_one_that_readers_take_stays():
     assert [each.snapshot.generation for each in judge(snapshots, Keep(daily=9)) if each.kept] == [1, 2]
 
 
+def test_a_late_snapshot_takes_no_period_from_one_made_on_time():
+    snapshots = [*days(1, hour=2), *days(1, hour=12, late=True), *days(1, hour=20, status="partial"), *days(9)]
+    keep = Keep(hourly=1, daily=2, weekly=2, monthly=1)
+    assert [each.snapshot.moment.hour for each in judge(snapshots, keep) if each.kept] == [2, 2]
+
+
+def test_of_one_instant_the_generation_made_on_time_stays():
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    snapshots = [snapshot(moment, 1), snapshot(moment, 2, late=True), *days(5)]
+    assert [each.snapshot.generation for each in judge(snapshots, Keep(daily=9)) if each.kept] == [1, 1]
+
+
+def test_a_late_complete_one_stands_beside_a_partial_one_made_on_time():
+    """Neither has all: the late one may lack what was gone by then, the partial one what failed."""
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    snapshots = [snapshot(moment, 1, "partial"), snapshot(moment, 2, late=True), *days(5)]
+    for keep in (Keep(daily=2), Keep(last=2), Keep(within_days=9)):
+        assert [each.snapshot.generation for each in judge(snapshots, keep) if each.kept] == [1, 2, 1]
+
+
+def test_a_late_newest_one_does_not_cost_the_newest_made_on_time():
+    snapshots = [*days(1, 2), *days(3, 4, late=True)]
+    assert kept(judge(snapshots, Keep(last=1))) == ["20260105", "20260103"]
+
+
+def test_a_damaged_newest_one_does_not_cost_the_newest_that_is_whole():
+    snapshots = [*days(1, 2), *days(3, 4, damaged=1)]
+    assert kept(judge(snapshots, Keep(last=1))) == ["20260105", "20260103"]
+    assert kept(judge([*days(3, damaged=1), *days(4, damaged=2)], Keep(last=1))) == ["20260105", "20260104"]
+    assert kept(judge([*days(1), *days(1, hour=9, damaged=1), *days(4)], Keep(daily=2))) == ["20260105", "20260102"]
+
+
+def test_where_all_are_late_the_rules_hold_as_ever():
+    assert kept(judge(days(1, 2, 3, late=True), Keep(last=1))) == ["20260104"]
+
+
 def test_days_begin_where_the_user_lives():
     snapshots = [snapshot(datetime(2026, 1, 1, hour, tzinfo=UTC)) for hour in (5, 6, 7, 8)]
     assert len([each for each in judge(snapshots, Keep(daily=5)) if each.kept]) == 1
@@ -93,7 +137,14 @@ def test_days_begin_where_the_user_lives():
 
 MOMENTS = st.integers(0, 3 * 366 * 24).map(lambda hours: datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=hours))
 SNAPSHOTS = st.lists(
-    st.builds(snapshot, MOMENTS, st.integers(1, 3), st.sampled_from(["complete", "partial"])),
+    st.builds(
+        snapshot,
+        MOMENTS,
+        st.integers(1, 3),
+        st.sampled_from(["complete", "partial"]),
+        late=st.booleans(),
+        damaged=st.integers(0, 2),
+    ),
     max_size=40,
     unique_by=lambda each: each.name,
 )
@@ -145,3 +196,24 @@ def test_more_rules_never_keep_less(snapshots, keep):
     if not keep.empty:
         more = Keep(**{field: getattr(keep, field) + 1 for field in Keep.__struct_fields__})
         assert names(keep) <= names(more)
+
+
+def _whole(each):
+    return each.status == "complete" and not each.late and not each.damaged
+
+
+@given(SNAPSHOTS, st.sampled_from([("daily", "%Y-%m-%d"), ("monthly", "%Y-%m"), ("yearly", "%Y")]))
+def test_what_lacks_something_displaces_in_no_period_what_lacks_nothing(snapshots, rule):
+    name, unit = rule
+    left = {each.snapshot.name for each in judge(snapshots, Keep(**{name: 99})) if each.kept}
+    newest = {}
+    for each in sorted(filter(_whole, snapshots), key=lambda each: (each.instant, each.generation)):
+        newest[f"{each.moment:{unit}}"] = each.name
+    assert set(newest.values()) <= left
+
+
+@given(SNAPSHOTS, KEEPS)
+def test_whatever_the_rules_the_newest_that_lacks_nothing_stays(snapshots, keep):
+    left = {each.snapshot.name for each in judge(snapshots, keep) if each.kept}
+    whole = sorted(filter(_whole, snapshots), key=lambda each: (each.instant, each.generation))
+    assert not whole or whole[-1].name in left
