@@ -23,8 +23,9 @@ from include.drive_backup.retention.apply import Applied, apply_source
 from include.drive_backup.retention.plan import SourcePlan, plan_source
 from include.drive_backup.retention.readable import applied_text, plan_text
 from include.drive_backup.retention.rules import Keep, Policy
+from include.drive_backup.retention.settings import MOST_DAYS, MOST_PERIODS
 
-Count = Annotated[int, typer.Option(min=0)]
+Count = Annotated[int, typer.Option(min=0, max=MOST_PERIODS)]
 SnapshotArgument = Annotated[str, typer.Argument(help="A snapshot's id, `latest`, or a time; a date means its end.")]
 TagArgument = Annotated[str, typer.Argument(help="Says why, e.g. case-7.")]
 
@@ -43,8 +44,8 @@ def forget(
     keep_weekly: Count = 0,
     keep_monthly: Count = 0,
     keep_yearly: Count = 0,
-    keep_within_days: Count = 0,
-    grace_days: Annotated[float, typer.Option(min=1, help="Newer content stays in any case.")] = 7.0,
+    keep_within_days: Annotated[int, typer.Option(min=0, max=MOST_DAYS)] = 0,
+    grace_days: Annotated[float, typer.Option(min=1, max=MOST_DAYS, help="Newer content stays in any case.")] = 7.0,
     brake_percent: Annotated[float, typer.Option(min=0, max=100, help="Of the bytes; more needs --yes-really.")] = 20.0,
     time_zone: Annotated[
         str, typer.Option(envvar="DRIVE_BACKUP_TIME_ZONE", help="In which days, weeks … begin.")
@@ -69,14 +70,15 @@ def forget(
     read_zone(time_zone)
 
     async def plan_and_apply(store: BlobStore) -> None:
-        plan = await plan_source(store, Source.parse(source), policy)
+        whose = Source.parse(source)
+        plan = await plan_source(store, whose, policy)
         _show(session, plan)
         if not apply or plan.empty:
             session.output.say("Nothing was deleted." if plan.empty else "Nothing was deleted: add --apply.")
             return
         if plan.brakes and not yes_really:
             raise ApprovalNeededError(f"{' '.join(plan.brakes)} Nothing was deleted; if it is right, add --yes-really.")
-        lock = SourceLock(store, Source.parse(source), f"drive-backup forget {secrets.token_hex(6)}")
+        lock = SourceLock(store, whose, f"drive-backup forget {secrets.token_hex(6)}")
         done = await apply_source(store, plan, policy, lock, SystemClock(), approved=yes_really)
         _show_done(session, done)
 

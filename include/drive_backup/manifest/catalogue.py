@@ -103,9 +103,9 @@ async def read_rows(
 
     :param columns: only these; None for all.
     :param ids: only the rows of these items; None for all.
-    :raises CorruptStoreError: a part is missing or is not what was written.
+    :raises CorruptStoreError: a part is missing or is not what was written, or the manifest does not name all parts.
     """
-    async for row in _read_parts(store, "items", manifest.parts, columns, ids):
+    async for row in _read_parts(store, "items", _item_parts(manifest), columns, ids):
         yield row
 
 
@@ -132,7 +132,7 @@ async def read_rows_but(
     :param columns: ``item_id`` among them.
     :param known: ids of items.
     """
-    async for batch in read_batches(store, "items", manifest.parts, columns):
+    async for batch in read_batches(store, "items", _item_parts(manifest), columns):
         wanted = [place for place, ident in enumerate(batch["item_id"].to_pylist()) if ident not in known]
         for row in batch.take(wanted).to_pylist() if wanted else ():
             yield row
@@ -147,7 +147,7 @@ async def read_rows_having(
     """
     from include.drive_backup.manifest.tables import rows_having  # noqa: PLC0415 - imports pyarrow
 
-    async for batch in read_batches(store, "items", manifest.parts, columns):
+    async for batch in read_batches(store, "items", _item_parts(manifest), columns):
         for row in rows_having(batch, having):
             yield row
 
@@ -164,6 +164,19 @@ async def read_details(
     """What was saved beside the items' content, like :func:`read_rows`; nothing when the job did not ask for any."""
     async for row in _read_parts(store, "details", manifest.details.parts if manifest.details else (), columns):
         yield row
+
+
+def _item_parts(manifest: Manifest) -> Sequence[Part]:
+    """The parts of the catalogue, if they have as many rows as the snapshot has items: else a part would not be missed.
+
+    :raises CorruptStoreError: they have not.
+    """
+    rows = sum(part.rows for part in manifest.parts)
+    if rows != manifest.items:
+        raise CorruptStoreError(
+            f"{manifest.name.manifest} has {manifest.items} items, and names parts of {rows} rows. {ANOTHER}"
+        )
+    return manifest.parts
 
 
 async def _read_parts(

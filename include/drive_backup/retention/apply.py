@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from include.drive_backup.errors import ApprovalNeededError
+from include.drive_backup.errors import ApprovalNeededError, PermanentError
 from include.drive_backup.journal import Record
 from include.drive_backup.locking import SourceLock, holding
 from include.drive_backup.manifest.void import void_uncommitted
@@ -68,15 +68,18 @@ async def apply_source(
     :param agreed: the plan that a person or the rules agreed to: no other snapshot goes.
     :param approved: a person has agreed, so that the brake does not hold.
     :param leftover_days: clean work areas of runs that are older; None: leave them.
+    :raises PermanentError: the source could not be planned.
     :raises SourceBusyError: another run has the source, or all of it is being verified.
     :raises ApprovalNeededError: much more would go than was agreed to; look at the plan.
     """
+    if agreed.failed is not None:
+        raise PermanentError(f"{agreed.source} could not be planned, so nothing was deleted of it: {agreed.failed}")
     source = Source.parse(agreed.source)
     deletion = Deletion(store, source, lock, clock, stop or asyncio.Event())
     lock.will_delete()
     async with holding(lock, clock, give_back=True):
         await deletion.look()
-        plan = await plan_source(store, source, policy)
+        plan = await plan_source(store, source, policy, agreed.needs)
         if plan.brakes and not approved:
             raise ApprovalNeededError(f"{agreed.source}: nothing was deleted. {' '.join(plan.brakes)}")
         if not policy.keep.empty:

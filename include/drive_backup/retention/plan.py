@@ -2,50 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from include.drive_backup.blob.names import SnapshotName, content_prefix, parse_snapshot, snapshots_prefix
 from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.manifest.void import read_folders
+from include.drive_backup.manifest.void import committed_names, read_folders
 from include.drive_backup.model import Source, Struct, Tier
 from include.drive_backup.ports import BlobStore
-from include.drive_backup.protection import read_readers
 from include.drive_backup.retention.amount import Amount
 from include.drive_backup.retention.brake import brakes
-from include.drive_backup.retention.holds import read_holds
+from include.drive_backup.retention.judging import by_series, judge_source, read_keepers
 from include.drive_backup.retention.references import References
-from include.drive_backup.retention.rules import Candidate, Policy, Verdict, judge
+from include.drive_backup.retention.reliance import Reliance, needed, relies
+from include.drive_backup.retention.rules import Policy, Verdict
 from include.drive_backup.retention.tiers import add
-
-#: By series and id of a snapshot.
-Tags = Mapping[str, tuple[str, ...]]
 
 
 class SourcePlan(Struct, frozen=True):
     """What would become of one source.
 
     :param verdicts: on the snapshots of all series, each judged among those of its own series.
-    :param damaged: snapshots whose manifest cannot be read; they stay.
+    :param damaged: snapshots whose manifest cannot be read; they stay, and stand for nothing.
+    :param unreadable: likewise those whose catalogue cannot be read, or does not add up.
     :param parts: of catalogues that go, with their snapshots or because these were never committed.
     :param content: all that is stored; ``unused`` is what no kept snapshot refers to and is past the grace time.
     :param moves: content that moves to a cooler tier.
     :param blocked: why no content goes, although snapshots may.
     :param brakes: why a person has to say yes first.
+    :param relies: what these snapshots need of other sources, be they kept or not: what goes in this run frees those
+        in the next one.
+    :param needs: what snapshots of other sources need of this one.
+    :param failed: why it could not be planned; then nothing of it goes.
     """
 
     source: str
     verdicts: tuple[Verdict, ...] = ()
     damaged: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
     parts: Amount = Amount()
     content: Amount = Amount()
     unused: Amount = Amount()
     moves: dict[Tier, Amount] = {}
     blocked: str | None = None
     brakes: tuple[str, ...] = ()
+    relies: tuple[Reliance, ...] = ()
+    needs: tuple[Reliance, ...] = ()
+    failed: str | None = None
 
     @property
     def goes(self) -> tuple[str, ...]:
@@ -58,54 +65,45 @@ class SourcePlan(Struct, frozen=True):
         return not (self.goes or self.parts.blobs or self.unused.blobs)
 
 
-async def plan_source(store: BlobStore, source: Source, policy: Policy) -> SourcePlan:
-    """Judge the snapshots of a source, and find what would be left without a reference."""
+async def plan_source(
+    store: BlobStore, source: Source, policy: Policy, needs: Sequence[Reliance] | None = None
+) -> SourcePlan:
+    """Judge the snapshots of a source, and find what would be left without a reference.
+
+    :param needs: what snapshots of other sources need of this one; None: look for it.
+    """
     now = await store.now()
     manifests, damaged = await read_manifests(store, source)
-    holds, readers = await read_holds(store, source), await read_readers(store, source)
-    verdicts = _judge_each_series(manifests, holds, readers, policy)
-    kept = {verdict.snapshot.name for verdict in verdicts if verdict.kept}
-    references, blocked = await kept_references(store, [each for each in manifests if each.name.key in kept], damaged)
-    used = None if blocked is not None or policy.keep.empty else references
+    needs = await read_reliance(store, source) if needs is None else needs
+    keepers = await read_keepers(store, source, needed(manifests, needs))
+    judged = await judge_source(store, source, manifests, keepers, policy)
+    blocked = _why_blocked(damaged, judged.unreadable)
+    used = None if blocked is not None or policy.keep.empty else judged.references
     everything, unused, moves = await _content(store, source, used, now, policy)
     plan = SourcePlan(
         source=str(source),
-        verdicts=tuple(verdicts),
+        verdicts=judged.verdicts,
         damaged=tuple(damaged),
-        parts=Amount()
-        if policy.keep.empty
-        else await _parts(store, source, {*kept, *damaged}, {each.name.key for each in manifests}, now - policy.grace),
+        unreadable=tuple(judged.unreadable),
         content=everything,
         unused=unused,
         moves=moves,
         blocked=blocked,
+        relies=tuple(relies(source, manifests, [snapshot_of(source, key) for key in damaged])),
+        needs=tuple(needs),
     )
+    if policy.keep.empty:
+        return plan
+    plan = replace(plan, parts=await _parts(store, source, plan.goes, now - policy.grace))
     share = plan.unused.bytes / (everything.bytes or 1)
     reasons = () if plan.empty else _stops(manifests, plan.goes, share, policy.brake_percent)
-    return SourcePlan(**{name: getattr(plan, name) for name in plan.__struct_fields__} | {"brakes": tuple(reasons)})
-
-
-def _by_series(manifests: Iterable[Manifest]) -> list[list[Manifest]]:
-    """The manifests of each series, in the order given."""
-    found: dict[str, list[Manifest]] = {}
-    for manifest in manifests:
-        found.setdefault(manifest.series, []).append(manifest)
-    return list(found.values())
-
-
-def _judge_each_series(manifests: Iterable[Manifest], holds: Tags, readers: Tags, policy: Policy) -> list[Verdict]:
-    zone = ZoneInfo(policy.timezone)
-    return [
-        verdict
-        for series in _by_series(manifests)
-        for verdict in judge([_candidate(each, holds, readers) for each in series], policy.keep, zone)
-    ]
+    return replace(plan, brakes=tuple(reasons))
 
 
 def _stops(manifests: Sequence[Manifest], goes: Sequence[str], share: float, percent: float) -> list[str]:
     """Why a person has to agree: the share of the bytes is said once, the rest of each series."""
     found = list(brakes([], 0, share, percent))
-    for series in _by_series(manifests):
+    for series in by_series(manifests):
         going = sum(each.name.key in goes for each in series)
         several = f"Series {series[0].series}: " if len(series) < len(manifests) else ""
         if several and not going:
@@ -130,28 +128,40 @@ async def read_manifests(store: BlobStore, source: Source) -> tuple[list[Manifes
     return manifests, damaged
 
 
+async def reliance_of(store: BlobStore, source: Source) -> list[Reliance]:
+    """What the snapshots of a source need of other sources."""
+    manifests, damaged = await read_manifests(store, source)
+    return list(relies(source, manifests, [snapshot_of(source, key) for key in damaged]))
+
+
+async def read_reliance(store: BlobStore, source: Source) -> list[Reliance]:
+    """What snapshots of other sources need of a source."""
+    if source.kind == "shared":
+        return []
+    found = list[Reliance]()
+    for shared in dict.fromkeys(name.source for name in await committed_names(store, "snapshots/shared/")):
+        found += [each for each in await reliance_of(store, shared) if each.may_need(str(source))]
+    return found
+
+
 async def kept_references(store: BlobStore, kept: list[Manifest], damaged: list[str]) -> tuple[References, str | None]:
     """What kept snapshots refer to, and why that is not all that is known of it: then no content may go."""
-    references = References()
+    references, unreadable = References(), dict[str, str]()
+    for each in kept if not damaged else ():
+        try:
+            await references.add(store, each)
+        except CorruptStoreError as error:
+            unreadable[each.name.key] = str(error)
+            break
+    return references, _why_blocked(damaged, unreadable)
+
+
+def _why_blocked(damaged: Sequence[str], unreadable: Mapping[str, str]) -> str | None:
     if damaged:
-        return references, f"The manifest of {', '.join(damaged)} cannot be read, so nobody knows what it refers to."
-    try:
-        await references.add(store, kept)
-    except CorruptStoreError as error:
-        return references, f"{error} Nobody knows what it refers to."
-    return references, None
-
-
-def _candidate(manifest: Manifest, holds: Tags, readers: Tags) -> Candidate:
-    name = manifest.name
-    return Candidate(
-        name=name.key,
-        instant=name.instant,
-        generation=name.generation,
-        status=manifest.status,
-        held=holds.get(name.key, ()),
-        readers=readers.get(name.key, ()),
-    )
+        return f"The manifest of {', '.join(damaged)} cannot be read, so nobody knows what it refers to."
+    for why in unreadable.values():
+        return f"{why} Nobody knows what it refers to."
+    return None
 
 
 async def _content(
@@ -172,11 +182,11 @@ async def _content(
     return everything, unused, moves
 
 
-async def _parts(store: BlobStore, source: Source, kept: set[str], committed: set[str], before: datetime) -> Amount:
+async def _parts(store: BlobStore, source: Source, goes: Sequence[str], before: datetime) -> Amount:
     found = Amount()
     for name, folder in (await read_folders(store, snapshots_prefix(source))).items():
         if folder.committed:
-            going = [info for info in folder.others[1:] if name.key in committed and name.key not in kept]
+            going = folder.others[1:] if name.key in goes else []
         else:
             going = [info for info in folder.others if is_older(info.modified, before)]
             going += folder.marks if len(going) == len(folder.others) else []

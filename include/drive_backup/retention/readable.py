@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from include.drive_backup.model import counted, human_bytes
 from include.drive_backup.retention.amount import Amount
 from include.drive_backup.retention.plan import SourcePlan
+from include.drive_backup.retention.rules import Candidate
 from include.drive_backup.retention.tiers import Moves
 
 if TYPE_CHECKING:
@@ -21,16 +22,20 @@ def plan_text(plans: Iterable[SourcePlan]) -> str:
 
 
 def _plan(plan: SourcePlan) -> Iterator[str]:
+    if plan.failed is not None:
+        yield f"{plan.source}: CANNOT BE PLANNED, so nothing of it goes: {plan.failed}"
+        return
     yield f"{plan.source}: {counted(len(plan.goes), 'snapshot')} of {len(plan.verdicts)} would go"
-    keys = [*(verdict.snapshot.name for verdict in plan.verdicts), *plan.damaged]
+    keys = [*(verdict.snapshot.name for verdict in plan.verdicts), *plan.damaged, *plan.unreadable]
     alone = len({key.partition("/")[0] for key in keys}) == 1
     for verdict in plan.verdicts:
         word = "keep  " if verdict.kept else "forget"
         reasons = ", ".join(verdict.reasons) or "no rule keeps it"
-        status = "" if verdict.snapshot.status == "complete" else "partial; "
+        status = _status(verdict.snapshot)
         yield f"  {word}  {_shown(verdict.snapshot.name, alone=alone)}  {status}{reasons}"
-    for key in plan.damaged:
-        yield f"  keep    {_shown(key, alone=alone)}  its manifest cannot be read"
+    for damaged, what in ((plan.damaged, "manifest"), (plan.unreadable, "catalogue")):
+        for key in damaged:
+            yield f"  keep    {_shown(key, alone=alone)}  its {what} cannot be read"
     yield f"  catalogues: {amount(plan.parts)} would go"
     yield f"  content: {amount(plan.unused)} of {amount(plan.content)} would go"
     yield from moves_text(plan.moves, "would move")
@@ -38,6 +43,13 @@ def _plan(plan: SourcePlan) -> Iterator[str]:
         yield f"  NO CONTENT GOES: {plan.blocked}"
     for reason in plan.brakes:
         yield f"  STOP: {reason}"
+
+
+def _status(snapshot: Candidate) -> str:
+    said = ["partial"] if snapshot.status != "complete" else []
+    said += ["made late"] if snapshot.late else []
+    said += [f"{counted(snapshot.damaged, 'content')} damaged"] if snapshot.damaged else []
+    return "".join(f"{each}; " for each in said)
 
 
 def _shown(key: str, *, alone: bool) -> str:

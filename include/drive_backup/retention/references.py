@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Set  # noqa: PYI025 - the abstract one
 
+from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.catalogue import read_rows
+from include.drive_backup.manifest.inventory import fingerprint
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.ports import BlobStore
 
@@ -22,15 +25,25 @@ class References:
     def __contains__(self, blob: str) -> bool:
         return _fingerprint(blob) in self._fingerprints
 
-    async def add(self, store: BlobStore, manifests: Iterable[Manifest]) -> None:
-        """Read the catalogues of snapshots of one source.
+    async def add(self, store: BlobStore, manifest: Manifest, sound: Set[bytes] | None = None) -> int:
+        """Read the catalogue of a snapshot.
 
-        :raises CorruptStoreError: one is missing or damaged, so that nobody knows what it refers to.
+        :param sound: fingerprints of what is in the container, from :func:`.inventory.load_sound`; None: do not ask.
+        :return: how many contents are not there as they were written.
+        :raises CorruptStoreError: it is missing or damaged, or has other rows than the manifest counts, so that nobody
+            knows what the snapshot refers to.
         """
-        for manifest in manifests:
-            async for row in read_rows(store, manifest, ["contents"]):
-                for content in row["contents"] or ():
-                    self._fingerprints.add(_fingerprint(content["blob"]))
+        counts, fidelity, damaged = Counter[str](), Counter[str](), 0
+        async for row in read_rows(store, manifest, ["contents", "outcome", "fidelity"]):
+            counts[row["outcome"]] += 1
+            fidelity[row["fidelity"]] += 1
+            for content in row["contents"] or ():
+                self._fingerprints.add(_fingerprint(content["blob"]))
+                mark = fingerprint(content["blob"], content["size"], content["md5"])
+                damaged += sound is not None and mark not in sound
+        if (counts, fidelity) != (Counter(manifest.counts), Counter(manifest.fidelity)):
+            raise CorruptStoreError(f"{manifest.name.manifest} counts other items than its catalogue has.")
+        return damaged
 
 
 def _fingerprint(blob: str) -> bytes:

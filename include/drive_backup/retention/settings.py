@@ -12,8 +12,12 @@ from include.drive_backup.retention.rules import Keep, Policy
 from include.drive_backup.retention.tiers import SETTLED_DAYS, TierRules
 from include.drive_backup.schedules import CronLine, TimeZone
 
-Count = Annotated[int, Field(ge=0)]
-Days = Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+#: A hundred years: dates further away than that cannot be reckoned with.
+MOST_DAYS = 36_500
+#: Of periods: more than there are hours in a hundred years.
+MOST_PERIODS = 1_000_000
+Count = Annotated[int, Field(ge=0, le=MOST_PERIODS)]
+Days = Annotated[float, Field(ge=0, le=MOST_DAYS, allow_inf_nan=False)]
 
 
 class KeepSettings(BaseModel):
@@ -27,7 +31,7 @@ class KeepSettings(BaseModel):
     weekly: Count = 0
     monthly: Count = 0
     yearly: Count = 0
-    within_days: Count = 0
+    within_days: Annotated[int, Field(ge=0, le=MOST_DAYS)] = 0
 
 
 class TierSettings(BaseModel):
@@ -35,9 +39,9 @@ class TierSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    cool_days: Days = Field(None, description="days after it was written; null: never")
-    cold_days: Days = None
-    archive_days: Annotated[float, Field(ge=SETTLED_DAYS, allow_inf_nan=False)] | None = None
+    cool_days: Days | None = Field(None, description="days after it was written; null: never")
+    cold_days: Days | None = None
+    archive_days: Annotated[Days, Field(ge=SETTLED_DAYS)] | None = None
 
     @model_validator(mode="after")
     def _order(self) -> Self:
@@ -57,10 +61,10 @@ class RetentionSettings(BaseModel):
     keep: KeepSettings = KeepSettings()
     sources: dict[str, KeepSettings] = Field({}, description="globs on sources; the first that fits, else `keep`")
     tiers: TierSettings = TierSettings()
-    grace_days: Annotated[float, Field(ge=1)] = 7.0
+    grace_days: Annotated[Days, Field(ge=1)] = 7.0
     brake_percent: Annotated[float, Field(ge=0, le=100)] = 20.0
-    leftover_days: Annotated[float, Field(ge=14)] = 30.0
-    approval_hours: Annotated[float, Field(gt=0)] = 72.0
+    leftover_days: Annotated[Days, Field(ge=14)] = 30.0
+    approval_hours: Annotated[float, Field(gt=0, le=24 * 366)] = 72.0
 
     @property
     def active(self) -> bool:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.params import refuse_unknown
 from drive_backup_airflow.wiring import open_store
+from include.drive_backup.errors import DriveBackupError, PermanentError
+from include.drive_backup.journal import raise_together
 from include.drive_backup.retention.plan import SourcePlan
 from include.drive_backup.retention.readable import plan_text
 from include.drive_backup.retention.run import plan_all, write_plans
@@ -34,7 +36,12 @@ class PlanRetentionOperator(DriveBackupOperator):
         self.max_groups = max_groups
 
     async def run(self, context: Context, stop: asyncio.Event) -> list[dict[str, Any]]:  # noqa: ARG002
-        """Plan; returns the groups of what is to be deleted: none in a dry run."""
+        """Plan; returns the groups of what is to be deleted: none in a dry run.
+
+        A source that cannot be planned is in a group, too: its task fails when the others of the group are done.
+
+        :raises PermanentError: it is a dry run, and a source cannot be planned.
+        """
         params: dict[str, Any] = dict(context["params"])
         refuse_unknown(context)
         async with open_store(self.blob_conn_id, self.container) as store:
@@ -43,6 +50,14 @@ class PlanRetentionOperator(DriveBackupOperator):
                 self.log.info(line)
             if is_dry_run(context):
                 self.log.info("Dry run: nothing is deleted or moved. Trigger it again with dry_run off to do it.")
+                raise_together(
+                    [
+                        PermanentError(f"{plan.source} cannot be planned: {plan.failed}")
+                        for plan in plans
+                        if plan.failed
+                    ],
+                    "Several sources cannot be planned",
+                )
                 return []
             braked = [plan for plan in plans if plan.brakes]
             if braked:
@@ -56,6 +71,10 @@ def is_dry_run(context: Context) -> bool:
     """A scheduled run deletes; any other one only when its params say so."""
     run: Any = context["dag_run"]
     return run.run_type != "scheduled" and bool(context["params"]["dry_run"])
+
+
+def _failure(plan: SourcePlan) -> DriveBackupError:
+    return PermanentError(f"{plan.source} cannot be planned: {plan.failed}")
 
 
 def _question(braked: list[SourcePlan]) -> str:
