@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.errors import DriveBackupError, PermanentError
@@ -18,6 +19,8 @@ from include.drive_backup.retention.plan import SourcePlan, plan_source, relianc
 from include.drive_backup.retention.reliance import Reliance, relies
 from include.drive_backup.retention.settings import RetentionSettings
 from include.drive_backup.work import read_parts
+
+Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
 
@@ -42,54 +45,59 @@ async def plan_all(store: BlobStore, settings: RetentionSettings, globs: Sequenc
     names: dict[Source, list[SnapshotName]] = {}
     for name in await committed_names(store, "snapshots/"):
         names.setdefault(name.source, []).append(name)
-    room, errors = asyncio.Semaphore(_AT_ONCE), list[DriveBackupError]()
-
-    async def one(source: Source, needs: Sequence[Reliance] = ()) -> SourcePlan:
-        async with room:
-            try:
-                its = [each for each in needs if each.may_need(str(source))]
-                return await _plan(store, source, settings, its)
-            except DriveBackupError as error:
-                errors.append(error)
-                return SourcePlan(source=str(source), failed=str(error))
-
-    async def reliance(source: Source) -> list[Reliance]:
-        async with room:
-            return await _relies(store, source, names[source])
-
-    wanted = {source: _wanted(source, globs) for source in sorted(names, key=str)}
-    shared = [source for source in wanted if source.kind == "shared"]
-    plans = await asyncio.gather(*(one(source) for source in shared if wanted[source]))
-    needs = [each for plan in plans if plan.failed is None for each in plan.relies]
-    unknown = {*shared} - {Source.parse(plan.source) for plan in plans if plan.failed is None}
-    for found in await asyncio.gather(*map(reliance, sorted(unknown, key=str))):
-        needs += found
-    others = (one(source, needs) for source in wanted if wanted[source] and source.kind != "shared")
-    plans += await asyncio.gather(*others)
-    if len(errors) == len(plans):
+    planner = _Planner(store, settings)
+    # First these, for they need snapshots of the others.
+    shared = [source for source in names if source.kind == "shared"]
+    plans = list(await asyncio.gather(*(planner.plan(source) for source in shared if _wanted(source, globs))))
+    known = {plan.source: plan.relies for plan in plans if plan.failed is None}
+    more = (planner.relies(source, names[source]) for source in shared if str(source) not in known)
+    needs = [each for found in (*known.values(), *await asyncio.gather(*more)) for each in found]
+    others = (source for source in names if source.kind != "shared" and _wanted(source, globs))
+    plans += await asyncio.gather(*(planner.plan(source, needs) for source in others))
+    if len(planner.errors) == len(plans):
         # The container itself cannot be read, perhaps for a while.
-        raise_together(errors, f"None of {counted(len(plans), 'source')} could be planned")
+        raise_together(planner.errors, f"None of {counted(len(plans), 'source')} could be planned")
     return sorted(plans, key=lambda plan: plan.source)
 
 
-async def _plan(store: BlobStore, source: Source, settings: RetentionSettings, needs: Sequence[Reliance]) -> SourcePlan:
-    try:
-        return await plan_source(store, source, settings.policy(str(source)), needs)
-    except DriveBackupError:
-        raise
-    except Exception as error:
-        # One source that is odd in a way that nobody thought of must not keep all others from their retention.
-        log.exception("%s cannot be planned.", source)
-        raise PermanentError(f"An unexpected error, {error!r}; the log has more.") from error
+class _Planner:
+    """Plans sources, some at once, and remembers what went wrong."""
 
+    def __init__(self, store: BlobStore, settings: RetentionSettings) -> None:
+        self.errors: list[DriveBackupError] = []
+        self._store, self._settings = store, settings
+        self._room = asyncio.Semaphore(_AT_ONCE)
 
-async def _relies(store: BlobStore, source: Source, names: Sequence[SnapshotName]) -> list[Reliance]:
-    """What the snapshots of a source need of others; of what cannot be read, anything."""
-    try:
-        return await reliance_of(store, source)
-    except DriveBackupError as error:
-        log.warning("What the snapshots of %s need cannot be read, so all of their instants stay: %s", source, error)
-        return list(relies(source, [], names))
+    async def plan(self, source: Source, needs: Sequence[Reliance] = ()) -> SourcePlan:
+        """The plan of a source, or one that says why there is none."""
+        policy, its = self._settings.policy(str(source)), [each for each in needs if each.may_need(str(source))]
+        try:
+            return await self._expected(source, plan_source(self._store, source, policy, its))
+        except DriveBackupError as error:
+            self.errors.append(error)
+            return SourcePlan(source=str(source), failed=str(error))
+
+    async def relies(self, source: Source, names: Sequence[SnapshotName]) -> Sequence[Reliance]:
+        """What the snapshots of a source need of others; of what cannot be read, anything of their instants."""
+        try:
+            return await self._expected(source, reliance_of(self._store, source))
+        except DriveBackupError as error:
+            log.warning("What the snapshots of %s need cannot be read: %s", source, error)
+            return list(relies(source, [], names))
+
+    async def _expected(self, source: Source, work: Awaitable[Result]) -> Result:
+        """Do it; what nobody thought of is an error of this source, so that it keeps no other from its retention.
+
+        :raises DriveBackupError: it failed.
+        """
+        try:
+            async with self._room:
+                return await work
+        except DriveBackupError:
+            raise
+        except Exception as error:
+            log.exception("%s cannot be planned.", source)
+            raise PermanentError(f"An unexpected error, {error!r}; the log has more.") from error
 
 
 async def write_plans(store: BlobStore, run: str, plans: Sequence[SourcePlan], *, max_groups: int) -> list[PlanGroup]:
