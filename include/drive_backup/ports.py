@@ -350,19 +350,25 @@ class BlobStore(Protocol):
         :return: what the service keeps, and why: an immutability policy, a legal hold, a snapshot or a lease of it.
         """
 
-    async def lease(self, name: str, *, seconds: int | None = None) -> bool:
+    async def lease(self, name: str, *, seconds: int | None = None, epoch: int = 0) -> bool:
         """Make the service refuse to delete a blob, whoever asks.
 
-        All callers share two leases: one that ends by itself, which another call extends, and one without an end, which
-        takes its place and is never shortened.
+        All callers share the same leases: one that ends by itself, which another call extends, and those without an
+        end, which take its place and are never shortened. Of these a later epoch's takes the place of an earlier one's.
 
         :param seconds: 15 to 60; None: until :meth:`end_lease`.
+        :param epoch: of a lease without an end.
         :return: false when there is no such blob.
         :raises TransientError: another program holds a lease of its own for a while, and one without an end is wanted.
         """
 
-    async def end_lease(self, name: str) -> None:
-        """End the lease without an end. One that ends by itself stays; no lease and no such blob are no error."""
+    async def end_lease(self, name: str, *, epoch: int = 0) -> None:
+        """End a lease without an end.
+
+        One that ends by itself stays, and so does one of a later epoch; no lease and no such blob are no error.
+
+        :param epoch: of the lease, at most.
+        """
 
     async def set_tier(
         self, names: Sequence[str], tier: Tier, *, priority: Priority | None = None

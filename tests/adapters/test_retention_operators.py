@@ -10,7 +10,13 @@ from drive_backup_airflow.operators import apply_retention, plan_retention, repo
 from drive_backup_airflow.operators.apply_retention import ApplyRetentionOperator
 from drive_backup_airflow.operators.approve_retention import ApproveRetentionOperator, was_approved
 from drive_backup_airflow.operators.plan_retention import QUESTION, PlanRetentionOperator
-from include.drive_backup.errors import ApprovalNeededError, ConfigError, SourceBusyError, TransientError
+from include.drive_backup.errors import (
+    ApprovalNeededError,
+    ConfigError,
+    PermanentError,
+    SourceBusyError,
+    TransientError,
+)
 from include.drive_backup.journal import raise_together
 from include.drive_backup.locking import SourceLock
 from include.drive_backup.model import Source
@@ -111,6 +117,28 @@ async def test_a_yes_is_for_what_was_asked(store):
     [group] = await plan(ti, 2)
     with pytest.raises(ApprovalNeededError):
         await apply(ti, group, 1, YES)
+
+
+async def test_a_source_that_cannot_be_planned_fails_at_the_end_and_the_others_are_done(store):
+    for day in (1, 2, 3):
+        made = Backup(FakeDrive(file("a.txt", b"a%d" % day, id="a")), store)
+        made.clock.set(at(f"2026-03-0{day}T00:10"))
+        await made.run(f"2026-03-0{day}", source="user/bob@example.com", mode="full")
+
+    def fault(phase, operation, name):
+        if operation == "read" and name.startswith("snapshots/user/ann@"):
+            raise OverflowError("odd")
+
+    ti, store.fault = Task(), fault
+    with pytest.raises(PermanentError, match="user/ann@example.com cannot be planned"):
+        await plan(Task(), 2, dry_run=True)
+    task = PlanRetentionOperator(task_id="plan", retention={"keep": {"last": 2}}, max_groups=1)
+    [group] = await task.run(context(ti), None)
+    before = [name for name in manifests(store) if "ann@" in name]
+    with pytest.raises(PermanentError, match="user/ann@example.com could not be planned, so nothing was deleted of it"):
+        await apply(ti, group, 2)
+    assert [name for name in manifests(store) if "ann@" in name] == before
+    assert len([name for name in manifests(store) if "bob@" in name]) == 2
 
 
 async def test_only_the_sources_that_were_named(store):

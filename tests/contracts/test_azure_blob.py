@@ -170,6 +170,23 @@ async def test_another_programs_lease_for_a_time_is_not_mistaken_for_a_hold(stor
     assert await store.lease("a")
 
 
+async def test_a_lease_of_a_later_epoch_is_not_ended_by_who_knows_of_an_earlier_one(store):
+    await store.ensure_container(create=True)
+    await store.put("a", b"x")
+    assert await store.lease("a", seconds=15)
+    assert await store.lease("a")
+    assert await store.lease("a", epoch=2)
+    assert await store.lease("a", epoch=1)
+    for epoch in (0, 1):
+        await store.end_lease("a", epoch=epoch)
+        assert set(await store.delete(["a"])) == {"a"}
+    assert await store.lease("a", epoch=11)
+    await store.end_lease("a", epoch=12)
+    assert await store.delete(["a"]) == {}
+    assert not await store.lease("a", epoch=3)
+    await store.end_lease("a", epoch=3)
+
+
 async def test_who_may_only_read_may_not_lease(client, store):
     await store.ensure_container(create=True)
     await store.put("a", b"x")

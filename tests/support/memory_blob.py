@@ -54,6 +54,8 @@ class MemoryBlobStore:
         self.pending: dict[str, tuple[Tier, Priority | None]] = {}
         #: When the lease of a blob ends; None: never.
         self.leases: dict[str, datetime | None] = {}
+        #: Of those that never end.
+        self.epochs: dict[str, int] = {}
         self._writes = 0
 
     url = "memory://container"
@@ -169,7 +171,7 @@ class MemoryBlobStore:
             self._strike("after", "delete", name)
         return kept
 
-    async def lease(self, name: str, *, seconds: int | None = None) -> bool:
+    async def lease(self, name: str, *, seconds: int | None = None, epoch: int = 0) -> bool:
         check_name(name)
         if seconds is not None and not 15 <= seconds <= 60:
             raise ValueError("A lease lasts 15 to 60 seconds, or has no end.")
@@ -177,13 +179,16 @@ class MemoryBlobStore:
         if name not in self.blobs:
             return False
         if not (self._is_leased(name) and self.leases[name] is None):
+            self.epochs.pop(name, None)
             self.leases[name] = None if seconds is None else self._time() + timedelta(seconds=seconds)
+        if seconds is None:
+            self.epochs[name] = max(epoch, self.epochs.get(name, 0))
         return True
 
-    async def end_lease(self, name: str) -> None:
+    async def end_lease(self, name: str, *, epoch: int = 0) -> None:
         check_name(name)
         self._enter("unlease", name)
-        if self.leases.get(name, self) is None:
+        if self.leases.get(name, self) is None and self.epochs[name] <= epoch:
             del self.leases[name]
 
     def _is_leased(self, name: str) -> bool:

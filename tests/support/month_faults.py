@@ -55,7 +55,7 @@ def no_guard(patch: pytest.MonkeyPatch) -> None:
 def no_lease(patch: pytest.MonkeyPatch) -> None:
     """``hold`` succeeds while retention deletes that very manifest."""
 
-    async def lease(self: MemoryBlobStore, name: str, *, seconds: int | None = None) -> bool:
+    async def lease(self: MemoryBlobStore, name: str, *, seconds: int | None = None, epoch: int = 0) -> bool:
         return name in self.blobs
 
     patch.setattr(MemoryBlobStore, "lease", lease)

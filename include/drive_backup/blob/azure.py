@@ -277,13 +277,13 @@ class AzureBlobStore:
         watch = Watch(guard)
         return await _each(names, lambda name: self._delete(name, watch))
 
-    async def lease(self, name: str, *, seconds: int | None = None) -> bool:
+    async def lease(self, name: str, *, seconds: int | None = None, epoch: int = 0) -> bool:
         """Keep a blob from being deleted. See the port."""
-        return await self._leases.take(name, seconds)
+        return await self._leases.take(name, seconds, epoch)
 
-    async def end_lease(self, name: str) -> None:
+    async def end_lease(self, name: str, *, epoch: int = 0) -> None:
         """End the lease without an end. See the port."""
-        await self._leases.end(name)
+        await self._leases.end(name, epoch)
 
     async def set_tier(
         self, names: Sequence[str], tier: Tier, *, priority: Priority | None = None

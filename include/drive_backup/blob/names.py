@@ -9,7 +9,7 @@
     quota/<connection>/claims/…, days/<date>/…
     stopped/<kind>/<id>/<series>/<instant>[.<generation>].json, ….settled.json
     locks/<kind>/<id>/<number>
-    holds/<kind>/<id>/<series>/<instant>[.<generation>]/<tag>
+    holds/<kind>/<id>/<series>/<instant>[.<generation>]/<tag>, ~<number of releases>
     reading/<kind>/<id>/[<series>/<instant>[.<generation>]/]<token>
 
 docs/format.md describes the same for readers who do not have this software.
@@ -69,6 +69,7 @@ __all__ = [
     "quota_prefix",
     "reading_name",
     "reading_prefix",
+    "released_name",
     "sibling_segments",
     "snapshots_prefix",
     "source_path",
@@ -209,6 +210,11 @@ def holds_prefix(source: Source) -> str:
 def hold_name(snapshot: SnapshotName, tag: str) -> str:
     """The blob that forbids to delete a snapshot."""
     return f"{holds_prefix(snapshot.source)}{snapshot.key}/{encode_segment(tag)}"
+
+
+def released_name(snapshot: SnapshotName, number: int) -> str:
+    """The mark of one release among the holds of a snapshot. No tag begins so: it would be encoded."""
+    return f"{holds_prefix(snapshot.source)}{snapshot.key}/~{number:06d}"
 
 
 def stopped_name(series: Series, ident: str, *, settled: bool = False) -> str:

@@ -9,7 +9,7 @@ from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.schema import CatalogueRow, row_of
-from include.drive_backup.model import StoredContent, Struct
+from include.drive_backup.model import StoredContent, Struct, counted
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.restore.selection import Entry, why_not_saved
 from include.drive_backup.values import read_object, read_text
@@ -110,7 +110,12 @@ def left_out(row: CatalogueRow, said: str) -> RestoreResult:
 
 
 def shortfall(manifest: Manifest) -> str | None:
-    """Why a snapshot as a whole may lack something, whatever is restored of it; None: it lacks nothing."""
+    """Why a snapshot may lack something, whatever is restored of it; None: it lacks nothing."""
+    return " ".join(filter(None, [incomplete(manifest), elsewhere(manifest)])) or None
+
+
+def incomplete(manifest: Manifest) -> str | None:
+    """Why a snapshot lacks something that no other one of its run has; None: it does not."""
     if not manifest.listing_complete:
         return (
             f"The snapshot {manifest.name.ident} is PARTIAL: Drive's listing was incomplete, so items may be missing "
@@ -119,6 +124,17 @@ def shortfall(manifest: Manifest) -> str | None:
     if manifest.status != "complete":
         return f"The snapshot {manifest.name.ident} is PARTIAL: some files are missing from it, as they failed."
     return None
+
+
+def elsewhere(manifest: Manifest) -> str | None:
+    """Where the items are that a snapshot of what is shared leaves out, as other sources of its run have them."""
+    if not manifest.covered:
+        return None
+    where = ", ".join(
+        f"{counted(items, 'item')} in the snapshot {manifest.instant} of {home}"
+        for home, items in sorted(manifest.covered.items())
+    )
+    return f"What is shared is NOT ALL in the snapshot {manifest.name.ident}: {where}. Restore from there, too."
 
 
 def wrong_bytes(content: StoredContent) -> CorruptStoreError:

@@ -2,15 +2,26 @@
 
 A hold is an empty, create-only blob ``holds/<source>/<series>/<snapshot>/<tag>``, and a lease without an end on the
 manifest: the service itself refuses to delete what is leased, also to a retention that looked for holds before.
+
+A release may be frozen after it has looked for other holds. So it first leaves a mark ``~<number>``, and then ends only
+leases of epochs before that number; who holds takes the lease of the epoch after all marks. Either the release sees the
+hold, or the hold sees the mark. docs/adr/0029 has the reasons.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from include.drive_backup.blob.names import SnapshotName, decode_segment, hold_name, holds_prefix
-from include.drive_backup.errors import ConfigError, CredentialsError, PermanentError, SnapshotNotFoundError
+from include.drive_backup.blob.names import SnapshotName, decode_segment, hold_name, holds_prefix, released_name
+from include.drive_backup.errors import (
+    ConfigError,
+    CredentialsError,
+    PermanentError,
+    SnapshotNotFoundError,
+    TransientError,
+)
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore
@@ -18,6 +29,9 @@ from include.drive_backup.ports import BlobStore
 _MAX_TAG = 64
 #: What a person does in Azure Portal that comes to the same: nothing deletes a blob that is leased.
 _PORTAL = {"hold": "'Acquire lease'", "release": "'Break lease'"}
+_MARK = re.compile(r"~([0-9]{6})", re.ASCII)
+#: More releases than this do not come in the seconds that a hold takes.
+_TRIES = 10
 
 
 async def read_holds(store: BlobStore, source: Source) -> dict[str, tuple[str, ...]]:
@@ -26,6 +40,8 @@ async def read_holds(store: BlobStore, source: Source) -> dict[str, tuple[str, .
     prefix = holds_prefix(source)
     async for info in store.list(prefix):
         series, ident, tag = [*info.name.removeprefix(prefix).split("/", 2), "", ""][:3]
+        if _MARK.fullmatch(tag):
+            continue
         found[f"{series}/{ident}"] = (*found.get(f"{series}/{ident}", ()), _tag(tag))
     return found
 
@@ -41,24 +57,30 @@ def _tag(segment: str) -> str:
 async def hold(store: BlobStore, snapshot: SnapshotName, tag: str) -> bool:
     """Forbid retention to delete a snapshot. When this returns, the snapshot can no longer be deleted.
 
+    When it fails, and the snapshot is there, the record stays: it may be that of somebody else's hold with this tag.
+
     :param tag: says why, e.g. ``case-7``; several may hold one snapshot.
     :return: false when it was held by this tag already.
     :raises ConfigError: the tag is empty, too long, or not printable.
     :raises SnapshotNotFoundError: the snapshot is not there, or retention has deleted it at this very moment.
     :raises CredentialsError: this credential may not write.
-    :raises TransientError: another program leases the manifest for a while.
+    :raises TransientError: another program leases the manifest for a while, or others release it again and again.
     """
-    name = hold_name(snapshot, check_tag(tag))
+    name, made = hold_name(snapshot, check_tag(tag)), False
     async with _writing("hold", snapshot):
-        made = await store.put(name, b"")
-        try:
-            await _fence(store, snapshot)
-        except BaseException as error:
-            if made or isinstance(error, SnapshotNotFoundError):
+        for _ in range(_TRIES):
+            made |= await store.put(name, b"")
+            _, epoch = await _look(store, snapshot)
+            try:
+                await _fence(store, snapshot, epoch)
+            except SnapshotNotFoundError:
                 await store.delete([name])
                 await _let_go(store, snapshot)
-            raise
-    return made
+                raise
+            names, after = await _look(store, snapshot)
+            if name in names and after == epoch:
+                return made
+    raise TransientError(f"Others release {snapshot.ident} at this very moment. Hold it again in a minute.")
 
 
 async def release(store: BlobStore, snapshot: SnapshotName, tag: str) -> bool:
@@ -77,8 +99,8 @@ async def release(store: BlobStore, snapshot: SnapshotName, tag: str) -> bool:
     return there
 
 
-async def _fence(store: BlobStore, snapshot: SnapshotName) -> None:
-    leased = await store.lease(snapshot.manifest)
+async def _fence(store: BlobStore, snapshot: SnapshotName, epoch: int) -> None:
+    leased = await store.lease(snapshot.manifest, epoch=epoch)
     # Looked for after the lease is there: what is there then stays.
     if not leased or not await SnapshotRepository(store).is_there(snapshot):
         raise SnapshotNotFoundError(
@@ -89,12 +111,22 @@ async def _fence(store: BlobStore, snapshot: SnapshotName) -> None:
 
 async def _let_go(store: BlobStore, snapshot: SnapshotName) -> None:
     """End the lease unless another hold needs it."""
-    if snapshot.key in await read_holds(store, snapshot.source):
+    holds, epoch = await _look(store, snapshot)
+    if holds:
         return
-    await store.end_lease(snapshot.manifest)
-    # A hold that came meanwhile found a lease, and it was this one.
-    if snapshot.key in await read_holds(store, snapshot.source):
-        await store.lease(snapshot.manifest)
+    await store.put(released_name(snapshot, epoch + 1), b"")
+    # A hold that is not seen here was made after the mark, so that its lease is of a later epoch.
+    holds, _ = await _look(store, snapshot)
+    if not holds:
+        await store.end_lease(snapshot.manifest, epoch=epoch)
+
+
+async def _look(store: BlobStore, snapshot: SnapshotName) -> tuple[set[str], int]:
+    """The records of holds on a snapshot, and the number of the last mark: the epoch."""
+    prefix = f"{holds_prefix(snapshot.source)}{snapshot.key}/"
+    names = {info.name async for info in store.list(prefix)}
+    marks = {name: int(mark[1]) for name in names if (mark := _MARK.fullmatch(name.removeprefix(prefix)))}
+    return names - marks.keys(), max(marks.values(), default=0)
 
 
 @asynccontextmanager

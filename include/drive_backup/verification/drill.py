@@ -19,7 +19,7 @@ from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.model import Struct, human_bytes
 from include.drive_backup.ports import BlobStore, Drive
 from include.drive_backup.restore.local_target import open_local
-from include.drive_backup.restore.orders import ARCHIVED, RestoreResult, shortfall
+from include.drive_backup.restore.orders import ARCHIVED, RestoreResult, incomplete
 from include.drive_backup.restore.run import restore
 from include.drive_backup.restore.selection import Entry, Selection, select
 
@@ -84,7 +84,7 @@ async def drill(
         counts=dict(counts),
         bytes=counted["bytes"],
         problems=tuple(problems),
-        shortfall=shortfall(manifest),
+        shortfall=incomplete(manifest),
     )
 
 

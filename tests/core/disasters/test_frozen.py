@@ -440,7 +440,7 @@ async def test_a_hold_that_comes_too_late_says_so_and_leaves_nothing(house):
     # Retention looked before the hold was written, and deletes before the lease is there.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("include.drive_backup.retention.deletion.read_holds", blind)
-        patch.setattr("include.drive_backup.retention.plan.read_holds", blind)
+        patch.setattr("include.drive_backup.retention.judging.read_holds", blind)
         with pytest.raises(SnapshotNotFoundError):
             await hold(house.store, names[0], "case-7")
     assert await read_holds(house.store, ANN) == {}
@@ -471,9 +471,9 @@ async def test_a_hold_that_comes_while_another_one_is_released_is_kept(house):
     await hold(house.store, name, "one")
     real = house.store.end_lease
 
-    async def slow(manifest):
+    async def slow(manifest, **options):
         await hold(house.store, name, "two")
-        await real(manifest)
+        await real(manifest, **options)
 
     house.store.end_lease = slow
     await release(house.store, name, "one")

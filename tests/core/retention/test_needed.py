@@ -6,9 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from include.drive_backup.blob.names import parse_snapshot
+from include.drive_backup.errors import SnapshotIncompleteError
 from include.drive_backup.locking import SourceLock
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source
+from include.drive_backup.restore.batches import RestoreTask, verdict, work_of
+from include.drive_backup.restore.container_batches import plan_container_restore
+from include.drive_backup.restore.orders import shortfall
 from include.drive_backup.retention.apply import apply_source
 from include.drive_backup.retention.holds import hold
 from include.drive_backup.retention.plan import plan_source
@@ -16,8 +20,10 @@ from include.drive_backup.retention.reliance import Reliance, needed
 from include.drive_backup.retention.rules import Keep, Policy
 from include.drive_backup.retention.run import plan_all
 from include.drive_backup.retention.settings import RetentionSettings
+from include.drive_backup.verification.drill import drill
 from tests.core.test_covered import ANN, BOB, OF_ANN, Job, share
 from tests.support.fake_drive import at
+from tests.support.memory_target import MemoryTargetStore
 from tests.support.trees import file, folder
 
 NIGHTS = ("01", "02", "03", "04")
@@ -136,3 +142,18 @@ async def test_the_plan_hands_on_what_is_needed(job):
     plan = next(plan for plan in await plan_all(job.store, SETTINGS) if plan.source == ANN)
     again = type(plan).from_dict(json.loads(json.dumps(plan.to_dict())))
     assert again.needs == plan.needs != ()
+
+
+async def test_a_restore_says_what_is_in_which_snapshot_of_which_source(job, tmp_path):
+    manifest = await SnapshotRepository(job.store).read(job.first)
+    said = "NOT ALL in the snapshot 20260301T000000.000Z: 2 items in the snapshot 20260301T000000.000Z of " + ANN
+    assert said in shortfall(manifest)
+    assert "PARTIAL" in shortfall(replace(manifest, status="partial"))
+    assert said in shortfall(replace(manifest, status="partial"))
+    task = RestoreTask(source=BOB, to="container/restored", run="manual", snapshot=job.first.ident)
+    plan = await plan_container_restore(job.store, MemoryTargetStore(), task, work_of("manual", "one"))
+    with pytest.raises(SnapshotIncompleteError, match=said):
+        verdict({}, plan.shortfall)
+    # What others have is no fault of this snapshot: a drill of each week is not red for it.
+    drilled = await drill(job.store, manifest, tmp_path, drive=None, seed="x", most_bytes=10**6, most_files=10)
+    assert drilled.shortfall is None
