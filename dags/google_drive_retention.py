@@ -17,7 +17,7 @@ Airflow, read the plan, approve or reject. Rejected, nothing is deleted. Unanswe
 |---|---|---|
 | `plan_retention` | a connection or a param is wrong, or Blob is down | follow the sentence; clear the task |
 | `approve` | nobody has answered | look at the plan, run it again, and answer |
-| `apply_retention` | Blob is down, or it needs an approval that it did not have. *Up for reschedule* is no failure: a backup holds a source, or all of it is being verified | clear the task; it does what is left |
+| `apply_retention` | Blob is down, a source could not be planned, or it needs an approval that it did not have. *Up for reschedule* is no failure: a backup holds a source, or all of it is being verified | clear the task; it does what is left. Of a source that could not be planned the next run makes a plan |
 | `report` | a task above failed, or a damaged snapshot keeps content from being judged | mend that, then run it again |
 
 **It is safe** to clear or kill any task: manifests go first, so no snapshot ever refers to what is missing. What Blob

@@ -130,12 +130,14 @@ async def test_a_source_that_cannot_be_planned_fails_at_the_end_and_the_others_a
             raise OverflowError("odd")
 
     ti, store.fault = Task(), fault
-    with pytest.raises(PermanentError, match="user/ann@example.com cannot be planned"):
+    with pytest.raises(PermanentError, match=r"user/ann@example\.com cannot be planned"):
         await plan(Task(), 2, dry_run=True)
     task = PlanRetentionOperator(task_id="plan", retention={"keep": {"last": 2}}, max_groups=1)
     [group] = await task.run(context(ti), None)
     before = [name for name in manifests(store) if "ann@" in name]
-    with pytest.raises(PermanentError, match="user/ann@example.com could not be planned, so nothing was deleted of it"):
+    with pytest.raises(
+        PermanentError, match=r"user/ann@example\.com could not be planned, so nothing was deleted of it"
+    ):
         await apply(ti, group, 2)
     assert [name for name in manifests(store) if "ann@" in name] == before
     assert len([name for name in manifests(store) if "bob@" in name]) == 2
