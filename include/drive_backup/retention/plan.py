@@ -92,10 +92,16 @@ async def plan_source(
         relies=tuple(relies(source, manifests, [snapshot_of(source, key) for key in damaged])),
         needs=tuple(needs),
     )
-    if policy.keep.empty:
-        return plan
-    plan = replace(plan, parts=await _parts(store, source, plan.goes, now - policy.grace))
-    share = plan.unused.bytes / (everything.bytes or 1)
+    return plan if policy.keep.empty else await _with_brakes(store, plan, manifests, policy, now)
+
+
+async def _with_brakes(
+    store: BlobStore, plan: SourcePlan, manifests: Sequence[Manifest], policy: Policy, now: datetime
+) -> SourcePlan:
+    """A plan of which something may go: with the parts that go, and why a person has to agree."""
+    parts = await _parts(store, Source.parse(plan.source), plan.goes, now - policy.grace)
+    plan = replace(plan, parts=parts)
+    share = plan.unused.bytes / (plan.content.bytes or 1)
     reasons = () if plan.empty else _stops(manifests, plan.goes, share, policy.brake_percent)
     return replace(plan, brakes=tuple(reasons))
 
