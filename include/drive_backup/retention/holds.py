@@ -5,7 +5,7 @@ manifest: the service itself refuses to delete what is leased, also to a retenti
 
 A release may be frozen after it has looked for other holds. So it first leaves a mark ``~<number>``, and then ends only
 leases of epochs before that number; who holds takes the lease of the epoch after all marks. Either the release sees the
-hold, or the hold sees the mark. docs/adr/0029 has the reasons.
+hold, or the hold sees the mark. docs/adr/0030 has the reasons.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from zoneinfo import ZoneInfo
 
-from include.drive_backup.errors import CorruptStoreError
+from include.drive_backup.errors import UNREADABLE
 from include.drive_backup.manifest.inventory import load_sound
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.model import Source, Struct
@@ -70,7 +70,7 @@ async def judge_source(
         for key in fresh:
             try:
                 damaged[key] = await references.add(store, left[key], sound)
-            except CorruptStoreError as error:
+            except UNREADABLE as error:
                 unreadable[key] = str(error)
                 del left[key]
 

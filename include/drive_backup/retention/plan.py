@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from include.drive_backup.blob.names import SnapshotName, content_prefix, parse_snapshot, snapshots_prefix
-from include.drive_backup.errors import CorruptStoreError
+from include.drive_backup.errors import UNREADABLE
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.manifest.void import committed_names, read_folders
@@ -126,7 +126,7 @@ async def read_manifests(store: BlobStore, source: Source) -> tuple[list[Manifes
     for name in await repository.names(source):
         try:
             manifest = await repository.read(name)
-        except CorruptStoreError:
+        except UNREADABLE:
             damaged.append(name.key)
             continue
         if manifest is not None:
@@ -156,7 +156,7 @@ async def kept_references(store: BlobStore, kept: list[Manifest], damaged: list[
     for each in kept if not damaged else ():
         try:
             await references.add(store, each)
-        except CorruptStoreError as error:
+        except UNREADABLE as error:
             unreadable[each.name.key] = str(error)
             break
     return references, _why_blocked(damaged, unreadable)
