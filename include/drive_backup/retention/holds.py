@@ -77,8 +77,9 @@ async def hold(store: BlobStore, snapshot: SnapshotName, tag: str) -> bool:
                 await store.delete([name])
                 await _let_go(store, snapshot)
                 raise
-            names, after = await _look(store, snapshot)
-            if name in names and after == epoch:
+            # The record may have been taken away meanwhile, by who released or could not hold with this tag.
+            names, _ = await _look(store, snapshot)
+            if name in names:
                 return made
     raise TransientError(f"Others release {snapshot.ident} at this very moment. Hold it again in a minute.")
 
