@@ -148,3 +148,46 @@ async def test_a_date_means_its_end_in_the_zone_of_the_schedule(backup):
     for zone, damaged in (("UTC", 0), ("America/New_York", 1)):
         check = check_listing.CheckListingOperator(task_id="b", group=group, time_zone=zone)
         assert (await check.run(context(snapshots="2026-03-01"), None))["found"]["count"] == damaged
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"snapshots": "20260301T000000.001Z"}, r"user/ann.*no snapshot 20260301T000000\.001Z"),
+        ({"snapshots": "default~12345678/20260301T000000.000Z"}, "no series 'default~12345678'"),
+        ({"snapshots": "2026-02-01"}, "no complete snapshot '2026-02-01'"),
+        ({"sources": ["user/anne@example.com"]}, "no snapshot of user/anne@example.com"),
+        ({"sources": [ANN, "user/anne@example.com"]}, "no snapshot of user/anne@example.com"),
+    ],
+)
+async def test_who_asks_for_what_is_not_there_gets_no_green_run(backup, params, said):
+    with pytest.raises(SnapshotIncompleteError, match=f"Not all was checked.*{said}"):
+        await verify(context(drill_mb=1, **params))
+
+
+async def test_a_source_that_has_no_such_snapshot_is_passed_over_beside_others(backup):
+    backup.clock.set(at("2026-03-02T00:10"))
+    await backup.run("2026-03-02", source="user/bob@example.com")
+    done, _ = await verify(context(snapshots="20260302T000000.000Z"))
+    assert done == {"checked": 5, "read": 5}
+
+
+@pytest.mark.parametrize("broken", [ANN, "user/bob@example.com"])
+async def test_a_source_that_cannot_be_drilled_keeps_no_other_from_it(backup, broken):
+    backup.clock.set(at("2026-03-02T00:10"))
+    await backup.run("2026-03-02", source="user/bob@example.com")
+    tables = [name for name in backup.store.blobs if name.startswith(f"snapshots/{broken}/") and "items" in name]
+    for name in tables:
+        put(backup.store, name, backup.store.blobs[name][0][:-40] + bytes(40))
+    drilled = []
+    operator = drill_restore.DrillRestoreOperator(task_id="f", groups=[{"sources": [ANN, "user/bob@example.com"]}])
+    one = operator._drill
+
+    async def watched(store, manifest, *more):
+        drilled.append(manifest.source)
+        return await one(store, manifest, *more)
+
+    operator._drill = watched
+    with pytest.raises(CorruptStoreError, match=f"{broken}.*items-00000"):
+        await operator.run(context(), None)
+    assert sorted(drilled) == [ANN, "user/bob@example.com"]

@@ -319,3 +319,22 @@ def test_me_is_one_user_and_not_everybody():
     assert names_me(job)
     assert is_of_job(ANN, job, "Ann@example.com")
     assert not is_of_job(Source.parse("user/bob@example.com"), job, "ann@example.com")
+
+
+@pytest.mark.parametrize("jobs", [("default",), ("default", "noon")])
+async def test_verification_finds_a_narrowed_snapshot_by_its_id_however_many_jobs_have_the_source(house, jobs):
+    house.tomorrow(0.5)
+    for job in jobs[1:]:
+        await house.backup.run("2026-03-01T12:00", series=job)
+    await house.backup.run("2026-03-01T13:00", include=("1.txt",), series=NARROWED)
+    ident = "20260301T130000.000Z"
+    for which in (ident, f"{NARROWED}/{ident}"):
+        assert [name.key for name in await choose(house.store, ANN, which)] == [f"{NARROWED}/{ident}"]
+    assert [name.key for name in await choose(house.store, ANN, ident, NARROWED)] == [f"{NARROWED}/{ident}"]
+    for which in ("20260301T130000.001Z", f"{NARROWED}/20260301T130000.001Z", f"default/{ident}"):
+        with pytest.raises(SnapshotNotFoundError, match="may have been deleted"):
+            await choose(house.store, ANN, which)
+    with pytest.raises(SnapshotNotFoundError, match=r"no series 'typo'.*There is: default"):
+        await choose(house.store, ANN, f"typo/{ident}")
+    with pytest.raises(SnapshotNotFoundError, match="Say one"):
+        await choose(house.store, ANN, f"{NARROWED}/{ident}", "default")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Literal, Self
@@ -16,7 +17,7 @@ from include.drive_backup.cli.app import Session, app
 from include.drive_backup.cli.browse import SeriesOption, ZoneOption
 from include.drive_backup.cli.choose import choose as choose_one
 from include.drive_backup.clock import SystemClock
-from include.drive_backup.errors import SnapshotNotFoundError
+from include.drive_backup.errors import UNREADABLE, SnapshotNotFoundError
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, counted, human_bytes
 from include.drive_backup.moments import read_zone
@@ -65,27 +66,50 @@ def verify(
     session: Session = context.obj
 
     async def check(store: BlobStore) -> bool:
-        sources = [Source.parse(source)] if source else await SnapshotRepository(store).sources()
-        if not sources:
-            raise SnapshotNotFoundError("The container holds no snapshot. Is it the right one?")
-        bad = False
-        for each in sources:
-            names = await choose(store, each, at, series, read_zone(time_zone), session.output.note)
-            verified = await _one(session, store, names, at, read, period, keep)
-            bad = bad or any(damage.alarming for damage in verified.damages)
-            bad = (try_restore and not await _drill(session, store, each, series)) or bad
+        zone, bad = read_zone(time_zone), False
+        for each in [Source.parse(source)] if source else await _sources(store, series):
+            with _going_on(session, alone=source is not None):
+                names = await choose(store, each, at, series, zone, session.output.note)
+                verified = await _one(session, store, names, at, read, period, keep)
+                bad = bad or any(damage.alarming for damage in verified.damages)
+            if try_restore:
+                bad = not await _drill(session, store, each, series, alone=source is not None) or bad
         return bad
 
     if session.run(check):
         raise typer.Exit(1)
 
 
-async def _drill(session: Session, store: BlobStore, source: Source, series: str | None) -> bool:
+async def _sources(store: BlobStore, series: str | None) -> list[Source]:
+    """All sources, or those that have a series."""
+    found = [each for each in await SnapshotRepository(store).all_series() if series in (None, each.name)]
+    if not found:
+        which = f"in a series '{series}'; `drive-backup sources` lists what there is" if series else ""
+        raise SnapshotNotFoundError(f"The container holds no snapshot {which or '. Is it the right one?'}")
+    return list(dict.fromkeys(each.source for each in found))
+
+
+@contextmanager
+def _going_on(session: Session, *, alone: bool) -> Iterator[None]:
+    """Say what kept one of many sources from being looked at: the others are looked at all the same."""
+    try:
+        yield
+    except (SnapshotNotFoundError, *UNREADABLE) as error:
+        if alone:
+            raise
+        session.output.flaw(str(error))
+
+
+async def _drill(session: Session, store: BlobStore, source: Source, series: str | None, *, alone: bool) -> bool:
     """Restore a sample of the newest snapshot of each job, or of the series; whether all went well."""
     jobs = [each.name for each in await SnapshotRepository(store).job_series(source)]
     # Where no job has a snapshot, nothing is chosen, and the sentence of the one that is not found says why.
     chosen: list[str | None] = [series] if series else [*jobs] or [None]
-    return all([await _drill_one(session, store, source, each) for each in chosen])
+    well = True
+    for each in chosen:
+        with _going_on(session, alone=alone and len(chosen) == 1):
+            well = await _drill_one(session, store, source, each) and well
+    return well
 
 
 async def _drill_one(session: Session, store: BlobStore, source: Source, series: str | None) -> bool:

@@ -39,7 +39,11 @@ class ReadBatch(Struct, frozen=True):
 
 
 class CheckedGroup(Struct, frozen=True):
-    """What checking the listings of some sources gave: sums, and where the rest is. ``samples`` are by source."""
+    """What checking the listings of some sources gave: sums, and where the rest is. ``samples`` are by source.
+
+    :param unchecked: of sources that have no such snapshot, as sentences.
+    :param unreadable: of sources whose check ended early, as sentences.
+    """
 
     sources: int
     snapshots: int
@@ -48,6 +52,8 @@ class CheckedGroup(Struct, frozen=True):
     found: Found
     batches: tuple[ReadBatch, ...] = ()
     samples: dict[str, Sample] = {}
+    unchecked: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 class ReadGroup(Struct, frozen=True):

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime, tzinfo
 
 from include.drive_backup.blob.names import SnapshotName
-from include.drive_backup.errors import SnapshotNotFoundError
+from include.drive_backup.errors import UNREADABLE, SnapshotNotFoundError
 from include.drive_backup.groups import run_work
 from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore, Clock
@@ -50,7 +50,7 @@ async def check_group(
 ) -> CheckedGroup:
     """Check the listings of some sources, one after the other, and lay out what is to be read again.
 
-    :param at: ``all``, ``latest``, or a time; a source without such a snapshot has nothing to be checked.
+    :param at: ``all``, ``latest``, a time, or an id; a source without such a snapshot has nothing to be checked.
     :param batch_bytes: of one batch, about.
     :param max_batches: of one source.
     :param clock: None: nothing keeps retention from deleting meanwhile.
@@ -58,20 +58,23 @@ async def check_group(
     """
     work = run_work(run)
     checks, damages, batches, samples = list[Checked](), list[Damage](), list[ReadBatch](), dict[str, Sample]()
+    unchecked, unreadable = list[str](), list[str]()
     for number, name in enumerate(sources):
         source = Source.parse(name)
-        try:
-            names = await choose(store, source, at, None, zone, log.info)
-        except SnapshotNotFoundError:
-            continue
         sample = await sample_of(store, source, depth, period, now)
         writer = BatchWriter(store, name, f"{work}/{number:05d}-", batch_bytes=batch_bytes, max_batches=max_batches)
-        what = source if len(names) > 1 or at == "all" else names[0]
         try:
+            names = await choose(store, source, at, None, zone, log.info)
+            what = source if len(names) > 1 or at == "all" else names[0]
             async with _protected(store, what, run, clock):
                 checked = await check_source(store, names, writer.add, sample=sample)
         except SnapshotNotFoundError as error:
             log.warning("%s: nothing to check. %s", name, error)
+            unchecked.append(f"{name}: {error}")
+            continue
+        except UNREADABLE as error:
+            log.warning("%s: its check ended early. %s", name, error)
+            unreadable.append(f"{name}: {error}")
             continue
         await record(store, (), [(name, each) for each in checked.returned])
         batches += await writer.close()
@@ -87,6 +90,8 @@ async def check_group(
         found=await write_found(store, f"{work}/found-", damages),
         batches=tuple(batches),
         samples=samples,
+        unchecked=tuple(unchecked),
+        unreadable=tuple(unreadable),
     )
 
 

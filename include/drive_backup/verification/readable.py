@@ -22,6 +22,18 @@ def headline(damages: Sequence[Damage]) -> str:
     )
 
 
+def not_checked(checked: Sequence[CheckedGroup], *, named: bool) -> str | None:
+    """What was to be checked and was not, as one sentence; None: nothing of that kind.
+
+    :param named: somebody asked for these sources by name: then each of them must have been there.
+    """
+    problems = [text for group in checked for text in group.unreadable]
+    if named or not any(group.snapshots for group in checked):
+        problems += [text for group in checked for text in group.unchecked]
+    more = f" And {len(problems) - _NAMED:,} more." if problems[_NAMED:] else ""
+    return f"Not all was checked that was asked for. {' '.join(problems[:_NAMED])}{more}" if problems else None
+
+
 def summary(checked: Sequence[CheckedGroup], read: Sequence[ReadGroup]) -> str:
     """How much was looked at."""
     archived = sum(each.read.archived for each in read)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, tzinfo
 
 from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.errors import CorruptStoreError, SnapshotNotFoundError
+from include.drive_backup.manifest.choice import of_one_series
 from include.drive_backup.manifest.found import Found
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, Struct
@@ -52,7 +53,8 @@ async def choose(
 ) -> list[SnapshotName]:
     """The snapshots that a person means, and newer ones that cannot be read: these may be what is meant.
 
-    :param at: ``all``, or as for :meth:`.repository.SnapshotRepository.choose`; then of each job that has the source.
+    :param at: ``all``, or as for :meth:`.repository.SnapshotRepository.choose`. An id means all snapshots of that id,
+        be they narrowed by hand or not; ``latest`` and a time mean one of each job that has the source.
     :param series: only of this one; None: all of them.
     :param zone: in which a time is that names no zone.
     :param note: gets sentences on what was chosen.
@@ -60,19 +62,27 @@ async def choose(
     :raises SnapshotNotFoundError: there is none.
     """
     repository = SnapshotRepository(store)
-    names = await repository.names_in(source, series)
-    if not names:
-        where = f"{source} in the series '{series}'" if series else f"{source}"
-        raise SnapshotNotFoundError(f"There is no snapshot of {where}; `drive-backup sources` lists what there is.")
-    if at == "all":
-        return names
+    if "/" in at:
+        series, at = of_one_series(series, at)
+    names = await repository.some_names(source, series)
+    chosen = names if at == "all" else [name for name in names if name.ident == at]
+    return chosen or await _choose_of_each(repository, names, at, series, zone, note)
+
+
+async def _choose_of_each(
+    repository: SnapshotRepository,
+    names: Sequence[SnapshotName],
+    at: str,
+    series: str | None,
+    zone: tzinfo,
+    note: Callable[[str], None],
+) -> list[SnapshotName]:
+    """What ``latest`` or a time means in each series of a job, or in the one that was named."""
     jobs = {name.series.name for name in names if series or not name.series.narrowed}
-    wanted = [series] if series or len(jobs) <= 1 else sorted(jobs)
     chosen, nothing = list[SnapshotName](), list[SnapshotNotFoundError]()
-    for each in wanted:
+    for each in [series] if series or len(jobs) <= 1 else sorted(jobs):
         try:
-            one = await repository.named(source, at, each)
-            chosen += [one] if one else _names(await repository.choose(source, at, each, zone), note)
+            chosen += _names(await repository.choose(names[0].source, at, each, zone), note)
         except SnapshotNotFoundError as error:
             nothing.append(error)
         except CorruptStoreError:

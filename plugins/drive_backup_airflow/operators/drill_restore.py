@@ -14,7 +14,7 @@ from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.operators.choose_snapshots import after_backup
 from drive_backup_airflow.wiring import open_drive, open_store
 from include.drive_backup.clock import SystemClock
-from include.drive_backup.errors import CorruptStoreError, SnapshotIncompleteError
+from include.drive_backup.errors import UNREADABLE, CorruptStoreError, SnapshotIncompleteError, SnapshotNotFoundError
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, format_instant
@@ -67,12 +67,11 @@ class DrillRestoreOperator(DriveBackupOperator):
         for series in await repository.job_series(source):
             try:
                 found = await repository.newest(series, now)
-            except CorruptStoreError as error:
+                if found is not None:
+                    problems += found.flaws
+                    done.append(await self._drill(store, found.manifest, seed, most_bytes))
+            except (SnapshotNotFoundError, *UNREADABLE) as error:
                 problems.append(str(error))
-                continue
-            if found is not None:
-                problems += found.flaws
-                done.append(await self._drill(store, found.manifest, seed, most_bytes))
         return done
 
     async def _drill(self, store: BlobStore, manifest: Manifest, seed: str, most_bytes: int) -> Drilled:

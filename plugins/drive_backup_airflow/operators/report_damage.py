@@ -18,7 +18,7 @@ from include.drive_backup.events.envelope import Fact
 from include.drive_backup.verification.batches import CheckedGroup, ReadGroup
 from include.drive_backup.verification.group import keep, tell
 from include.drive_backup.verification.model import Damage
-from include.drive_backup.verification.readable import headline, summary
+from include.drive_backup.verification.readable import headline, not_checked, summary
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -58,6 +58,8 @@ class ReportDamageOperator(DriveBackupOperator):
                 f"These tasks did not succeed: {', '.join(sorted(bad))}. See their logs. What they were to check was "
                 "not checked; the next run does it."
             )
+        if lacks := not_checked(checked, named=bool(context["params"]["sources"])):
+            raise SnapshotIncompleteError(lacks)
         return {"checked": sum(each.blobs for each in checked), "read": sum(each.read.blobs for each in read)}
 
     def _log(self, damages: Sequence[Damage]) -> None:
