@@ -12,12 +12,13 @@ A source that is backed up again has another last snapshot, so that its next sto
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 import msgspec
 
 from include.drive_backup.blob.names import SnapshotName, stopped_name
 from include.drive_backup.groups import Listed
+from include.drive_backup.manifest.ended import settled_at, since_the_job
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Series, Source, Struct, format_instant
 from include.drive_backup.ports import BlobStore, Clock
@@ -78,34 +79,17 @@ async def find_stopped(
     for series in await repository.all_series():
         if series.name != job or str(series.source) in attempted:
             continue
-        last, since = await _last_of_job(repository, series)
-        if last is None or await _is_settled(store, since):
+        names = await repository.names(series)
+        since = await since_the_job(names, repository.try_read)
+        if not since or await settled_at(store, names, repository.try_read):
             continue
+        last = since[0]
         recorded = await _recorded(store, last)
         if recorded is not None and recorded.run != run:
             known.append(recorded)
         else:
             new.append(_stopped(last, reasons.get(str(series.source)), run, clock))
     return new, known
-
-
-async def _last_of_job(
-    repository: SnapshotRepository, series: Series
-) -> tuple[SnapshotName | None, Sequence[SnapshotName]]:
-    """The last snapshot of a series that the job made, and all from that one on: a person may have asked for more.
-
-    None where a person asked for all of them by hand, as the job does not select the source.
-    """
-    names = await repository.names(series)
-    for place in reversed(range(len(names))):
-        manifest = await repository.try_read(names[place])
-        if manifest is None or not manifest.by_hand:
-            return names[place], names[place:]
-    return None, ()
-
-
-async def _is_settled(store: BlobStore, since: Sequence[SnapshotName]) -> bool:
-    return any([await store.head(stopped_name(each.series, each.ident, settled=True)) is not None for each in since])
 
 
 async def _recorded(store: BlobStore, last: SnapshotName) -> Stopped | None:
@@ -136,13 +120,24 @@ async def record_stopped(store: BlobStore, found: Iterable[Stopped]) -> None:
         await store.put(stopped_name(series, stopped.snapshot), msgspec.json.encode(stopped), content_type=_JSON)
 
 
-async def state_of(store: BlobStore, last: SnapshotName) -> Stopped | Settled | None:
-    """What is on record of a series whose last snapshot this is; None: nothing, it goes on."""
+async def state_of(store: BlobStore, series: Series) -> Stopped | Settled | None:
+    """What is on record of a series that has snapshots; None: nothing, it goes on.
+
+    What a person saved by hand since changes nothing about that.
+    """
+    repository = SnapshotRepository(store)
+    names = await repository.names(series)
+    settled = await settled_at(store, names, repository.try_read)
+    if settled is not None:
+        return await _settled(store, settled)
+    since = await since_the_job(names, repository.try_read)
+    return await _recorded(store, since[0]) if since else None
+
+
+async def _settled(store: BlobStore, last: SnapshotName) -> Settled:
     data = await store.read(stopped_name(last.series, last.ident, settled=True))
-    if data is None:
-        return await _recorded(store, last)
     try:
-        return decode_json(data, Settled)
+        return decode_json(data or b"", Settled)
     except ValueError:
         return Settled(
             source=str(last.source), series=last.series.name, snapshot=last.ident, note="", settled=last.instant

@@ -66,8 +66,7 @@ async def test_a_person_settles_it_until_it_is_backed_up_again(world):
     series = Series(source=Source.parse(BOB))
     await settle(world.store, series, "left in May", world.backup.clock)
     assert await world.look("run-2", ANN) == ([], [])
-    [name] = await SnapshotRepository(world.store).names(series)
-    state = await state_of(world.store, name)
+    state = await state_of(world.store, series)
     assert isinstance(state, Settled)
     assert state.note == "left in May"
     await world.backup.run("2026-03-02", source=BOB)
@@ -93,7 +92,7 @@ async def test_records_that_cannot_be_read_stop_nothing(world):
     assert [each.source for each in new] == [BOB]
     await world.store.put(f"stopped/{BOB}/default/{name.ident}.settled.json", b"{")
     assert await world.look("run-2", ANN) == ([], [])
-    assert isinstance(await state_of(world.store, name), Settled)
+    assert isinstance(await state_of(world.store, name.series), Settled)
 
 
 async def test_a_settled_series_is_not_asked_about_when_a_job_was_renamed(world):

@@ -14,7 +14,7 @@ from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.manifest.found import unreadable_text
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Series, counted, human_bytes, parse_instant
+from include.drive_backup.model import Series, Source, counted, human_bytes, parse_instant
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.stopped import Settled, Stopped, state_of
 from include.drive_backup.verification.restorable import Condition, Restorable, look_at
@@ -57,7 +57,7 @@ async def _checks(store: BlobStore, now: datetime) -> AsyncIterator[dict[str, An
             async for finding in _series(store, series, now, str(source if len(jobs) == 1 else series)):
                 yield finding
         if not jobs:
-            yield _finding(str(source), "bad", "There are only snapshots that were narrowed by hand; run the job.")
+            yield _finding(str(source), *await _by_hand_alone(store, source))
 
 
 async def _series(store: BlobStore, series: Series, now: datetime, what: str) -> AsyncIterator[dict[str, Any]]:
@@ -66,11 +66,31 @@ async def _series(store: BlobStore, series: Series, now: datetime, what: str) ->
     :param what: what to call it.
     """
     found = await look_at(store, series)
-    last = (await SnapshotRepository(store).names(series))[-1]
-    yield _finding(what, *_judge(found, await state_of(store, last), series, now))
+    yield _finding(what, *_judge(found, await state_of(store, series), series, now))
     if found.older:
         said = f"{counted(len(found.older), 'older snapshot')} cannot be read. {unreadable_text(found.older)}"
         yield _finding(what, "warn", f"{said} {_mend(series)}")
+
+
+async def _by_hand_alone(store: BlobStore, source: Source) -> tuple[str, str]:
+    """The result, and what to say, where no job has a snapshot."""
+    only = "There are only snapshots that were selected by hand, which do not hold all that a job saves"
+    found = dict.fromkeys(name.series for name in await SnapshotRepository(store).names(source))
+    states = {series: await state_of(store, series) for series in found}
+    settled = [state for state in states.values() if isinstance(state, Settled)]
+    if len(settled) == len(states):
+        return "ended", f"{only}; a person settled that this is meant{_note(*settled)}."
+    how = ", ".join(
+        f"`drive-backup settle {source} --series {series.name}`"
+        for series, state in states.items()
+        if not isinstance(state, Settled)
+    )
+    return "bad", f"{only}. Run the job, or say that this is meant: {how}."
+
+
+def _note(*settled: Settled) -> str:
+    notes = dict.fromkeys(each.note for each in settled if each.note)
+    return f" ({'; '.join(notes)})" if notes else ""
 
 
 def _judge(found: Restorable, state: Stopped | Settled | None, series: Series, now: datetime) -> tuple[str, str]:
@@ -94,8 +114,7 @@ def _judge(found: Restorable, state: Stopped | Settled | None, series: Series, n
 def _judge_going_on(state: Stopped | Settled | None, age: timedelta) -> tuple[str, str]:
     """Whether it is backed up as it should be, now that all of it can be restored."""
     if isinstance(state, Settled):
-        note = f" ({state.note})" if state.note else ""
-        return "ended", f"It is not backed up any more, as a person settled{note}; it is kept."
+        return "ended", f"It is not backed up any more, as a person settled{_note(state)}; it is kept."
     if state is not None:
         return "bad", str(state)
     if age > OLD:

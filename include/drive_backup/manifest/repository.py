@@ -13,7 +13,6 @@ from include.drive_backup.blob.names import (
     SnapshotName,
     parse_snapshot,
     snapshots_prefix,
-    stopped_name,
 )
 from include.drive_backup.errors import (
     UNREADABLE,
@@ -25,6 +24,7 @@ from include.drive_backup.errors import (
 from include.drive_backup.handover import Origin
 from include.drive_backup.manifest.catalogue import lost_part, sizes_of
 from include.drive_backup.manifest.choice import choose_series, moment_of, no_complete, no_such, of_one_series
+from include.drive_backup.manifest.ended import settled_at
 from include.drive_backup.manifest.found import Found, Unreadable, unreadable_text
 from include.drive_backup.manifest.manifest import ANOTHER, Manifest
 from include.drive_backup.manifest.void import VOID_MANIFEST, committed_names
@@ -143,14 +143,14 @@ class SnapshotRepository:
         try:
             return choose_series(names, or_narrowed=or_narrowed)
         except AmbiguousSeriesError:
-            going_on = [name for name in names if not await self._is_settled(name.series)]
+            ended = {series for series in {name.series for name in names} if await self._is_settled(series)}
+            going_on = [name for name in names if name.series not in ended]
             if not going_on:
                 raise
             return choose_series(going_on, or_narrowed=or_narrowed)
 
     async def _is_settled(self, series: Series) -> bool:
-        last = (await self.names(series))[-1]
-        return await self._store.head(stopped_name(series, last.ident, settled=True)) is not None
+        return await settled_at(self._store, await self.names(series), self.try_read) is not None
 
     async def _nothing(self, source: Source, series: str | None) -> str:
         of_source = sorted({name.series.name for name in await self.names(source)})
