@@ -161,7 +161,7 @@ def _committed(summary: Summary, sound: Container[str]) -> list[str]:
     instant = _moment(parse_instant(summary["instant"]))
     lines = [f"{summary['source']} as of {instant}: {summary['status'].upper()}, {_number(summary['items'])} items"]
     lines += _line("snapshot", _snapshot(summary))
-    lines += _line("NARROWED", _narrowed(summary))
+    lines += _line("SELECTED", _by_hand(summary))
     lines += _line("saved", _saved(summary))
     lines += _line("no content", _counted(summary["counts"], {"metadata": "folders, shortcuts and the like"}))
     lines += _line("beside that", _beside(summary.get("details")))
@@ -213,7 +213,7 @@ def _snapshot(summary: Summary) -> str:
     return f"{summary['manifest']} ({summary['kind']}{base})"
 
 
-def _narrowed(summary: Summary) -> str:
+def _by_hand(summary: Summary) -> str:
     """What was selected by hand, if it was."""
     series = Series(source=Source.parse(summary["source"]), name=summary.get("series", DEFAULT_SERIES))
     if not series.narrowed:

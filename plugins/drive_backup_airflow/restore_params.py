@@ -35,7 +35,7 @@ def restore_params(time_zone: str = "UTC") -> dict[str, Param]:
         "series": _text(
             "",
             "Series",
-            "A job's name, where several jobs back up this source; or a series that was narrowed by hand, as "
+            "A job's name, where several jobs back up this source; or a series that was selected by hand, as "
             "`drive-backup snapshots` shows it. Empty: the job's.",
         ),
         "to": _text(

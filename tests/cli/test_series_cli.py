@@ -51,13 +51,13 @@ def test_a_narrowed_snapshot_is_marked_and_restoring_it_says_what_it_lacks(cli, 
     run = cli(NARROWED)
     code, out, _ = run("snapshots", ANN)
     assert code == 0
-    assert sum("narrowed by hand: include 1.txt" in line for line in out.splitlines()) == 1
+    assert sum("selected by hand: include 1.txt instead of no include" in line for line in out.splitlines()) == 1
     code, out, err = run("restore", ANN, "--to", str(tmp_path / "all"))
     assert (code, err.strip()) == (0, "")
     assert len(list((tmp_path / "all").iterdir())) == 8
     code, out, err = run("restore", ANN, "--at", NOON, "--to", str(tmp_path / "one"))
     assert code == 0
-    assert "narrowed by hand (include 1.txt): it holds 1 item" in err
+    assert "selected by hand (include 1.txt instead of no include): it holds 1 item" in err
     assert "20260302T000000.000Z has 8 items" in err
     assert run("restore", ANN, "--series", NARROWED, "--to", str(tmp_path / "one"))[0] == 0
 

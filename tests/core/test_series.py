@@ -163,7 +163,7 @@ async def test_only_narrowed_snapshots_are_not_taken_for_the_jobs():
     house = House()
     await house.backup.run("2026-03-01", include=("1.txt",), series=NARROWED)
     repository = SnapshotRepository(house.store)
-    with pytest.raises(AmbiguousSeriesError, match="narrowed by hand"):
+    with pytest.raises(AmbiguousSeriesError, match="selected by hand"):
         await repository.find(ANN)
     assert (await repository.find(ANN, series=NARROWED)).narrowed
     assert "has no complete snapshot" in await narrowed_note(house.store, await repository.find(ANN, series=NARROWED))

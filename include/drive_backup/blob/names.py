@@ -33,6 +33,7 @@ from include.drive_backup.blob.segments import (
 )
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.model import (
+    DEFAULT_SERIES,
     SOURCE_KINDS,
     Item,
     Series,
@@ -121,6 +122,11 @@ class SnapshotName(Struct, frozen=True):
     def key(self) -> str:
         """What tells it from all other snapshots of its source: ``<series>/<id>``."""
         return f"{self.series.name}/{self.ident}"
+
+    @property
+    def shown(self) -> str:
+        """What people read: the id alone means the series that has no name of its own."""
+        return self.ident if self.series.name == DEFAULT_SERIES else self.key
 
     @property
     def ident(self) -> str:

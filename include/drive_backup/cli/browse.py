@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
+from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.cli.choose import choose
 from include.drive_backup.errors import UNREADABLE, SnapshotNotFoundError
 from include.drive_backup.globs import composed, folded
 from include.drive_backup.manifest.compare import compare, states_between
 from include.drive_backup.manifest.manifest import Manifest
-from include.drive_backup.manifest.narrowed import selection_text
+from include.drive_backup.manifest.narrowed import by_hand_text, selection_text
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source, parse_instant
+from include.drive_backup.model import Series, Source, parse_instant
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.restore.selection import drive_rows
+from include.drive_backup.retention.holds import read_holds
 
 SourceArgument = Annotated[str, typer.Argument(help="e.g. user/ann@example.com; `drive-backup sources` lists them.")]
 SeriesOption = Annotated[
@@ -28,7 +30,9 @@ SeriesOption = Annotated[
 At = Annotated[
     str,
     typer.Option(
-        "--at", help="A snapshot's id, `latest`, or a time: the newest complete one then. A date means its end."
+        "--at",
+        help="A snapshot's id, also as `SERIES/ID`; `latest`; or a time: the newest complete one then. A date means "
+        "its end.",
     ),
 ]
 ZoneOption = Annotated[
@@ -48,10 +52,10 @@ def sources(context: typer.Context) -> None:
 
     async def find(store: BlobStore) -> list[dict[str, Any]]:
         repository = SnapshotRepository(store)
-        found = []
+        reader, found = _Reader(repository), []
         for series in await repository.all_series():
             names = await repository.names(series)
-            newest = await _readable(repository, names[-1])
+            newest = await reader.facts(names[-1])
             found.append({"source": str(series.source), "snapshots": len(names), **newest})
         return found
 
@@ -61,15 +65,16 @@ def sources(context: typer.Context) -> None:
 
 @app.command(epilog="Example: `drive-backup snapshots user/ann@example.com`")
 def snapshots(context: typer.Context, source: SourceArgument, series: SeriesOption = None) -> None:
-    """List the snapshots of a source, oldest first; those that were narrowed by hand are marked."""
+    """List the snapshots of a source, oldest first; those that are held, or were selected by hand, are marked."""
     session: Session = context.obj
 
     async def find(store: BlobStore) -> list[dict[str, Any]]:
         repository = SnapshotRepository(store)
         names = await repository.some_names(Source.parse(source), series)
-        return [await _readable(repository, name) for name in names]
+        reader, held = _Reader(repository), await read_holds(store, Source.parse(source))
+        return [{**await reader.facts(name), "held": list(held.get(name.key, ()))} for name in names]
 
-    columns = ("snapshot", "series", "time", "kind", "status", "items", "copied", "not_saved", "bytes", "note")
+    columns = ("snapshot", "series", "time", "kind", "status", "items", "copied", "not_saved", "bytes", "held", "note")
     _show(session, session.run(find), columns)
 
 
@@ -80,13 +85,26 @@ def _show(session: Session, rows: list[dict[str, Any]], columns: tuple[str, ...]
             session.output.flaw(row["message"])
 
 
-async def _readable(repository: SnapshotRepository, name: Any) -> dict[str, Any]:
-    try:
-        manifest = await repository.read(name)
-    except UNREADABLE as error:
-        facts = {"snapshot": name.ident, "series": name.series.name, "time": _time(name.instant)}
-        return {**facts, "status": "damaged", "message": str(error)}
-    return {} if manifest is None else _facts(manifest)
+class _Reader:
+    """Reads snapshots for a list, and remembers what each job selected last: others are held against it."""
+
+    def __init__(self, repository: SnapshotRepository) -> None:
+        self._repository = repository
+        self._jobs: dict[Series, Mapping[str, Any]] = {}
+
+    async def facts(self, name: SnapshotName) -> dict[str, Any]:
+        """What is printed of a snapshot."""
+        try:
+            manifest = await self._repository.read(name)
+        except UNREADABLE as error:
+            facts = {"snapshot": name.ident, "series": name.series.name, "time": _time(name.instant)}
+            return {**facts, "status": "damaged", "message": str(error)}
+        if manifest is None:
+            return {}
+        if not manifest.narrowed:
+            self._jobs[name.series] = manifest.selection
+        job = Series(source=name.source, name=name.series.job)
+        return {**_facts(manifest), "note": by_hand_text(manifest, self._jobs.get(job))}
 
 
 def _facts(manifest: Manifest) -> dict[str, Any]:
@@ -100,7 +118,6 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
         "copied": manifest.counts.get("copied", 0),
         "not_saved": manifest.counts.get("unavailable", 0) + manifest.counts.get("failed", 0),
         "bytes": sum(manifest.bytes.values()),
-        "note": f"narrowed by hand: {selection_text(manifest.selection)}" if manifest.narrowed else None,
         "narrowed": manifest.narrowed,
         "manifest": manifest.name.manifest,
     }
@@ -206,8 +223,10 @@ def shown(path: str, row: dict[str, Any]) -> dict[str, Any]:
 def diff(
     context: typer.Context,
     source: SourceArgument,
-    before: Annotated[str, typer.Argument(metavar="A", help="A snapshot, as in --at.")],
-    after: Annotated[str, typer.Argument(metavar="B", help="Another one.")] = "latest",
+    before: Annotated[
+        str, typer.Argument(metavar="A", help="A snapshot's id, also as `SERIES/ID`; `latest`; or a time.")
+    ],
+    after: Annotated[str, typer.Argument(metavar="B", help="Another one, in the same way.")] = "latest",
     series: SeriesOption = None,
     time_zone: ZoneOption = "UTC",
 ) -> None:

@@ -49,7 +49,7 @@ def find(
         return search
 
     search = session.run(look)
-    session.output.rows(search.found.values(), ("first", "last", "modified", "size", "series", "id", "path"))
+    session.output.rows(search.found.values(), ("first", "last", "modified", "size", "series", "id", "path", "note"))
     for flaw in search.flaws:
         session.output.flaw(flaw)
     if not search.found:
@@ -106,8 +106,12 @@ class _Search:
     def _add(self, name: SnapshotName, path: str, row: dict[str, Any]) -> None:
         item = shown(path, row)
         key = (name.series.name, item["id"], path, *item["sha256"])
-        first = {**item, "series": name.series.name, "first": name.ident}
+        first = {**item, "series": name.series.name, "first": name.ident, "note": _mark(name)}
         self.found.setdefault(key, first)["last"] = name.ident
+
+
+def _mark(name: SnapshotName) -> str | None:
+    return "selected by hand" if name.series.narrowed else None
 
 
 def _span(names: Sequence[SnapshotName]) -> str:

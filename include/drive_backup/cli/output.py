@@ -95,6 +95,6 @@ def _shown(column: str, value: Any) -> str:
         return ""
     if column in ("bytes", "size") and isinstance(value, int):
         return human_bytes(value)
-    text = str(value)
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     # A name may hold anything, also what would move a terminal's cursor or look like two columns.
     return "".join(character if character.isprintable() else f"\\x{ord(character):02x}" for character in text)

@@ -26,7 +26,9 @@ from include.drive_backup.retention.rules import Keep, Policy
 from include.drive_backup.retention.settings import MOST_DAYS, MOST_PERIODS
 
 Count = Annotated[int, typer.Option(min=0, max=MOST_PERIODS)]
-SnapshotArgument = Annotated[str, typer.Argument(help="A snapshot's id, `latest`, or a time; a date means its end.")]
+SnapshotArgument = Annotated[
+    str, typer.Argument(help="A snapshot's id, also as `SERIES/ID`; `latest`; or a time. A date means its end.")
+]
 TagArgument = Annotated[str, typer.Argument(help="Says why, e.g. case-7.")]
 
 
@@ -100,7 +102,7 @@ def hold(
     async def place(store: BlobStore) -> str:
         name = await _named(session, store, source, snapshot, series, time_zone)
         made = await holds.hold(store, name, tag)
-        return f"{name.ident} is held by '{tag}'{'' if made else ', as it was before'}."
+        return f"{name.shown} is held by '{tag}'{'' if made else ', as it was before'}."
 
     session.output.say(session.run(place))
 
@@ -119,7 +121,7 @@ def release(
 
     async def take_away(store: BlobStore) -> tuple[str, bool]:
         name = await _named(session, store, source, snapshot, series, time_zone)
-        return name.ident, await holds.release(store, name, tag)
+        return name.shown, await holds.release(store, name, tag)
 
     ident, there = session.run(take_away)
     session.output.say(f"{ident} is no longer held by '{tag}'." if there else f"{ident} was not held by '{tag}'.")

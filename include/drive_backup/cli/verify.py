@@ -40,7 +40,9 @@ def verify(
     context: typer.Context,
     source: Annotated[str | None, typer.Argument(help="e.g. user/ann@example.com; all sources if left out.")] = None,
     *,
-    at: Annotated[str, typer.Option("--at", help="`all` snapshots, one snapshot's id, `latest`, or a time.")] = "all",
+    at: Annotated[
+        str, typer.Option("--at", help="`all` snapshots, one's id (also as `SERIES/ID`), `latest`, or a time.")
+    ] = "all",
     read: Annotated[
         Read, typer.Option(help="What is read again and hashed: nothing, the share that is due today, or everything.")
     ] = "none",

@@ -15,8 +15,8 @@ def choose_series(names: Sequence[SnapshotName], *, or_narrowed: bool = False) -
     """The series that a person means who names none: the job's.
 
     :param names: of snapshots of one source, at least one.
-    :param or_narrowed: where there is none of a job, take one that was narrowed by hand, if there is only one.
-    :raises AmbiguousSeriesError: several could be meant, or all were narrowed by hand.
+    :param or_narrowed: where there is none of a job, take one that was selected by hand, if there is only one.
+    :raises AmbiguousSeriesError: several could be meant, or all were selected by hand.
     """
     found = sorted({name.series for name in names}, key=lambda series: series.name)
     jobs = [series for series in found if not series.narrowed]
@@ -31,9 +31,9 @@ def choose_series(names: Sequence[SnapshotName], *, or_narrowed: bool = False) -
     if or_narrowed and len(found) == 1:
         return found[0]
     raise AmbiguousSeriesError(
-        f"There are only snapshots of {source} that were narrowed by hand, of the series {listed}; they do not hold "
-        "all that the job saves. To use one, say which series: --series NAME on the command line, the field 'series' "
-        "in Airflow."
+        f"There are only snapshots of {source} that were selected by hand, of the series {listed}; they do not "
+        "stand for what a job saves. To use one, say which series: --series NAME on the command line, the field "
+        "'series' in Airflow."
     )
 
 

@@ -57,7 +57,7 @@ class SnapshotRepository:
         return list(dict.fromkeys(series.source for series in await self.all_series()))
 
     async def job_series(self, source: Source) -> list[Series]:
-        """The series of a source that jobs make, without those that were narrowed by hand."""
+        """The series of a source that jobs make, without those that were selected by hand."""
         found = {name.series for name in await self.names(source) if not name.series.narrowed}
         return sorted(found, key=lambda series: series.name)
 

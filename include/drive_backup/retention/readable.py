@@ -56,7 +56,7 @@ def _shown(key: str, *, alone: bool) -> str:
     """The snapshot's id, with its series where the source has several."""
     series, _, ident = key.partition("/")
     if "~" in series:
-        return f"{key} (narrowed by hand)"
+        return f"{key} (selected by hand)"
     return ident if alone else key
 
 

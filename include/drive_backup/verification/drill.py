@@ -80,7 +80,7 @@ async def drill(
             problems.append(f"{result.path} ({result.item_id}): {result.message or _WRONG}")
     return Drilled(
         source=manifest.source,
-        snapshot=manifest.name.ident,
+        snapshot=manifest.name.shown,
         counts=dict(counts),
         bytes=counted["bytes"],
         problems=tuple(problems),

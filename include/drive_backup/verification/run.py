@@ -54,7 +54,7 @@ async def choose(
     """The snapshots that a person means, and newer ones that cannot be read: these may be what is meant.
 
     :param at: ``all``, or as for :meth:`.repository.SnapshotRepository.choose`. An id means all snapshots of that id,
-        be they narrowed by hand or not; ``latest`` and a time mean one of each job that has the source.
+        be they selected by hand or not; ``latest`` and a time mean one of each job that has the source.
     :param series: only of this one; None: all of them.
     :param zone: in which a time is that names no zone.
     :param note: gets sentences on what was chosen.

@@ -176,7 +176,7 @@ class PlanRestoreOperator(RestoreOperator):
             async with self.target(task, place) as target:
                 await check_target(store, target)
         size = human_bytes(sum(entry.size for entry in wanted.values()))
-        what = f"{counted(len(wanted), 'item')}, {size}, as of {manifest.name.ident}"
+        what = f"{counted(len(wanted), 'item')}, {size}, as of {manifest.name.shown}"
         self.log.info("DRY RUN, nothing is restored: %s to %s.", what, task.to)
         if lacks := shortfall(manifest):
             self.log.warning("%s", lacks)
