@@ -221,7 +221,7 @@ def _heading(manifest: Manifest, wanted: dict[str, Entry]) -> str:
     lacks = shortfall(manifest)
     partial = f" {lacks}" if lacks else ""
     kinds = kinds_of(Counter(entry.kind for entry in wanted.values()))
-    return f"{manifest.source} as of {manifest.name.ident}: {kinds}, {size}.{partial}"
+    return f"{manifest.source} as of {manifest.name.shown}: {kinds}, {size}.{partial}"
 
 
 def _say_not_saved(session: Session, wanted: dict[str, Entry]) -> None:

@@ -53,7 +53,7 @@ def restore_key(where: str, manifest: Manifest, to: Source, *, merge: bool) -> s
 
 def new_folder_name(manifest: Manifest) -> str:
     """What the new folder is called."""
-    return f"Restored {manifest.source} as of {manifest.name.ident}"
+    return f"Restored {manifest.source} as of {manifest.name.shown}"
 
 
 async def open_target(
