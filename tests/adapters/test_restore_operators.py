@@ -8,7 +8,7 @@ import pytest
 from drive_backup_airflow.operators import restore
 from drive_backup_airflow.restore_params import restore_params, restore_task
 from include.drive_backup.errors import ConfigError, SnapshotIncompleteError, SnapshotNotFoundError
-from include.drive_backup.model import Source
+from include.drive_backup.model import Series, Source
 from include.drive_backup.protection import read_readers
 from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
@@ -209,3 +209,18 @@ async def test_a_date_means_its_end_in_the_zone_of_the_form(opened, backup):
     assert restore_params("Europe/Berlin")["time_zone"].resolve() == "Europe/Berlin"
     with pytest.raises(ConfigError, match="'Mars' is no time zone"):
         await bring_back(context(to="container/other", time_zone="Mars"))
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_the_plan_says_that_a_snapshot_was_selected_by_hand(opened, backup, monkeypatch, dry_run):
+    said = []
+    monkeypatch.setattr(restore.PlanRestoreOperator, "_note", lambda _, text: said.append(text))
+    series = Series.narrowed_name("default", "x")
+    await backup.run("2026-03-01T12:00", include=("b.txt",), series=series)
+    told = {"to": "container/elsewhere", "dry_run": dry_run}
+    await restore.PlanRestoreOperator(task_id="a").run(context(**told, snapshot="20260301T120000.000Z"), None)
+    [text] = filter(None, said)
+    assert "selected by hand (include b.txt instead of no include): it holds 1 item" in text
+    said.clear()
+    await restore.PlanRestoreOperator(task_id="a").run(context(**told), None)
+    assert not [*filter(None, said)]

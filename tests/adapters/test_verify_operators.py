@@ -17,6 +17,9 @@ from drive_backup_airflow.operators import (
 )
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import CorruptStoreError, SnapshotIncompleteError
+from include.drive_backup.model import Source
+from include.drive_backup.protection import read_readers
+from include.drive_backup.verification import group
 from tests.core.verification.tamper import put
 from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
@@ -191,3 +194,29 @@ async def test_a_source_that_cannot_be_drilled_keeps_no_other_from_it(backup, br
     with pytest.raises(CorruptStoreError, match=f"{broken}.*items-00000"):
         await operator.run(context(), None)
     assert sorted(drilled) == [ANN, "user/bob@example.com"]
+
+
+@pytest.mark.parametrize(("which", "place"), [("all", ""), ("latest", "default/20260301T000000.000Z")])
+async def test_what_is_checked_read_and_drilled_is_protected_meanwhile(backup, monkeypatch, which, place):
+    seen = {}
+
+    def watch(module, name):
+        real = getattr(module, name)
+
+        async def watched(store, *rest, **more):
+            seen[name] = await read_readers(store, Source.parse(ANN))
+            return await real(store, *rest, **more)
+
+        monkeypatch.setattr(module, name, watched)
+
+    watch(group, "check_source")
+    watch(group, "read_again")
+    watch(drill_restore, "drill")
+    await verify(context(snapshots=which))
+    verifying, drilling = "being verified by google_drive_verify/r", "being restored by the drill of r"
+    assert seen == {
+        "check_source": {place: (verifying,)},
+        "read_again": {"": (verifying,)},
+        "drill": {"default/20260301T000000.000Z": (drilling,)},
+    }
+    assert await read_readers(backup.store, Source.parse(ANN)) == {}

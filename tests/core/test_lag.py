@@ -220,6 +220,27 @@ async def test_another_account_leaves_the_listing_unproven(monkeypatch):
     assert (origin.why, origin.missed, origin.unproven) == ("otherView", None, origin.started)
 
 
+async def test_what_another_account_is_shown_late_is_in_the_next_night(monkeypatch):
+    """The feed of one account says nothing of what the other one lacks, so the first listing cannot be proven."""
+    world = Nights()
+    await world.proven()
+    world.drive.add(LATE)
+    world.wait(5)
+
+    async def bob() -> str:
+        return "bob@example.com"
+
+    monkeypatch.setattr(world.drive, "user_email", bob)
+    summary, origin = await world.night()
+    assert (origin.why, summary["status"]) == ("otherView", "complete")
+    assert "late" not in await world.backup.rows(summary)
+    assert "what came up in Drive shortly before" in readable([], [summary])
+    world.wait(24 * 60)
+    summary, origin = await world.night()
+    assert (origin.kind, origin.unproven) == ("full", None)
+    assert (await world.backup.restored(summary))["late"] == b"late"
+
+
 async def test_a_source_without_a_feed_is_listed_each_night_for_that_reason(monkeypatch):
     async def none(*_):
         raise FeedLostError("Somebody else's folder.", reason="noFeed")

@@ -141,3 +141,11 @@ def test_a_late_snapshot_with_nothing_to_go_by_says_that_deletions_are_unknown()
     text = readable([plan()], [summary(kind="as-of", past={"told": []})])
     assert "what was deleted since the instant: there is no snapshot that was over at it; it is missing here" in text
     assert "deleted since" not in readable([plan()], [summary()])
+
+
+def test_a_run_whose_selection_was_changed_by_hand_is_marked():
+    chosen = {"include": ["*.txt"], "exclude": []}
+    text = readable([], [summary(series="team~12345678", selection=chosen)])
+    assert "SELECTED      by hand (include *.txt); it does not stand for what the job 'team' saves" in text
+    assert "by hand (without filters)" in readable([], [summary(series="team~12345678", selection={"exclude": []})])
+    assert "SELECTED" not in readable([], [summary(series="team", selection=chosen)])

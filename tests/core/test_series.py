@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from include.drive_backup.errors import AmbiguousSeriesError, ConfigError, SnapshotNotFoundError
+from include.drive_backup.errors import AmbiguousSeriesError, ConfigError, ItemLaterError, SnapshotNotFoundError
 from include.drive_backup.item_settings import ItemSettings
 from include.drive_backup.manifest.narrowed import narrowed_note
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Series, Source
+from include.drive_backup.retention.holds import hold
 from include.drive_backup.retention.rules import Keep, Policy
 from include.drive_backup.selection import parse_entry
 from include.drive_backup.series import Selected, is_of_job, names_me, series_name
 from include.drive_backup.verification.run import choose
 from tests.core.retention.house import ANN, House
+from tests.support.fake_drive import FakeDrive, at
+from tests.support.flow import Backup
+from tests.support.nights import night
+from tests.support.trees import file
 
 DAILY = Policy(keep=Keep(daily=7), grace_days=1)
 MONTH = Policy(keep=Keep(daily=14, weekly=8, monthly=12), grace_days=1)
@@ -338,3 +343,46 @@ async def test_verification_finds_a_narrowed_snapshot_by_its_id_however_many_job
         await choose(house.store, ANN, f"typo/{ident}")
     with pytest.raises(SnapshotNotFoundError, match="Say one"):
         await choose(house.store, ANN, f"{NARROWED}/{ident}", "default")
+
+
+async def test_a_hold_on_a_snapshot_of_any_series_is_honoured(house):
+    for day in range(1, 4):
+        house.tomorrow(0.5)
+        await house.backup.run(f"2026-03-{day:02d}T12:00", series="noon")
+        await house.backup.run(f"2026-03-{day:02d}T12:00", include=("1.txt",), series=NARROWED)
+        house.tomorrow(0.5)
+        await house.back_up(day)
+    old = [f"{series}/20260301T120000.000Z" for series in ("noon", NARROWED)]
+    policy = Policy(keep=Keep(last=1), grace_days=1, brake_percent=100)
+    assert set(old) <= set((await house.plan(policy)).goes)
+    repository = SnapshotRepository(house.store)
+    for name in await repository.names(ANN):
+        if name.key in old:
+            await hold(house.store, name, "case-7")
+    assert not set(old) & set((await house.plan(policy)).goes)
+    done = await house.apply(policy, approved=True)
+    assert not set(old) & set(done.forgotten)
+    assert {"noon/20260302T120000.000Z", "default/20260301T000000.000Z"} <= set(done.forgotten)
+    await house.check()
+
+
+async def test_the_night_after_a_run_by_hand_reads_changes_and_tries_what_fails_once():
+    backup = Backup(FakeDrive(file("1.txt", b"1", id="1"), file("2.txt", b"2", id="2")))
+    asked = []
+
+    def before(ident):
+        asked.append(ident)
+        if ident == "2":
+            raise ItemLaterError("Not now.", reason="downloadQuotaExceeded")
+
+    backup.drive.before_read = before
+    for day in ("2026-03-01", "2026-03-02", "2026-03-03"):
+        await night(backup, day)
+    backup.clock.set(at("2026-03-03T12:10"))
+    await backup.run("2026-03-03T12:00", include=("1.txt",), series=NARROWED)
+    backup.drive.write("1", b"changed", "2026-03-03T20:00:00.000Z")
+    asked.clear()
+    found = await night(backup, "2026-03-04")
+    assert (found.listing, found.tries) == (("changes", None), [1])
+    assert sorted(asked) == ["1", "2"]
+    assert found.summary["left"].get("counts", {}) == {}

@@ -117,6 +117,12 @@ BASES = st.sampled_from([file("odd", b"odd bytes", id="odd"), native("odd", id="
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(BASES, st.sampled_from(FIELDS), known_odd | json_values)
+@example(file("odd", b"", id="odd"), "modifiedTime", ODD_TIMES[0])
+@example(file("odd", b"", id="odd"), "modifiedTime", ODD_TIMES[1])
+@example(file("odd", b"", id="odd"), "modifiedTime", ODD_TIMES[2])
+@example(file("odd", b"", id="odd"), "modifiedTime", ODD_TIMES[3])
+@example(file("odd", b"", id="odd"), "modifiedTime", ODD_TIMES[4])
+@example(file("odd", b"", id="odd"), "size", "many")
 @example(file("odd", b"", id="odd"), "size", 2**70)
 @example(file("odd", b"", id="odd"), "headRevisionId", "h" * 100_000)
 @example(file("odd", b"", id="odd"), "mimeType", "m" * 100_000)

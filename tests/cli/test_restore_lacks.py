@@ -1,0 +1,35 @@
+"""What a restore on the command line does about content that cannot be had now, or never was saved."""
+
+import asyncio
+
+from tests.support.fake_drive import FakeDrive
+from tests.support.flow import Backup
+from tests.support.trees import file, folder
+
+ANN = "user/ann@example.com"
+SHUT = {"canListChildren": False}
+
+
+def backed_up(*entries):
+    made = Backup(FakeDrive(*entries))
+    assert asyncio.run(made.run("2026-03-01"))["status"] == "complete"
+    return made
+
+
+def test_a_restore_of_a_complete_snapshot_with_a_closed_folder_ends_with_1(on_store, tmp_path):
+    made = backed_up(file("a.txt", b"a", id="a"), folder("Closed", id="closed", capabilities=SHUT))
+    run = on_store(made.store)
+    code, out, _ = run("restore", ANN, "--to", str(tmp_path / "all"))
+    assert (code, "1 not-saved" in out) == (1, True)
+    assert run("restore", ANN, "--to", str(tmp_path / "part"), "--path", "/a.txt")[0] == 0
+
+
+def test_what_is_asked_for_and_not_waited_for_is_protected_for_a_day(on_store, tmp_path):
+    made = backed_up(file("a.txt", b"a", id="a"))
+    asyncio.run(made.store.set_tier(made.contents(), "archive"))
+    code, out, _ = on_store(made.store)("restore", ANN, "--to", str(tmp_path), "--no-wait")
+    assert (code, "Nothing is restored yet" in out) == (3, True)
+    [(name, (_, info))] = [each for each in made.store.blobs.items() if each[0].startswith("reading/")][-1:]
+    assert name.startswith(f"reading/{ANN}/default/20260301T000000.000Z/")
+    assert info.metadata["seconds"] == "86400"
+    assert info.metadata["who"] == "drive-backup restore --no-wait"
