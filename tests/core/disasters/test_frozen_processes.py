@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from include.drive_backup.clock import SystemClock
-from include.drive_backup.locking import SourceLock, holding
+from include.drive_backup.locking import holding
 from include.drive_backup.manifest.commit import commit_snapshot
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.retention.apply import apply_source
@@ -18,12 +18,14 @@ from include.drive_backup.retention.plan import plan_source
 from include.drive_backup.verification.run import choose, verify_source
 from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
-from tests.support.frozen import ANN, LIFETIME, LOST, POLICY
+from tests.support.frozen import ANN, LIFETIME, LOST, POLICY, ShortLock
 from tests.support.real_world import open_store
 from tests.support.trees import file
 
 pytestmark = pytest.mark.integration
 FILES = 150
+#: Seconds that a process may take to start, or to end: on a busy machine imports alone can take a minute.
+START = 300
 
 
 def first(number):
@@ -58,11 +60,11 @@ async def frozen(backup, azurite, what, *arguments):
         stdout=asyncio.subprocess.PIPE,
     )
     try:
-        assert await asyncio.wait_for(process.stdout.readline(), 60) == b"frozen\n"
+        assert await asyncio.wait_for(process.stdout.readline(), START) == b"frozen\n"
         await asyncio.sleep(LIFETIME.total_seconds() + 1)
         yield
         process.send_signal(signal.SIGCONT)
-        said, _ = await asyncio.wait_for(process.communicate(), 60)
+        said, _ = await asyncio.wait_for(process.communicate(), START)
         assert process.returncode == LOST, said
         assert b"was lost" in said
     finally:
@@ -81,7 +83,7 @@ async def whole(backup):
 
 async def test_frozen_in_the_middle_of_its_deletes_retention_takes_nothing_from_a_later_snapshot(backup, azurite):
     async with frozen(backup, azurite, "retention"):
-        lock = SourceLock(backup.store, ANN, "backup/1", lifetime=LIFETIME)
+        lock = ShortLock(backup.store, ANN, "backup/1")
         async with holding(lock, SystemClock(), give_back=True):
             plan, batches = await backup.plan("2026-03-03")
             for batch in batches:
@@ -100,11 +102,11 @@ async def test_frozen_right_before_its_manifest_a_run_does_not_commit_what_reten
         await backup.copy(batch)
     (tmp_path / "plan.json").write_text(json.dumps(plan.to_dict()))
     async with frozen(backup, azurite, "commit", "--plan", str(tmp_path / "plan.json")):
-        retention = SourceLock(backup.store, ANN, "retention/1", lifetime=LIFETIME)
+        retention = ShortLock(backup.store, ANN, "retention/1")
         agreed = await plan_source(backup.store, ANN, POLICY)
         done = await apply_source(backup.store, agreed, POLICY, retention, SystemClock(), approved=True)
         assert done.content.blobs > FILES / 2
         # A later try of the same run has the lock when the frozen one wakes up.
-        await SourceLock(backup.store, ANN, "backup/1", lifetime=LIFETIME).take()
+        await ShortLock(backup.store, ANN, "backup/1").take()
     assert len(await SnapshotRepository(backup.store).names(ANN)) == 1
     await whole(backup)
