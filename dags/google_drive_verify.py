@@ -15,7 +15,7 @@ weekly for everything.
 | `check_listing`, `read_contents` | Blob is down | clear the task |
 | `share_reading` | a task above failed | clear that one with its downstream |
 | `drill_restore` | a sample could not be restored as it was, its log names the files; or Drive or Blob is down | as for damage, below; clear the task |
-| `report` | **something is damaged**: its log names every file, its snapshots and what is wrong; or a task above failed | see below |
+| `report` | **something is damaged**: its log names every file, its snapshots and what is wrong; or a task above failed; or a snapshot or source that the form names is not there | see below; correct the form |
 
 **Damage.** 1. Find out what did it: who has the account's keys, and what was run. 2. If the account keeps versions or
 soft-deleted blobs, restore the named blobs from there, and clear this run. 3. Run the backup: it copies again what Drive still
@@ -59,8 +59,8 @@ def verification_params(settings: VerificationSettings) -> dict[str, Param]:
             "all",
             type="string",
             title="Snapshots",
-            description="`all`, `latest`, a snapshot's id, or a time: the newest complete one then. A date means its "
-            f"end, in {settings.timezone}.",
+            description="`all`, `latest`, a snapshot's id (also as `SERIES/ID`), or a time: the newest complete one "
+            f"then. A date means its end, in {settings.timezone}.",
         ),
         "read": Param(
             settings.read,

@@ -75,12 +75,14 @@ def backup_params(job: Job) -> dict[str, Param]:
     }  # fmt: skip
 
 
+_INCLUDE = (
+    "Globs in gitignore grammar on paths within the source, e.g. `Projects/**` or `*.tmp`. Empty: everything. "
+    "A run with other filters than the job's, with the trash or with other details makes snapshots of a series of its "
+    "own, which never stand for what the job saves (docs/configuration.md, *Series*)."
+)
 #: Title and description of each filter that is a list.
 _LISTS = {
-    "include": (
-        "Include",
-        "Globs in gitignore grammar on paths within the source, e.g. `Projects/**` or `*.tmp`. Empty: everything.",
-    ),
+    "include": ("Include", _INCLUDE),
     "exclude": ("Exclude", "Globs in gitignore grammar on paths within the source."),
     "folders": ("Only these folders", "Ids of folders, one a line: these and all below them. Empty: all."),
     "exclude_folders": ("Not these folders", "Ids of folders, one a line: these and all below them are left out."),

@@ -22,3 +22,7 @@ def test_the_form_takes_json_when_there_are_mappings():
 def test_an_instant_that_there_is_not_is_a_sentence(text):
     with pytest.raises(ConfigError, match="is not a time"):
         _instant(text)
+
+
+def test_the_form_says_that_other_filters_make_a_series_of_their_own():
+    assert "series of its own" in backup_params(Job(sources=("user/me",)))["include"].description

@@ -386,3 +386,21 @@ async def test_the_night_after_a_run_by_hand_reads_changes_and_tries_what_fails_
     assert (found.listing, found.tries) == (("changes", None), [1])
     assert sorted(asked) == ["1", "2"]
     assert found.summary["left"].get("counts", {}) == {}
+
+
+async def test_a_series_whose_manifests_a_person_deleted_is_cleared_away_and_takes_nothing_else_along(house):
+    house.drive.add(file("extra.tmp", b"only by hand", id="extra"))
+    house.tomorrow()
+    await house.backup.run("2026-03-02", series=NARROWED)
+    house.drive.delete("extra")
+    house.tomorrow()
+    await house.back_up()
+    house.tomorrow(20)
+    policy = Policy(keep=Keep(last=5), grace_days=1, brake_percent=100)
+    assert (await house.plan(policy)).goes == ()
+    for name in [each for each in house.store.blobs if f"/{NARROWED}/" in each and each.endswith("manifest.json")]:
+        del house.store.blobs[name]
+    await house.apply(policy, approved=True)
+    assert not [each for each in house.store.blobs if each.startswith(f"snapshots/{ANN}/{NARROWED}/")]
+    assert not [each for each in house.backup.contents() if "extra.tmp" in each]
+    assert await house.check() == 2

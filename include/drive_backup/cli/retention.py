@@ -55,7 +55,10 @@ def forget(
     apply: Annotated[bool, typer.Option("--apply", help="Delete. Without it nothing is deleted.")] = False,
     yes_really: Annotated[bool, typer.Option("--yes-really", help="Delete although the plan says STOP.")] = False,
 ) -> None:
-    """Show which snapshots the rules keep and what would be deleted; with --apply, delete it."""
+    """Show which snapshots the rules keep and what would be deleted; with --apply, delete it.
+
+    The rules hold for each series of the source by itself; the newest complete snapshot of each series always stays.
+    """
     session: Session = context.obj
     keep = Keep(
         last=keep_last,
