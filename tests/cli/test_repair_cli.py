@@ -10,6 +10,8 @@ from azure.storage.blob.aio import ContainerClient
 
 from include.drive_backup.blob.azure import AzureBlobStore
 from include.drive_backup.clock import SystemClock
+from include.drive_backup.locking import SourceLock
+from include.drive_backup.model import Source
 from tests.support.fake_drive import FakeDrive
 from tests.support.flow import Backup
 from tests.support.keeping_proxy import keeping_in_thread
@@ -101,3 +103,21 @@ def test_a_credential_that_may_only_read_is_told_so_and_the_dry_run_works(cli):
     assert "may not write here, so nothing was repaired" in err
     assert "Traceback" not in err
     assert cli.proxy.undeleted == 0
+
+
+def test_a_source_that_a_backup_holds_keeps_no_other_from_being_repaired(cli, azurite):
+    async def busy_beside_another():
+        async with (
+            ContainerClient.from_connection_string(azurite, cli.container.container_name) as container,
+            AzureBlobStore(container, SystemClock()) as store,
+        ):
+            await Backup(FakeDrive(file("zoe.txt", b"of zoe")), store).run(source="user/zoe@example.com")
+            await SourceLock(store, Source.parse(ANN), "google_drive_backup/now").take()
+
+    asyncio.run(busy_beside_another())
+    cli.container.delete_blob(content(cli, "zoe.txt"))
+    code, out, err = cli("repair", "--apply")
+    assert (code, "REPAIRED  zoe.txt" in out) == (1, True)
+    assert f"WARNING: {ANN} is held by another run, google_drive_backup/now" in err
+    code, _, err = cli("repair", ANN, "--apply")
+    assert (code, "is held by another run" in err) == (2, True)

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from include.drive_backup.cli.app import Session
+from include.drive_backup.errors import UNREADABLE, SnapshotNotFoundError, SourceBusyError
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.narrowed import narrowed_note
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source
 from include.drive_backup.moments import read_zone
 from include.drive_backup.ports import BlobStore
+
+
+@contextmanager
+def going_on(session: Session, *, alone: bool) -> Iterator[None]:
+    """Say what kept one of many sources from being looked at: the others are looked at all the same.
+
+    :param alone: there are no others, so the command ends.
+    """
+    try:
+        yield
+    except (SnapshotNotFoundError, SourceBusyError, *UNREADABLE) as error:
+        if alone:
+            raise
+        session.output.flaw(str(error))
 
 
 async def choose(

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from include.drive_backup.cli.app import Session, app
+from include.drive_backup.cli.choose import going_on
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import CredentialsError, SnapshotNotFoundError
 from include.drive_backup.locking import SourceLock
@@ -46,7 +47,11 @@ def repair(
         sources = [Source.parse(source)] if source else await SnapshotRepository(store).sources()
         if not sources:
             raise SnapshotNotFoundError("The container holds no snapshot. Is it the right one?")
-        return all([await _one(session, store, each, _DEPTHS[read], apply=apply) for each in sources])
+        well = True
+        for each in sources:
+            with going_on(session, alone=source is not None):
+                well = await _one(session, store, each, _DEPTHS[read], apply=apply) and well
+        return well
 
     if not session.run_repair(each_source):
         raise typer.Exit(1)

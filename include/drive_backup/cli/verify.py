@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Literal, Self
@@ -16,8 +15,9 @@ from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.cli.browse import SeriesOption, ZoneOption
 from include.drive_backup.cli.choose import choose as choose_one
+from include.drive_backup.cli.choose import going_on
 from include.drive_backup.clock import SystemClock
-from include.drive_backup.errors import UNREADABLE, SnapshotNotFoundError
+from include.drive_backup.errors import SnapshotNotFoundError
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, counted, human_bytes
 from include.drive_backup.moments import read_zone
@@ -70,7 +70,7 @@ def verify(
     async def check(store: BlobStore) -> bool:
         zone, bad = read_zone(time_zone), False
         for each in [Source.parse(source)] if source else await _sources(store, series):
-            with _going_on(session, alone=source is not None):
+            with going_on(session, alone=source is not None):
                 names = await choose(store, each, at, series, zone, session.output.note)
                 verified = await _one(session, store, names, at, read, period, keep)
                 bad = bad or any(damage.alarming for damage in verified.damages)
@@ -91,17 +91,6 @@ async def _sources(store: BlobStore, series: str | None) -> list[Source]:
     return list(dict.fromkeys(each.source for each in found))
 
 
-@contextmanager
-def _going_on(session: Session, *, alone: bool) -> Iterator[None]:
-    """Say what kept one of many sources from being looked at: the others are looked at all the same."""
-    try:
-        yield
-    except (SnapshotNotFoundError, *UNREADABLE) as error:
-        if alone:
-            raise
-        session.output.flaw(str(error))
-
-
 async def _drill(session: Session, store: BlobStore, source: Source, series: str | None, *, alone: bool) -> bool:
     """Restore a sample of the newest snapshot of each job, or of the series; whether all went well."""
     jobs = [each.name for each in await SnapshotRepository(store).job_series(source)]
@@ -109,7 +98,7 @@ async def _drill(session: Session, store: BlobStore, source: Source, series: str
     chosen: list[str | None] = [series] if series else [*jobs] or [None]
     well = True
     for each in chosen:
-        with _going_on(session, alone=alone and len(chosen) == 1):
+        with going_on(session, alone=alone and len(chosen) == 1):
             well = await _drill_one(session, store, source, each) and well
     return well
 
