@@ -70,12 +70,12 @@ def test_who_reads_one_is_told(run, command, monkeypatch, tmp_path):
     assert f"selected by hand ({WIDE}): it holds 3 items and does not stand for what the job 'default' saves" in err
     assert f"The job's own snapshot {NIGHT} has 2 items." in err
     if name == "restore":
-        assert f"{ANN} as of {WIDER}/{LATER}: 3 items" in out
+        assert f"{ANN} as of {WIDER}/{LATER}: 3 files" in out
 
 
 def test_a_heading_counts_one_item_as_one(run, tmp_path):
     _, out, _ = run("restore", ANN, "--at", NOON, "--to", str(tmp_path / "x"))
-    assert f"{ANN} as of {NARROWED}/{NOON}: 1 item, " in out
+    assert f"{ANN} as of {NARROWED}/{NOON}: 1 file, " in out
 
 
 def test_holds_are_listed_and_released_by_the_series_name(run):
