@@ -218,9 +218,10 @@ async def test_the_plan_says_that_a_snapshot_was_selected_by_hand(opened, backup
     series = Series.narrowed_name("default", "x")
     await backup.run("2026-03-01T12:00", include=("b.txt",), series=series)
     told = {"to": "container/elsewhere", "dry_run": dry_run}
-    await restore.PlanRestoreOperator(task_id="a").run(context(**told, snapshot="20260301T120000.000Z"), None)
+    plan = restore.PlanRestoreOperator(task_id="a", allowed=ANYWHERE)
+    await plan.run(context(**told, snapshot="20260301T120000.000Z"), None)
     [text] = filter(None, said)
     assert "selected by hand (include b.txt instead of no include): it holds 1 item" in text
     said.clear()
-    await restore.PlanRestoreOperator(task_id="a").run(context(**told), None)
+    await plan.run(context(**told), None)
     assert not [*filter(None, said)]
