@@ -142,7 +142,7 @@ async def test_a_record_of_a_source_that_stopped(data):
     name = parse_snapshot((await backup.run())["manifest"])
     for settled in (False, True):
         put_odd(backup.store, stopped_name(name.series, name.ident, settled=settled), data)
-        assert await state_of(backup.store, name) is None or settled
+        assert await state_of(backup.store, name.series) is None or settled
     put_odd(backup.store, stopped_name(name.series, name.ident), data)
     new, known = await find_stopped(backup.store, "default", "run-9", set(), [], backup.clock)
     assert (new, known) == ([], [])  # a person has settled it, be the record readable or not
