@@ -60,5 +60,7 @@ class Pdf(Machine):
     def _note(self, word: bytes, places: list[int]) -> None:
         at = self._buffer.find(word, max(0, self._noted - self._at - len(word) + 1))
         while at >= 0 and len(places) < _MOST:
-            places.append(self._at + at)
+            # The word that begins a table is also the end of the one that says where a table is.
+            if not self._buffer.endswith(b"start", 0, at):
+                places.append(self._at + at)
             at = self._buffer.find(word, at + 1)

@@ -116,6 +116,8 @@ async def read_rows_there_are(
 
     :param damaged: gets a sentence for each of these.
     """
+    if (flaw := _miscounted(manifest)) is not None:
+        damaged(flaw)
     for part in manifest.parts:
         try:
             async for row in _read_parts(store, "items", [part], columns):
@@ -171,12 +173,16 @@ def _item_parts(manifest: Manifest) -> Sequence[Part]:
 
     :raises CorruptStoreError: they have not.
     """
-    rows = sum(part.rows for part in manifest.parts)
-    if rows != manifest.items:
-        raise CorruptStoreError(
-            f"{manifest.name.manifest} has {manifest.items} items, and names parts of {rows} rows. {ANOTHER}"
-        )
+    if (flaw := _miscounted(manifest)) is not None:
+        raise CorruptStoreError(f"{flaw} {ANOTHER}")
     return manifest.parts
+
+
+def _miscounted(manifest: Manifest) -> str | None:
+    rows = sum(part.rows for part in manifest.parts)
+    if rows == manifest.items:
+        return None
+    return f"{manifest.name.manifest} has {manifest.items} items, and names parts of {rows} rows."
 
 
 async def _read_parts(
@@ -215,7 +221,7 @@ async def sizes_of(store: BlobStore, prefix: str) -> dict[str, int]:
 
 
 def lost_part(manifest: Manifest, there: Mapping[str, int]) -> str | None:
-    """What of a catalogue is not there, or has another length, as a sentence: without reading it.
+    """What of a catalogue is not there, or is not as long as its manifest says, as a sentence: without reading it.
 
     :param there: from :func:`sizes_of`.
     """
@@ -224,7 +230,7 @@ def lost_part(manifest: Manifest, there: Mapping[str, int]) -> str | None:
             return f"{part.blob} is missing."
         if there[part.blob] != part.bytes:
             return f"{part.blob} has {there[part.blob]} bytes instead of {part.bytes}."
-    return None
+    return _miscounted(manifest)
 
 
 async def part_data(store: BlobStore, part: Part) -> bytes:

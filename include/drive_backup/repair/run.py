@@ -34,7 +34,8 @@ async def look(
     names = await choose(store, source)
     verified = await verify_source(store, names, depth, now=clock.now(), keep_records=False, watch=watch)
     remedies = await find_remedies(store, verified.damages, await _parts(store, names, verified.damages))
-    mended = {remedy.blob for remedy in remedies if remedy.how != "none"}
+    # What a catalogue names that comes back is only looked at afterwards: nobody can promise that all of it is there.
+    mended = {remedy.blob for remedy in remedies if remedy.how != "none" and remedy.of[0].sha256 is not None}
     return _outcome(source, remedies, mended)
 
 

@@ -48,6 +48,9 @@ class DriveFiles:
         """
         mark = metadata["appProperties"][ITEM_KEY]
         made = self._there.made(mark)
+        if converted:
+            # Where Drive once refused to convert, a plain file has the mark of the document: it is not the document.
+            made = [each for each in made if each.get("mimeType") == metadata["mimeType"]]
         for each in made:
             if untouched(each, metadata) if converted else has_bytes(each, content):
                 return result_of(row, "same", each)

@@ -101,8 +101,8 @@ class DriveContents:
         return row.path in self._twins
 
     async def first_named(self, parent: str, name: str) -> Resource | None:
-        """Something in a folder that has a name."""
-        return next(iter(await self._named(parent, name)), None)
+        """A file in a folder that has a name."""
+        return next((each for each in await self._named(parent, name) if each["mimeType"] != FOLDER), None)
 
     def _only(self, row: CatalogueRow, own: list[dict[str, Any]], named: list[dict[str, Any]]) -> dict[str, Any] | None:
         if own:

@@ -16,11 +16,12 @@ class Found(Struct, frozen=True):
     """What has a name.
 
     :param state: ``same``: a file with the bytes; ``other``: one with other bytes; ``no file``: a folder, a link ….
-    :param identity: device, number, length and time of change: equal as long as nobody changed it.
+    :param identity: device, number, length and both times of change (one of them can be set): equal as long as nobody
+        changed it.
     """
 
     state: State
-    identity: tuple[int, int, int, int] | None = None
+    identity: tuple[int, int, int, int, int] | None = None
 
 
 def look(folder: OpenFolder, name: str, content: StoredContent | None) -> Found:
@@ -31,7 +32,7 @@ def look(folder: OpenFolder, name: str, content: StoredContent | None) -> Found:
     found = folder.look(name)
     if found is None:
         return Found(state="nothing")
-    identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
     if not stat.S_ISREG(found.st_mode):
         return Found(state="no file", identity=identity)
     equal = content is not None and found.st_size == content.size

@@ -48,15 +48,11 @@ class Job:
             self.order,
             item=now,
             blob=content_blob(name.source, name.folders, name.segment, now.modified, content, extension),
-            fidelity="head-later" if self._is_later(now) else "exact",
+            # The listing began after the instant and saw another version, whatever time this one claims.
+            fidelity="head-later",
         )
         self._resource = now.resource
         self._digests.clear()
-
-    def _is_later(self, now: Item) -> bool:
-        """Whether it changed after the instant, or may have: a time that did not go on says nothing of a change."""
-        before = self.order.item.modified
-        return now.modified is None or now.modified > self._instant or (before is not None and now.modified <= before)
 
     def broken(self, mismatch: str, sha256: str) -> BrokenBodyError:
         """The error for bytes that are not what Drive says, of an item that did not change."""

@@ -117,7 +117,9 @@ async def test_a_file_that_was_made_between_the_instant_and_the_listing_is_in_th
     assert "g" in await nights.night()
 
 
-@pytest.mark.parametrize("time", ["2026-02-01T08:00:00.000Z", "2026-01-01T08:00:00.000Z", "soon"])
+@pytest.mark.parametrize(
+    "time", ["2026-02-01T08:00:00.000Z", "2026-02-20T08:00:00.000Z", "2026-01-01T08:00:00.000Z", "soon"]
+)
 async def test_what_changes_while_it_is_read_is_later_whatever_its_time(time):
     nights = Nights(file("f", b"first", id="f"))
 

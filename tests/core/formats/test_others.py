@@ -113,6 +113,13 @@ def test_each_single_place_where_a_body_may_be_cut(extension: str, body: bytes) 
             judge(extension, body[:length])
 
 
+@pytest.mark.parametrize("lost", [40, 100, 500, 3_000])
+def test_a_pdf_that_lost_a_part_of_its_middle_is_noticed_if_its_table_is_longer_than_that(lost: int) -> None:
+    body = bodies.pdf(text=b"some text " * 1_000)
+    with pytest.raises(FlawError):
+        judge("pdf", body[:4_000] + body[4_000 + lost :])
+
+
 def test_of_a_pdf_that_was_changed_the_last_change_cannot_be_missed_but_as_a_whole() -> None:
     first = UPDATED.index(b"3 0 obj")
     assert judge("pdf", UPDATED[:first]) == "whole"

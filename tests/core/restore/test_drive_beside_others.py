@@ -283,12 +283,13 @@ async def test_another_items_restored_copy_is_not_replaced(local):
         assert heads(world, target.id) == [b"first", b"second"]
 
 
-async def test_a_folder_is_never_taken_for_a_file(local):
+@pytest.mark.parametrize("conflict", ["copy", "skip", "replace"])
+async def test_a_folder_is_never_taken_for_a_file(local, conflict):
     local.file("a.txt", content=b"saved")
     async with opened(local) as world:
         target = local.folder("Target")
         edits.folder(local.state, "a.txt", target.id, by=ANN)
-        _, [result], _ = await merge(world, target, paths=("/a.txt",))
+        _, [result], _ = await merge(world, target, paths=("/a.txt",), conflict=conflict)
         assert sorted(str(value) for _, value in world.tree(target.id)) == sorted([FOLDER, str(b"saved")])
         assert result.outcome == "restored"
         assert world.thrown_away() == []

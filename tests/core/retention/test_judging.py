@@ -11,6 +11,7 @@ from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.restore.selection import Selection, select
 from include.drive_backup.retention.readable import plan_text
 from include.drive_backup.retention.rules import Keep, Policy
+from include.drive_backup.verification.restorable import look_at
 from include.drive_backup.verification.run import choose, verify_source
 from tests.core.retention.house import ANN, FILES, House
 from tests.support.fake_drive import at
@@ -152,6 +153,11 @@ async def test_a_catalogue_of_fewer_parts_is_not_restored_as_if_it_were_all(hous
     manifest = await SnapshotRepository(house.store).read(newest)
     with pytest.raises(CorruptStoreError, match="names parts of 0 rows"):
         await select(house.store, manifest, Selection())
+    # Nor do readers of the newest take it, and nobody calls it whole.
+    found = await SnapshotRepository(house.store).choose(newest.source)
+    assert found.manifest.name != newest
+    assert [each.name for each in found.damaged] == [newest]
+    assert (await look_at(house.store, newest.series)).whole != newest
 
 
 async def test_a_backfilled_instant_does_not_take_the_place_of_what_was_saved_on_time():
