@@ -141,5 +141,6 @@ def wrong_bytes(content: StoredContent) -> CorruptStoreError:
     """The word for content that was read and is not what the catalogue says."""
     return CorruptStoreError(
         f"The blob '{content.blob}' does not have the bytes that the snapshot says, so nothing was restored of it. "
-        "Take the file from another snapshot; `drive-backup verify` names all such blobs."
+        "`drive-backup repair` puts it back where the storage account keeps it; `drive-backup verify` names all such "
+        "blobs, and what else holds the same bytes."
     )

@@ -27,6 +27,15 @@ class Reference(Struct, frozen=True):
     path: str
 
 
+_REPAIR = "`drive-backup repair {source}` puts it back where the storage account keeps it."
+_OF_BYTES = frozenset({"missing", "length", "md5", "bytes"})
+#: A backup takes what a listing shows, and what is on record: it does not read what is stored.
+_AGAIN = (
+    "If Drive still has it, the next backup copies it again; what only reading shows has to be on record for that "
+    "(`verify --record`)."
+)
+
+
 class Damage(Struct, frozen=True):
     """One blob that is not what snapshots say, with the item that it is of; none for a manifest or a whole catalogue.
 
@@ -75,9 +84,10 @@ class Damage(Struct, frozen=True):
             return f" {self.replaced} holds the same bytes in another blob."
         if self.replaced:
             return f" {self.replaced} holds the item as it was then."
-        if self.current and self.item_id:
-            return " If Drive still has it, the next backup copies it again."
-        return ""
+        if self.wrong not in _OF_BYTES or self.blob.endswith("/manifest.json"):
+            return ""
+        repair = f" {_REPAIR.format(source=self.source)}"
+        return f"{repair} {_AGAIN}" if self.current and self.item_id else repair
 
 
 class Checked(Struct, frozen=True):
