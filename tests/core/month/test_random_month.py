@@ -8,7 +8,7 @@ from tests.support import month_faults as faults
 from tests.support.month import Month
 from tests.support.virtual_time import run
 
-SEEDS = int(os.environ.get("MONTH_SEEDS", "4"))
+SEEDS = int(os.environ.get("MONTH_SEEDS", "2"))
 #: So many months a fault may stay hidden.
 ENOUGH = 15
 FAULTS = {
