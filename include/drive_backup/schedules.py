@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Annotated
-from zoneinfo import available_timezones
 
 from croniter import CroniterError, croniter
 from pydantic import AfterValidator
+
+from include.drive_backup.errors import ConfigError
+from include.drive_backup.moments import read_zone
 
 PRESETS = ("@daily", "@hourly", "@monthly", "@quarterly", "@weekly", "@yearly")
 
@@ -23,8 +25,10 @@ def _cron_line(value: str) -> str:
 
 
 def _time_zone(value: str) -> str:
-    if value not in available_timezones():
-        raise ValueError("a time zone name such as UTC or Europe/Berlin")
+    try:
+        read_zone(value)
+    except ConfigError:
+        raise ValueError("a time zone name such as UTC or Europe/Berlin") from None
     return value
 
 

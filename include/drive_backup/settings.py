@@ -23,7 +23,7 @@ from include.drive_backup.exports import DEFAULT_FORMATS, check_formats
 from include.drive_backup.item_settings import ItemSettings
 from include.drive_backup.model import Tier
 from include.drive_backup.restore.settings import RestoreSettings
-from include.drive_backup.retention.settings import RetentionSettings
+from include.drive_backup.retention.settings import MOST_DAYS, RetentionSettings
 from include.drive_backup.schedules import CronLine, TimeZone
 from include.drive_backup.selection import parse_entry
 from include.drive_backup.verification.settings import VerificationSettings
@@ -149,7 +149,7 @@ class Job(ItemSettings):
     sources: Annotated[tuple[Any, ...], Field(min_length=1)] = ("user/me",)
     batch_files: Annotated[int, Field(gt=0, le=100_000)] = 2_000
     batch_mb: Positive = 4_096
-    full_listing_days: Annotated[int, Field(ge=0, le=36_500)] = Field(7, description="0: in each run")
+    full_listing_days: Annotated[int, Field(ge=0, le=MOST_DAYS)] = Field(7, description="0: in each run")
     fail_on_unavailable: bool = False
     acknowledge_abuse: bool = False
     units_per_day: Positive | None = None

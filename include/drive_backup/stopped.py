@@ -79,9 +79,8 @@ async def find_stopped(
     for series in await repository.all_series():
         if series.name != job or str(series.source) in attempted:
             continue
-        names = await repository.names(series)
-        since = await since_the_job(names, repository.try_read)
-        if not since or await settled_at(store, names, repository.try_read):
+        since = await since_the_job(await repository.names(series), repository.try_read)
+        if not since or await settled_at(store, since):
             continue
         last = since[0]
         recorded = await _recorded(store, last)
@@ -127,10 +126,10 @@ async def state_of(store: BlobStore, series: Series) -> Stopped | Settled | None
     """
     repository = SnapshotRepository(store)
     names = await repository.names(series)
-    settled = await settled_at(store, names, repository.try_read)
+    since = await since_the_job(names, repository.try_read)
+    settled = await settled_at(store, since or names)
     if settled is not None:
         return await _settled(store, settled)
-    since = await since_the_job(names, repository.try_read)
     return await _recorded(store, since[0]) if since else None
 
 

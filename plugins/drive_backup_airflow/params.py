@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
 
 from airflow.sdk import Param
 
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.item_settings import ItemSettings
-from include.drive_backup.model import Detail, Mode, floor_ms
+from include.drive_backup.model import CLOCKS, Detail, Mode, floor_ms
 from include.drive_backup.moments import read_moment
 from include.drive_backup.selection import Entry, parse_entry
 from include.drive_backup.series import Selected
@@ -19,9 +19,6 @@ from include.drive_backup.settings import Job
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-#: Airflow's clock, the container's and a person's may differ by this much; beyond, an instant is in the future.
-CLOCK_SKEW = timedelta(minutes=5)
 
 
 def backup_params(job: Job) -> dict[str, Param]:
@@ -226,7 +223,7 @@ def instant_of(context: Context, options: RunOptions) -> datetime:
     own = run.data_interval_end if run.run_type in ("scheduled", "backfill") else run.run_after
     instant = floor_ms(options.instant or own or run.run_after)
     now = context["ti"].start_date
-    if now is not None and instant > now + CLOCK_SKEW:
+    if now is not None and instant > now + CLOCKS:
         raise ConfigError(f"instant: {instant.isoformat()} lies in the future; nothing can be backed up as of then.")
     return instant
 
@@ -237,7 +234,7 @@ def check_clock(instant: datetime, now: datetime) -> None:
     :param now: the time by the container's clock, which is the same for all workers.
     :raises ConfigError: the instant lies in the future.
     """
-    if instant > now + CLOCK_SKEW:
+    if instant > now + CLOCKS:
         raise ConfigError(
             f"The run's instant is {instant.isoformat()}, and by the clock of the storage account it is only "
             f"{now.isoformat(timespec='seconds')}. Set the clocks of the machines that Airflow runs on, and run again."

@@ -8,6 +8,7 @@ knows that it is one, looks at what is there, and says "created" when it is ours
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -20,7 +21,7 @@ from azure.storage.blob.aio import ContainerClient
 
 from include.drive_backup.blob import rules
 from include.drive_backup.blob.calls import Calls, CallSettings
-from include.drive_backup.blob.conditions import CREATE, Condition
+from include.drive_backup.blob.conditions import CREATE, Condition, still
 from include.drive_backup.blob.errors import error_code, is_missing, is_taken, why_kept, why_not_moved
 from include.drive_backup.blob.gate import Watch
 from include.drive_backup.blob.leases import Leases
@@ -317,6 +318,12 @@ class AzureBlobStore:
             return None
 
         return await self._calls.run(f"delete '{name}'", remove, watch, needs="d")
+
+    def _over(self, found: BlobInfo) -> Self:
+        """The same container, where a write takes the place of a blob; a backup's own store never offers it."""
+        store = copy.copy(self)
+        store._only_if = still(found.etag or "")  # noqa: SLF001 - of our own class
+        return store
 
     async def now(self) -> datetime:
         """The ``Date`` of an answer. See the port."""

@@ -6,7 +6,6 @@ read. Undeleting brings back the blob and its snapshots, in an account with vers
 
 from __future__ import annotations
 
-import copy
 from collections.abc import AsyncIterator
 from typing import Self
 
@@ -15,7 +14,6 @@ from azure.storage.blob import BlobProperties
 
 from include.drive_backup.blob import rules
 from include.drive_backup.blob.azure import AzureBlobStore
-from include.drive_backup.blob.conditions import still
 from include.drive_backup.blob.errors import is_missing
 from include.drive_backup.blob.properties import info_of
 from include.drive_backup.blob.reading import first_range, pieces
@@ -95,9 +93,7 @@ class AzureRepairStore(AzureBlobStore):
 
     def over(self, found: BlobInfo) -> Self:
         """The same container, where a write takes the place of a blob. See the port."""
-        store = copy.copy(self)
-        store._only_if = still(found.etag or "")  # noqa: SLF001 - of our own class
-        return store
+        return self._over(found)
 
 
 def _is_current(blob: BlobProperties) -> bool:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Self
 
 from include.drive_backup.blob.azure import AzureBlobStore
-from include.drive_backup.blob.conditions import still
 from include.drive_backup.ports import BlobInfo
 
 
@@ -15,6 +13,4 @@ class AzureTargetStore(AzureBlobStore):
 
     def over(self, found: BlobInfo) -> Self:
         """The same container, where a write takes the place of a blob. See the port."""
-        store = copy.copy(self)
-        store._only_if = still(found.etag or "")  # noqa: SLF001 - of our own class
-        return store
+        return self._over(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from include.drive_backup.model import Checked
@@ -36,7 +37,7 @@ def damaged(what: str) -> FlawError:
     return FlawError("damagedExport", what)
 
 
-class Machine:
+class Machine(ABC):
     """A reader of one format. ``_step`` does the next step: true when it came further, false when it needs more bytes.
 
     :ivar _buffer: bytes that no step has used yet.
@@ -60,15 +61,16 @@ class Machine:
         while self._step():
             pass
 
+    @abstractmethod
     def end(self) -> Checked:
         """All bytes have come: what the check was worth.
 
         :raises FlawError: it is no whole file.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _begin(self) -> bool:
-        raise NotImplementedError
+        """The first step."""
 
     def _drop(self, count: int) -> None:
         del self._buffer[:count]

@@ -26,7 +26,6 @@ from include.drive_backup.manifest.schema import (
 )
 from include.drive_backup.manifest.sound import view_if_sound
 from include.drive_backup.manifest.tally import Tally
-from include.drive_backup.manifest.versions import without_replaced
 from include.drive_backup.manifest.view import View
 from include.drive_backup.model import CopyResult, PlanRow, Root, format_instant, parse_instant
 from include.drive_backup.ports import BlobStore, Clock
@@ -89,9 +88,8 @@ class _Rows:
         :param tally: is fed with each.
         """
         instant = parse_instant(self.plan.listing.task.instant)
-        async for planned in read_parts(self._store, rows_prefix(self.plan.plan), PlanRow, parts=self.plan.parts):
-            results = self._results.of(planned.item.id)
-            row = without_replaced(planned, results)
+        async for row in read_parts(self._store, rows_prefix(self.plan.plan), PlanRow, parts=self.plan.parts):
+            results = self._results.of(row.item.id)
             contents = [*row.contents, *(each.content for each in results if each.content is not None)]
             missing = {each.blob for each in contents if fingerprint(each.blob, each.size, each.md5) not in self.stored}
             merged = merge(row, results, missing, instant)

@@ -27,12 +27,12 @@ async def since_the_job(names: Sequence[SnapshotName], read: Read) -> Sequence[S
     return ()
 
 
-async def settled_at(store: BlobStore, names: Sequence[SnapshotName], read: Read) -> SnapshotName | None:
+async def settled_at(store: BlobStore, since: Sequence[SnapshotName]) -> SnapshotName | None:
     """The snapshot with which a person said that a series ended; None: nobody did, or the job went on since.
 
-    :param names: as for :func:`since_the_job`.
+    :param since: from :func:`since_the_job`; where a person asked for all snapshots, all.
     """
-    for name in reversed(await since_the_job(names, read) or names):
+    for name in reversed(since):
         if await store.head(stopped_name(name.series, name.ident, settled=True)) is not None:
             return name
     return None

@@ -24,7 +24,7 @@ from include.drive_backup.errors import (
 from include.drive_backup.handover import Origin
 from include.drive_backup.manifest.catalogue import lost_part, sizes_of
 from include.drive_backup.manifest.choice import choose_series, moment_of, no_complete, no_such, of_one_series
-from include.drive_backup.manifest.ended import settled_at
+from include.drive_backup.manifest.ended import settled_at, since_the_job
 from include.drive_backup.manifest.found import Found, Unreadable, unreadable_text
 from include.drive_backup.manifest.manifest import ANOTHER, Manifest
 from include.drive_backup.manifest.void import VOID_MANIFEST, committed_names
@@ -150,7 +150,8 @@ class SnapshotRepository:
             return choose_series(going_on, or_narrowed=or_narrowed)
 
     async def _is_settled(self, series: Series) -> bool:
-        return await settled_at(self._store, await self.names(series), self.try_read) is not None
+        names = await self.names(series)
+        return await settled_at(self._store, await since_the_job(names, self.try_read) or names) is not None
 
     async def _nothing(self, source: Source, series: str | None) -> str:
         of_source = sorted({name.series.name for name in await self.names(source)})

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from typing import get_args
 
-from include.drive_backup.errors import (
-    ContentArchivedError,
-    CorruptStoreError,
-    CredentialsError,
-    PermanentError,
-)
-from include.drive_backup.hashing import Checksums
+from include.drive_backup.errors import CorruptStoreError, CredentialsError, PermanentError
 from include.drive_backup.model import Tier
 from include.drive_backup.ports import Earlier, Guard, RepairStore
 from include.drive_backup.repair.model import Remedy, Repaired
-from include.drive_backup.repair.search import Wanted, has_bytes
+from include.drive_backup.repair.search import Wanted, are_bytes, has_bytes
 from include.drive_backup.transfer.upload import Upload
 
 _NOT_RIGHT = (
@@ -72,13 +66,7 @@ async def _is_right(store: RepairStore, blob: str, wanted: Wanted) -> bool:
     info = await store.head(blob)
     if info is None or info.md5 is None or info.size != wanted[0]:
         return False
-    sums = Checksums()
-    try:
-        async for piece in store.stream(blob):
-            await sums.add(piece)
-    except (CorruptStoreError, ContentArchivedError):
-        return False
-    return (sums.size, sums.sha256) == wanted
+    return await are_bytes(store.stream(blob), wanted)
 
 
 async def _readable(store: RepairStore, blob: str, wanted: Wanted) -> Earlier | None:

@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.damage import found_stem, load_damaged
-from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.locking import SourceLock, holding
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source
@@ -95,12 +94,7 @@ async def _parts(store: BlobStore, names: Sequence[SnapshotName], damages: Seque
     for name in names:
         if not any(blob.startswith(name.prefix) for blob in damaged):
             continue
-        try:
-            manifest = await SnapshotRepository(store).read(name)
-        except CorruptStoreError:
-            continue
-        if manifest is None:
-            continue
-        tables = (manifest.parts, *(each.parts for each in (manifest.details, manifest.left) if each))
-        wanted |= {part.blob: (part.bytes, part.sha256) for parts in tables for part in parts}
+        manifest = await SnapshotRepository(store).try_read(name)
+        parts = (*manifest.parts, *manifest.beside) if manifest else ()
+        wanted |= {part.blob: (part.bytes, part.sha256) for part in parts}
     return wanted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from include.drive_backup.damage import state_stem
 from include.drive_backup.errors import ContentArchivedError, CorruptStoreError
@@ -76,9 +76,14 @@ def _may_be(earlier: Earlier, wanted: Wanted) -> bool:
 
 async def has_bytes(store: RepairStore, earlier: Earlier, wanted: Wanted) -> bool:
     """Whether a version or a snapshot holds the wanted bytes: it is read."""
+    return await are_bytes(store.stream_earlier(earlier), wanted)
+
+
+async def are_bytes(pieces: AsyncIterator[bytes], wanted: Wanted) -> bool:
+    """Whether what is read can be read, and is the wanted bytes."""
     sums = Checksums()
     try:
-        async for piece in store.stream_earlier(earlier):
+        async for piece in pieces:
             await sums.add(piece)
     except (CorruptStoreError, ContentArchivedError):
         return False

@@ -7,17 +7,15 @@ too, and where it is the newest it stays so, and the backup's content becomes a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from include.drive_backup.drive.writing import DriveWriter
 from include.drive_backup.errors import ItemUnavailableError
 from include.drive_backup.manifest.schema import CatalogueRow
 from include.drive_backup.model import StoredContent, Struct
-from include.drive_backup.restore.drive_there import has_bytes
+from include.drive_backup.restore.drive_there import Resource, has_bytes
 from include.drive_backup.restore.drive_upload import Uploader
 
-Resource = Mapping[str, Any]
 #: What tells whether a file is as it was seen; a document of Drive's own has only the last one.
 _SEEN = ("name", "parents", "mimeType", "headRevisionId", "md5Checksum", "modifiedTime")
 

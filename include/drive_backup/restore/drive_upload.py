@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, Literal
+from collections.abc import AsyncIterator
+from typing import Literal
 
 from include.drive_backup.drive.errors import UnexpectedAnswerError
 from include.drive_backup.drive.writing import DriveWriter, IdInUseError
@@ -15,14 +15,12 @@ from include.drive_backup.ports import BlobStore, Clock
 from include.drive_backup.restore.drive_limits import DriveLimits
 from include.drive_backup.restore.drive_metadata import ITEM_KEY, RESTORE_KEY
 from include.drive_backup.restore.drive_target import DriveTarget
-from include.drive_backup.restore.drive_there import DriveContents
+from include.drive_backup.restore.drive_there import DriveContents, Resource
 from include.drive_backup.restore.orders import wrong_bytes
 
 _TRIES = 4
 #: A file whose content is replaced gets this beside it; what else people wrote about it stays.
 _REPLACED = ("name", "mimeType", "modifiedTime")
-
-Resource = Mapping[str, Any]
 
 
 class Uploader:
@@ -39,17 +37,13 @@ class Uploader:
         self._target = target
         self._clock = clock
         self._there = there
-        self._limits = DriveLimits(clock)
+        #: The limits of Drive that were met.
+        self.limits = DriveLimits(clock)
         self._ids: dict[Literal["files", "shortcuts"], list[str]] = {"files": [], "shortcuts": []}
-
-    @property
-    def limits(self) -> DriveLimits:
-        """The limits of Drive that were met."""
-        return self._limits
 
     async def create(self, metadata: Resource, kind: Literal["files", "shortcuts"]) -> Resource:
         """Make an item without content."""
-        with self._limits.creating(str(metadata["parents"][0])):
+        with self.limits.creating(str(metadata["parents"][0])):
             made = await self._writer.create(metadata, await self._new_id(kind))
         self._there.note(metadata["appProperties"][ITEM_KEY], made)
         return made
@@ -68,7 +62,7 @@ class Uploader:
         :param converted: Drive makes a document of its own of it.
         :param over: the id of the file whose content it becomes; None: a new file.
         """
-        with self._limits.uploading(str(metadata["parents"][0]), content.size, new=over is None):
+        with self.limits.uploading(str(metadata["parents"][0]), content.size, new=over is None):
             made = await self._until_there(row, content, metadata, converted=converted, over=over)
         self._there.note(metadata["appProperties"][ITEM_KEY], made)
         return made

@@ -92,7 +92,7 @@ class ContentCopier:
         :raises ItemChangedError: the item changed during each read.
         :raises CorruptStoreError: the blob's name holds other bytes.
         """
-        job = Job(order, self._instant)
+        job = Job(order)
         try:
             if order.fidelity == "head-later":
                 return await self._copy_past(order)
@@ -124,7 +124,7 @@ class ContentCopier:
     async def _copy_head(self, order: CopyOrder, why: str) -> CopyResult:
         if order.head is not None and await self.still_stored(order.head):
             return head_instead(order, order.head, why)
-        job = Job(order, self._instant)
+        job = Job(order)
         result = await self._again(lambda: self._read_once(job), _worth_another_read)
         return replace(result, message=why)
 

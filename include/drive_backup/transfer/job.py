@@ -16,10 +16,9 @@ from include.drive_backup.transfer.ranges import suits
 class Job:
     """One order on its way: it follows the item when that changes."""
 
-    def __init__(self, order: CopyOrder, instant: datetime) -> None:
+    def __init__(self, order: CopyOrder) -> None:
         self.order = order
         self.downloaded = 0
-        self._instant = instant
         self._resource: dict[str, Any] | None = None
         self._digests: set[str] = set()
         self.one_stream = False

@@ -50,14 +50,8 @@ class PlanRetentionOperator(DriveBackupOperator):
                 self.log.info(line)
             if is_dry_run(context):
                 self.log.info("Dry run: nothing is deleted or moved. Trigger it again with dry_run off to do it.")
-                raise_together(
-                    [
-                        PermanentError(f"{plan.source} cannot be planned: {plan.failed}")
-                        for plan in plans
-                        if plan.failed
-                    ],
-                    "Several sources cannot be planned",
-                )
+                failures = [_failure(plan) for plan in plans if plan.failed]
+                raise_together(failures, "Several sources cannot be planned")
                 return []
             braked = [plan for plan in plans if plan.brakes]
             if braked:
