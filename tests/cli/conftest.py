@@ -10,6 +10,19 @@ from tests.support.cloud import azurite
 __all__ = ["azurite"]
 
 
+def runner(monkeypatch, capsys):
+    """A function that runs a command: exit code, stdout, stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["drive-backup", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return ended.value.code or 0, captured.out, captured.err
+
+    return run
+
+
 @pytest.fixture
 def command_line(azurite, monkeypatch, capsys):
     """Gives, for a container's name, a function that runs a command there: exit code, stdout, stderr."""
@@ -18,15 +31,7 @@ def command_line(azurite, monkeypatch, capsys):
         monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite)
         monkeypatch.setenv("DRIVE_BACKUP_CONTAINER", container)
         monkeypatch.delenv("DRIVE_BACKUP_CONTAINER_URL", raising=False)
-
-        def run(*arguments):
-            monkeypatch.setattr("sys.argv", ["drive-backup", *arguments])
-            with pytest.raises(SystemExit) as ended:
-                main()
-            captured = capsys.readouterr()
-            return ended.value.code or 0, captured.out, captured.err
-
-        return run
+        return runner(monkeypatch, capsys)
 
     return of
 
@@ -41,15 +46,7 @@ def on_store(monkeypatch, capsys):
             yield store
 
         monkeypatch.setattr(app, "open_store", opened)
-
-        def run(*arguments):
-            monkeypatch.setattr("sys.argv", ["drive-backup", *arguments])
-            with pytest.raises(SystemExit) as ended:
-                main()
-            captured = capsys.readouterr()
-            return ended.value.code or 0, captured.out, captured.err
-
-        return run
+        return runner(monkeypatch, capsys)
 
     return of
 

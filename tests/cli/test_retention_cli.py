@@ -130,9 +130,9 @@ def test_who_may_only_read_is_warned_and_restores_and_verifies(reader, tmp_path)
 
 
 def test_a_snapshot_that_is_deleted_while_it_is_restored_ends_with_a_sentence(cli, tmp_path, monkeypatch):
-    from include.drive_backup.cli import restore
+    from include.drive_backup.cli import restore_progress
 
-    real = restore.run_restore
+    real = restore_progress.run_restore
 
     async def slow(*arguments, **options):
         counts = await real(*arguments, **options)
@@ -141,22 +141,22 @@ def test_a_snapshot_that_is_deleted_while_it_is_restored_ends_with_a_sentence(cl
         lease.delete_blob()
         return counts
 
-    monkeypatch.setattr(restore, "run_restore", slow)
+    monkeypatch.setattr(restore_progress, "run_restore", slow)
     code, _, err = cli("restore", ANN, "--to", str(tmp_path / "there"))
     assert code == 2
     assert "was deleted while it was being restored" in err
 
 
 def test_what_is_restored_is_protected_until_it_is_done(cli, tmp_path, monkeypatch):
-    from include.drive_backup.cli import restore
+    from include.drive_backup.cli import restore_progress
 
-    real, seen = restore.run_restore, []
+    real, seen = restore_progress.run_restore, []
 
     async def look(*arguments, **options):
         seen.extend(cli.container.list_blob_names(name_starts_with=f"reading/{ANN}/default/{OLDEST}/"))
         return await real(*arguments, **options)
 
-    monkeypatch.setattr(restore, "run_restore", look)
+    monkeypatch.setattr(restore_progress, "run_restore", look)
     assert cli("restore", ANN, "--at", OLDEST, "--to", str(tmp_path / "there"))[0] == 0
     assert len(seen) == 1
     assert not list(cli.container.list_blob_names(name_starts_with="reading/"))

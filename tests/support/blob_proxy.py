@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import aiohttp
 from aiohttp import web
@@ -14,6 +15,7 @@ from aiohttp import web
 #: and then an error is answered. ``cut`` and ``lost``: the connection ends before and after it is served. ``hang``: no
 #: answer for some seconds. Anything else is a service's error code, with which a 409 is answered.
 Pick = Callable[[web.Request], str | None]
+Proxy = TypeVar("Proxy", bound="BlobProxy")
 
 HANG = 3.0
 
@@ -68,7 +70,13 @@ class BlobProxy:
 
 @asynccontextmanager
 async def blob_proxy(origin: str, pick: Pick | None = None) -> AsyncIterator[BlobProxy]:
-    proxy = BlobProxy(origin, pick)
+    async with serving(BlobProxy(origin, pick)) as proxy:
+        yield proxy
+
+
+@asynccontextmanager
+async def serving(proxy: Proxy) -> AsyncIterator[Proxy]:
+    """Let a proxy answer on a free port."""
     app = web.Application(client_max_size=2**30)
     app.router.add_route("*", "/{path:.*}", proxy.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)

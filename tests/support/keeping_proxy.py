@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
-import aiohttp
 from aiohttp import web
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobClient, ContentSettings
 
-from tests.support.blob_proxy import BlobProxy
+from tests.support.blob_proxy import BlobProxy, serving
 
 
 @dataclass
@@ -199,19 +198,8 @@ async def keeping_proxy(connection: str, *, versions: bool) -> AsyncIterator[Kee
     :param connection: to Azurite.
     """
     endpoint = next(part.partition("=")[2] for part in connection.split(";") if part.startswith("BlobEndpoint="))
-    proxy = KeepingProxy("/".join(endpoint.split("/")[:3]), connection, versions)
-    app = web.Application(client_max_size=2**30)
-    app.router.add_route("*", "/{path:.*}", proxy.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        proxy.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        async with aiohttp.ClientSession(auto_decompress=False) as proxy._session:
-            yield proxy
-    finally:
-        await runner.cleanup()
+    async with serving(KeepingProxy("/".join(endpoint.split("/")[:3]), connection, versions)) as proxy:
+        yield proxy
 
 
 @contextmanager

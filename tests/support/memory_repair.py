@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
 from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.model import Refused
-from include.drive_backup.ports import BlobInfo, Earlier, Guard
-from tests.support.memory_blob import MemoryBlobStore
+from include.drive_backup.ports import Earlier, Guard
+from tests.support.memory_target import MemoryTargetStore
 
 
-class MemoryRepairStore(MemoryBlobStore):
+class MemoryRepairStore(MemoryTargetStore):
     """Implements ``ports.RepairStore``.
 
     :param versions: the account keeps a version of each state of a blob.
     :param soft_delete: it keeps deleted blobs, and the state before a write over as a deleted snapshot.
     """
-
-    _found: BlobInfo | None = None
 
     def __init__(self, *, versions: bool = False, soft_delete: bool = False, **more: Any) -> None:
         super().__init__(**more)
@@ -64,18 +61,11 @@ class MemoryRepairStore(MemoryBlobStore):
         gone = msgspec.structs.replace(earlier, deleted=True)
         self.kept[earlier.info.name] = [(gone if each == earlier else each, data) for each, data in kept]
 
-    def over(self, found: BlobInfo) -> Self:
-        store = copy.copy(self)
-        store._found = found
-        return store
-
     def _may_write(self, name: str) -> bool:
-        if self._found is None:
-            return super()._may_write(name)
-        if name not in self.blobs or self.blobs[name][1] != self._found:
-            return False
-        self.keep(name, written_over=True)
-        return True
+        may = super()._may_write(name)
+        if may and self._found is not None:
+            self.keep(name, written_over=True)
+        return may
 
     async def delete(self, names: Sequence[str], *, guard: Guard | None = None) -> dict[str, Refused]:
         refused = {}
