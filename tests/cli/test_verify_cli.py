@@ -1,13 +1,16 @@
 """``drive-backup verify`` on several sources: each is looked at, whatever is wrong with another one."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 
+from include.drive_backup.cli import app
 from include.drive_backup.model import Series
 from tests.core.verification.tamper import put
 from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
+from tests.support.memory_repair import MemoryRepairStore
 from tests.support.trees import file
 
 ANN, BOB, ZOE = "user/ann@example.com", "user/bob@example.com", "user/zoe@example.com"
@@ -86,3 +89,14 @@ def test_one_source_that_is_not_there_is_an_error(run):
     code, _, err = run("verify", "user/bop@example.com")
     assert code == 2
     assert "There are snapshots of: user/ann@example.com" in err
+
+
+@pytest.mark.parametrize("command", ["verify", "repair"])
+def test_a_container_without_a_snapshot_is_a_sentence(on_store, monkeypatch, command):
+    @asynccontextmanager
+    async def opened(_):
+        yield MemoryRepairStore()
+
+    monkeypatch.setattr(app, "open_repair_store", opened)
+    code, _, err = on_store(MemoryRepairStore())(command)
+    assert (code, err) == (2, "drive-backup: The container holds no snapshot. Is it the right one?\n")

@@ -101,6 +101,7 @@ def test_a_bad_shared_part_is_a_problem_of_every_job(config):
         ({"jobs": {"default": {"owner": ""}}}, "jobs.default.owner", "1 character"),
         ({"limits": {"run_timeout_hours": 1e300}}, "limits.run_timeout_hours", "8784"),
         ({"limits": {"list_timeout_minutes": 1e300}}, "limits.list_timeout_minutes", "527040"),
+        ({"restore": {"approval_hours": 1e300}}, "restore.approval_hours", "8784"),
         ({"limits": {"retry_delay_seconds": 10**30}}, "limits.retry_delay_seconds", "86400"),
     ],
 )

@@ -14,6 +14,9 @@ from include.drive_backup.model import Source
 from include.drive_backup.moments import read_zone
 from include.drive_backup.ports import BlobStore
 
+#: What to say of a container without any.
+NO_SNAPSHOT = "The container holds no snapshot. Is it the right one?"
+
 
 @contextmanager
 def going_on(session: Session, *, alone: bool) -> Iterator[None]:
@@ -27,6 +30,23 @@ def going_on(session: Session, *, alone: bool) -> Iterator[None]:
         if alone:
             raise
         session.output.flaw(str(error))
+
+
+async def sources_of(store: BlobStore, source: str | None, series: str | None = None) -> list[Source]:
+    """The source that a person names; None: all of them, or all that have a series.
+
+    :raises SnapshotNotFoundError: the container has no snapshot, or none of this series.
+    """
+    if source:
+        return [Source.parse(source)]
+    found = [each.source for each in await SnapshotRepository(store).all_series() if series in (None, each.name)]
+    if found:
+        return list(dict.fromkeys(found))
+    if series is None:
+        raise SnapshotNotFoundError(NO_SNAPSHOT)
+    raise SnapshotNotFoundError(
+        f"The container holds no snapshot in a series '{series}'; `drive-backup sources` lists what there is."
+    )
 
 
 async def choose(

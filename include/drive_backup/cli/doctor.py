@@ -12,6 +12,7 @@ import typer
 
 from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.cli.app import Session, app
+from include.drive_backup.cli.choose import NO_SNAPSHOT
 from include.drive_backup.manifest.found import unreadable_text
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Series, Source, counted, human_bytes, parse_instant
@@ -50,7 +51,7 @@ async def _checks(store: BlobStore, now: datetime) -> AsyncIterator[dict[str, An
     repository = SnapshotRepository(store)
     sources = await repository.sources()
     if not sources:
-        yield _finding("snapshots", "bad", "The container holds no snapshot. Is it the right one?")
+        yield _finding("snapshots", "bad", NO_SNAPSHOT)
     for source in sources:
         jobs = await repository.job_series(source)
         for series in jobs:

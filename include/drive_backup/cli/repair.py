@@ -8,11 +8,10 @@ from typing import Annotated, Literal
 import typer
 
 from include.drive_backup.cli.app import Session, app
-from include.drive_backup.cli.choose import going_on
+from include.drive_backup.cli.choose import going_on, sources_of
 from include.drive_backup.clock import SystemClock
-from include.drive_backup.errors import CredentialsError, SnapshotNotFoundError
+from include.drive_backup.errors import CredentialsError
 from include.drive_backup.locking import SourceLock
-from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, counted
 from include.drive_backup.ports import RepairStore
 from include.drive_backup.protection import Reader, protected
@@ -44,11 +43,8 @@ def repair(
     session: Session = context.obj
 
     async def each_source(store: RepairStore) -> bool:
-        sources = [Source.parse(source)] if source else await SnapshotRepository(store).sources()
-        if not sources:
-            raise SnapshotNotFoundError("The container holds no snapshot. Is it the right one?")
         well = True
-        for each in sources:
+        for each in await sources_of(store, source):
             with going_on(session, alone=source is not None):
                 well = await _one(session, store, each, _DEPTHS[read], apply=apply) and well
         return well

@@ -15,9 +15,8 @@ from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.cli.browse import SeriesOption, ZoneOption
 from include.drive_backup.cli.choose import choose as choose_one
-from include.drive_backup.cli.choose import going_on
+from include.drive_backup.cli.choose import going_on, sources_of
 from include.drive_backup.clock import SystemClock
-from include.drive_backup.errors import SnapshotNotFoundError
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, counted, human_bytes
 from include.drive_backup.moments import read_zone
@@ -69,7 +68,7 @@ def verify(
 
     async def check(store: BlobStore) -> bool:
         zone, bad = read_zone(time_zone), False
-        for each in [Source.parse(source)] if source else await _sources(store, series):
+        for each in await sources_of(store, source, series):
             with going_on(session, alone=source is not None):
                 names = await choose(store, each, at, series, zone, session.output.note)
                 verified = await _one(session, store, names, at, read, period, keep)
@@ -80,15 +79,6 @@ def verify(
 
     if session.run(check):
         raise typer.Exit(1)
-
-
-async def _sources(store: BlobStore, series: str | None) -> list[Source]:
-    """All sources, or those that have a series."""
-    found = [each for each in await SnapshotRepository(store).all_series() if series in (None, each.name)]
-    if not found:
-        which = f"in a series '{series}'; `drive-backup sources` lists what there is" if series else ""
-        raise SnapshotNotFoundError(f"The container holds no snapshot {which or '. Is it the right one?'}")
-    return list(dict.fromkeys(each.source for each in found))
 
 
 async def _drill(session: Session, store: BlobStore, source: Source, series: str | None, *, alone: bool) -> bool:

@@ -20,7 +20,7 @@ class RestoreSettings(BaseModel):
     containers: tuple[str, ...] = Field((), description="globs on <connection id>/<container>")
     act_as: tuple[str, ...] = Field((), description="globs on the addresses of users to act as")
     approval: Approval = "never"
-    approval_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 72.0
+    approval_hours: Annotated[float, Field(gt=0, le=24 * 366)] = 72.0
 
     @field_validator("places")
     @classmethod
