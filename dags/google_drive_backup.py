@@ -3,8 +3,9 @@
 
 **What it does.** Finds the sources (`users/*` and the like anew at each run), lists each, plans what must be copied,
 copies it in batches, commits one immutable snapshot per source, and reports. Sources, schedule and limits are in
-`include/drive_backup.yaml`; the trigger form overrides them for one run. A run of which somebody changed a filter, the trash
-or what is saved makes snapshots of a series of its own: they never stand for what the job saves.
+`include/drive_backup.yaml`; the trigger form overrides them for one run. If somebody
+changes a filter, the trash or the details in the form, the run makes snapshots of a separate series. They never stand for
+what the job saves.
 
 **When it fails**, open the failed task's log: it ends with one sentence that says what to do.
 

@@ -14,7 +14,7 @@ to where it came from. With `restore.approval` the task `approve` waits for a se
 
 | task | failed means | do |
 |---|---|---|
-| `approve` | the form asks for what the config does not allow, nobody has agreed in time, or who triggered it has answered | follow the sentence; trigger again |
+| `approve` | the config does not allow what the form asks for, nobody agreed in time, or the person who triggered the run answered | follow the sentence; trigger again |
 | `plan_restore` | a param is wrong, there is no such snapshot, path or place, or the connection may not write | follow the sentence; clear the task, or trigger again |
 | `rehydrate` | the connection may not write to Blob, or Blob is down. *Deferred* is no failure: it waits for the archive tier, up to 15 hours | follow the sentence; clear the task |
 | `restore_batch` | items could not be restored after all tries | mend the cause; clear the task: only what is missing is restored |
