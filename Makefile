@@ -49,7 +49,7 @@ test: setup browser lint ## all tests: lint, unit, servers, real Airflow, browse
 	@$(MAKE) --no-print-directory --jobs=2 test-airflow story
 
 test-servers: setup
-	$(BIN)/pytest -n 2 --ignore tests/integration -m "not long"
+	$(BIN)/pytest -n 2 --ignore tests/integration -m "not long" --hypothesis-profile=repeatable
 
 test-airflow: setup
 	$(BIN)/pytest tests/integration -m "not story and not long"
