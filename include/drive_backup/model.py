@@ -61,6 +61,8 @@ DETAILS = "details"
 
 #: Two right clocks may differ by this much. What claims to be of a later time than that is not believed.
 CLOCKS = timedelta(minutes=5)
+#: Drive's clock and the container's may differ by this much.
+DRIFT = timedelta(seconds=5)
 
 _INSTANT = re.compile(r"\d{8}T\d{6}\.\d{3}Z", re.ASCII)
 
@@ -355,6 +357,32 @@ class Root(Struct, frozen=True):
     refused: dict[str, Refused] = {}
 
 
+class Look(Struct, frozen=True):
+    """What a snapshot that was over at an instant has of an item: no client sets that.
+
+    ``at``: a moment at which it was the item's head; None when none is known.
+    """
+
+    version: str | None = None
+    at: datetime | None = None
+    modified: datetime | None = None
+    size: int | None = None
+    md5: str | None = None
+    sha256: str | None = None
+
+    def disproves(
+        self, modified: datetime | None, size: int | None, md5: str | None, sha256: str | None = None
+    ) -> bool:
+        """Whether another content of the item was its head after the time at which Drive says that this one came."""
+        if self.at is None or modified is None or modified >= self.at - DRIFT:
+            return False
+        if self.sha256 is not None and sha256 is not None:
+            return self.sha256 != sha256
+        if self.md5 is not None and md5 is not None:
+            return (self.md5, self.size) != (md5, size)
+        return self.modified != modified
+
+
 class CopyOrder(Struct, frozen=True):
     """Copy one content version: one file's bytes, or one export of a native.
 
@@ -362,6 +390,7 @@ class CopyOrder(Struct, frozen=True):
     ``head-later`` an older version is wanted: ``past`` are those that are stored, ``head`` what is stored of the head,
     ``spoilt`` the content ids that something damaged has. ``failing``: the same was tried and failed in the run before,
     so it is tried once in this one. ``doubt``: why the head, which is wanted, may not be the version of T.
+    ``before``: what a snapshot of before T has of it.
     """
 
     item: Item
@@ -376,6 +405,7 @@ class CopyOrder(Struct, frozen=True):
     spoilt: tuple[str, ...] = ()
     failing: bool = False
     doubt: str | None = None
+    before: Look | None = None
 
 
 class PlanRow(Struct, frozen=True):

@@ -12,6 +12,7 @@ from include.drive_backup.blob import metadata
 from include.drive_backup.clock import StoreClock
 from include.drive_backup.locking import SourceLock
 from include.drive_backup.manifest import point
+from include.drive_backup.model import Look
 from include.drive_backup.planning import plan as planning
 from include.drive_backup.planning import stored
 from include.drive_backup.planning.sightings import Sightings, was_head
@@ -123,7 +124,7 @@ def clients_are_believed(patch: pytest.MonkeyPatch) -> None:
 
 def no_sightings(patch: pytest.MonkeyPatch) -> None:
     """That another version was read meanwhile says nothing of when a version came."""
-    patch.setattr(stored, "was_head", lambda version, instant, _: was_head(version, instant, ()))
+    patch.setattr(stored, "was_head", lambda version, instant, *_: was_head(version, instant, (), Look()))
 
 
 def late_nights_are_lost(patch: pytest.MonkeyPatch) -> None:
@@ -138,4 +139,4 @@ def late_nights_are_lost(patch: pytest.MonkeyPatch) -> None:
 
 def nothing_before(patch: pytest.MonkeyPatch) -> None:
     """Nobody asks what a snapshot of before has."""
-    patch.setattr(planning, "versions_before", _none)
+    patch.setattr(planning, "looks_before", _none)

@@ -1,46 +1,66 @@
-"""What the last snapshot that was over at an instant knew: which items, in which of Drive's versions.
+"""What the last snapshot that was over at an instant knew of items: Drive's version, and the content.
 
 Drive counts an item's changes, and no client sets that count. An item that a snapshot of before has was there; and if
-its count is still the same, it is as it was.
+its count is still the same, it is as it was. If it had other content then, the content of now came later than that,
+whatever time a client set.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Series
+from include.drive_backup.model import Look, Series, parse_instant
 from include.drive_backup.ports import BlobStore
 
 log = logging.getLogger(__name__)
 
 
-async def versions_before(
-    store: BlobStore, series: Series, instant: str, idents: Collection[str]
-) -> Mapping[str, str | None]:
-    """Drive's version of those of some items that the snapshot has; None for one whose row is of another time.
+_COLUMNS = ("item_id", "drive_version", "modified", "size", "md5", "sha256", "fidelity")
+
+
+async def snapshot_over_at(store: BlobStore, series: Series, instant: str) -> Manifest | None:
+    """The last snapshot that was over at an instant, if there is one that can be read.
 
     :param instant: T, as in a snapshot's name.
-    :param idents: what is asked for; nothing is read for none.
     """
-    manifest = await _over_at(SnapshotRepository(store), series, instant) if idents else None
-    if manifest is None:
-        return {}
-    try:
-        rows = read_rows(store, manifest, ["item_id", "drive_version"], set(idents))
-        return {row["item_id"]: row["drive_version"] async for row in rows}
-    except CorruptStoreError as error:
-        log.warning("%s: what was there before cannot be read, so more is in doubt than need be. %s", series, error)
-        return {}
-
-
-async def _over_at(repository: SnapshotRepository, series: Series, instant: str) -> Manifest | None:
+    repository = SnapshotRepository(store)
     for name in reversed(await repository.names(series)):
         manifest = await repository.try_read(name) if name.instant < instant else None
         if manifest is not None and manifest.ended <= instant:
             return manifest
     return None
+
+
+async def looks_before(store: BlobStore, manifest: Manifest, idents: Collection[str]) -> Mapping[str, Look]:
+    """What a snapshot has of those of some items that are in it."""
+    try:
+        rows = read_rows(store, manifest, list(_COLUMNS), set(idents))
+        return {row["item_id"]: look_of(row, manifest) async for row in rows}
+    except CorruptStoreError as error:
+        log.warning(
+            "%s: what was there before cannot be read, so the times that Drive tells are believed more than they "
+            "should be. %s",
+            manifest.name.ident,
+            error,
+        )
+        return {}
+
+
+def look_of(row: Mapping[str, Any], manifest: Manifest) -> Look:
+    """What a row of a snapshot says of its item.
+
+    The rows of a snapshot made on time are as its listing had the items, those without a version excepted. Of one that
+    was late a row is of its instant if it says so.
+    """
+    if row["drive_version"] is None or (manifest.kind == "as-of" and row["fidelity"] != "exact"):
+        at = None
+    else:
+        at = parse_instant(manifest.instant if manifest.kind == "as-of" else manifest.started)
+    facts = {column: row[column] for column in ("modified", "size", "md5", "sha256")}
+    return Look(version=row["drive_version"], at=at, **facts)

@@ -10,11 +10,23 @@ from msgspec.structs import replace
 
 from include.drive_backup.again import version_number
 from include.drive_backup.blob.names import UNREAD, content_blob, extension_of
-from include.drive_backup.model import DETAILS, CopyOrder, Detail, Fidelity, Item, Outcome, PlanRow, Source, Struct
+from include.drive_backup.model import (
+    DETAILS,
+    CopyOrder,
+    Detail,
+    Fidelity,
+    Item,
+    Look,
+    Outcome,
+    PlanRow,
+    Source,
+    Struct,
+)
 from include.drive_backup.planning.details import details_of
 from include.drive_backup.planning.exports import Export, NoExport, exports_of
+from include.drive_backup.planning.sightings import DISPROVED
 from include.drive_backup.planning.stored import StoredIndex, StoredVersion
-from include.drive_backup.planning.then import Then
+from include.drive_backup.planning.then import Then, Witness
 
 #: Names that no order for an older version may use are in the order; with more of them no older version is asked for.
 _MOST_SPOILT = 1_000
@@ -75,8 +87,7 @@ class Rules(Struct, frozen=True):
 
     :param instant: T, the moment that the snapshot describes.
     :param now: when the plan is made; a time beyond it was set by a client and says nothing.
-    :param before: Drive's versions of items in a snapshot that was over at T; of those that a decision
-        was in doubt of.
+    :param before: what a snapshot that was over at T has of items; of those that a decision was in doubt of.
     """
 
     source: Source
@@ -84,7 +95,7 @@ class Rules(Struct, frozen=True):
     now: datetime
     export_formats: Mapping[str, Sequence[str]]
     save: tuple[Detail, ...] = ()
-    before: Mapping[str, str | None] = {}
+    before: Mapping[str, Look] = {}
 
 
 def created_later(created: datetime | None, rules: Rules) -> bool:
@@ -115,8 +126,10 @@ def _decide(item: Item, place: Place, stored: StoredIndex, rules: Rules) -> Deci
         return Decision(row=_unavailable(item, place, exports.reason, exports.message))
     why = _doubt(item, exports, stored, rules)
     later = item.modified is not None and item.modified > rules.instant
-    if _unchanged(item, rules) or (_settled(item, exports, stored, rules) if why else not later):
-        return _with_content(item, place, exports, stored, rules)
+    settled = _settled(item, exports, stored, rules)
+    if _unchanged(item, rules) or (settled if why else not later):
+        # The time of what was first read after T is a claim, that a snapshot of before may disprove.
+        return replace(_with_content(item, place, exports, stored, rules), doubt=not settled)
     return replace(_not_of_then(item, place, exports, stored, rules, why), doubt=True)
 
 
@@ -139,11 +152,15 @@ def _exports(item: Item, rules: Rules) -> tuple[Export, ...] | NoExport:
 
 def _unchanged(item: Item, rules: Rules) -> bool:
     """Whether Drive counts no change of it since a snapshot that was over at T."""
-    return item.version is not None and rules.before.get(item.id) == item.version
+    before = rules.before.get(item.id)
+    return item.version is not None and before is not None and before.version == item.version
 
 
 def _doubt(item: Item, exports: Sequence[Export], stored: StoredIndex, rules: Rules) -> str | None:
     """Why the modified time of the head says nothing of when it came."""
+    before = rules.before.get(item.id)
+    if before is not None and before.disproves(item.modified, item.size, item.md5, item.sha256):
+        return DISPROVED
     doubts = (stored.sightings(item, each.format).doubt(item.modified, rules.now) for each in exports)
     return next((why for why in doubts if why is not None), None)
 
@@ -153,8 +170,10 @@ def _settled(item: Item, exports: Sequence[Export], stored: StoredIndex, rules: 
     return all(stored.sightings(item, each.format).settled(rules.instant) for each in exports)
 
 
-def decide_then(then: Then, place: Place, stored: StoredIndex) -> Decision:
+def decide_then(then: Then, place: Place, stored: StoredIndex, instant: datetime) -> Decision:
     """Decide on an item as a snapshot has it: nothing is copied."""
+    if then.claimed and any(_disproved(then.witness, each.format, stored, instant) for each in then.witness.contents):
+        then = replace(then, fidelity="head-later", message=DISPROVED)
     witness = then.witness
     contents = tuple(content for content in witness.contents if stored.holds(content))
     row = PlanRow(item=witness.item, path=place.path, outcome="unchanged", contents=contents)
@@ -165,6 +184,12 @@ def decide_then(then: Then, place: Place, stored: StoredIndex) -> Decision:
         return Decision(row=replace(row, outcome="unavailable", reason=witness.reason, message=witness.message))
     outcome: Outcome = "unchanged" if contents else "metadata"
     return Decision(row=replace(row, outcome=outcome, fidelity=then.fidelity, message=then.message))
+
+
+def _disproved(witness: Witness, content_format: str, stored: StoredIndex, instant: datetime) -> bool:
+    """Whether another version of an item was read after the time at which it says that it came."""
+    seen = stored.sightings(witness.item, content_format)
+    return seen.disprove(witness.item.modified) and not seen.settled(instant)
 
 
 def _without_content(item: Item, place: Place) -> PlanRow:
@@ -240,7 +265,9 @@ def _of_the_past(item: Item, place: Place, exports: Sequence[Export], stored: St
         head = stored.find(item, each.format)
         order = _order(item, place, each, stored, rules, fidelity="head-later")
         past = stored.versions(item.id, each.format)
-        orders.append(replace(order, past=past, head=None if head is None else head.content, spoilt=stored.spoilt))
+        kept = None if head is None else head.content
+        order = replace(order, past=past, head=kept, spoilt=stored.spoilt, before=rules.before.get(item.id))
+        orders.append(order)
     row = PlanRow(item=item, path=place.path, copies=len(orders), fidelity="head-later")
     return Decision(row=row, orders=tuple(orders))
 
@@ -271,7 +298,8 @@ def _slim(item: Item) -> Item:
 
 def _as_of(item: Item, exports: Sequence[Export], stored: StoredIndex, rules: Rules) -> list[StoredVersion] | None:
     """What is stored of the item as it was at T, when that is certain for each format and the same version."""
-    versions = [stored.as_of(item.id, each.format, rules.instant) for each in exports]
+    before = rules.before.get(item.id, Look())
+    versions = [stored.as_of(item.id, each.format, rules.instant, before) for each in exports]
     known = [version for version in versions if version is not None]
     same = len({version.modified for version in known}) == 1
     return known if same and len(known) == len(exports) else None

@@ -25,8 +25,9 @@ from include.drive_backup.exports import check_formats
 from include.drive_backup.handover import BatchRef, LeftRef, Listing, Past, PlanRef
 from include.drive_backup.increment import listing_prefix
 from include.drive_backup.left.whereabouts import Whereabouts, write_left
-from include.drive_backup.model import DETAILS, CopyOrder, Item, PlanRow, Source, human_bytes, parse_instant
-from include.drive_backup.planning.before import versions_before
+from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.model import DETAILS, CopyOrder, Item, Look, PlanRow, Source, human_bytes, parse_instant
+from include.drive_backup.planning.before import looks_before, snapshot_over_at
 from include.drive_backup.planning.covered import COVERED, NO_HOMES, Covered, Homes
 from include.drive_backup.planning.decide import (
     Decision,
@@ -173,6 +174,8 @@ class _Planner:
         self._parts = self._order_parts = self._beside = 0
         self._left: LeftRef | None = None
         self._past: Past | None = None
+        #: the snapshot that was over at the instant, when it was looked for
+        self._over: tuple[Manifest | None] | None = None
 
     async def decide_all(self, base: str | None) -> None:
         """Write a row for each wanted item, and collect the orders; write down what is in ``base`` alone."""
@@ -221,7 +224,7 @@ class _Planner:
         doubtful = set[str]()
         async for ident, item in self._each(newest, wanted, past):
             decision = self._decide(ident, item, tree, stored, past)
-            if decision.doubt:
+            if decision.doubt and await self._before_there_is():
                 doubtful.add(ident)
             else:
                 yield ident, decision
@@ -230,10 +233,16 @@ class _Planner:
             async for item in self._items(newest, doubtful):
                 yield item.id, self._decide(item.id, item, tree, stored, past)
 
-    async def _before(self, idents: AbstractSet[str]) -> Mapping[str, str | None]:
-        """What a snapshot that was over at the instant has of some items."""
-        task = self._listing.task
-        return await versions_before(self._store, task.snapshots, task.instant, idents)
+    async def _before(self, idents: AbstractSet[str]) -> Mapping[str, Look]:
+        """What a snapshot that was over at the instant has of some items; nothing is read for none."""
+        manifest = await self._before_there_is() if idents else None
+        return {} if manifest is None else await looks_before(self._store, manifest, idents)
+
+    async def _before_there_is(self) -> Manifest | None:
+        if self._over is None:
+            task = self._listing.task
+            self._over = (await snapshot_over_at(self._store, task.snapshots, task.instant),)
+        return self._over[0]
 
     def _tree(self, nodes: Mapping[str, Node], *, trash: bool) -> Tree:
         kind = self._rules.source.kind
@@ -270,7 +279,7 @@ class _Planner:
             if item is None:
                 raise ValueError(f"Nothing is known of {ident}.")
             return decide(item, place, stored, self._rules)
-        decision = decide_then(then, place, stored)
+        decision = decide_then(then, place, stored, self._rules.instant)
         return decision if item is None else with_details(decision, item, place, self._rules)
 
     async def finish(self, max_batches: int, base: str | None, expected: Expectation) -> tuple[PlanRef, list[BatchRef]]:

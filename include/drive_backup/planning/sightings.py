@@ -7,16 +7,14 @@ was the head. A time that disagrees with that, or lies in the future, is not bel
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from include.drive_backup.model import CLOCKS, Item
+from include.drive_backup.model import CLOCKS, DRIFT, Item, Look
 
 if TYPE_CHECKING:
     from include.drive_backup.planning.stored import StoredVersion
 
-#: Drive's clock and the container's may differ by this much.
-_CLOCKS = timedelta(seconds=5)
 
 NO_TIME = (
     "Drive's modified time of it cannot be read, so nobody can tell whether it changed after the snapshot's instant. "
@@ -44,12 +42,16 @@ class Sightings(NamedTuple):
             return NO_TIME
         if modified > now + CLOCKS:
             return FUTURE
-        return DISPROVED if any(other > modified + _CLOCKS for other in self.others) else None
+        return DISPROVED if self.disprove(modified) else None
+
+    def disprove(self, modified: datetime | None) -> bool:
+        """Whether another version was the head after a time at which this one is said to have come."""
+        return modified is not None and any(other - DRIFT > modified for other in self.others)
 
     def settled(self, instant: datetime) -> bool:
         """Whether the content was the head at an instant before now, whatever its time says: it was before, and is."""
         own = self.own
-        return own is not None and own + _CLOCKS <= instant and all(other < own for other in self.others)
+        return own is not None and own + DRIFT <= instant and all(other < own for other in self.others)
 
 
 def sightings(item: Item, versions: Sequence[StoredVersion]) -> Sightings:
@@ -71,13 +73,21 @@ def _is_of(item: Item, version: StoredVersion) -> bool:
     return item.modified == version.modified
 
 
-def was_head(version: StoredVersion, instant: datetime, versions: Sequence[StoredVersion]) -> bool:
-    """Whether a version was the head at an instant: made before and read after, and no other one read meanwhile."""
+def was_head(version: StoredVersion, instant: datetime, versions: Sequence[StoredVersion], before: Look) -> bool:
+    """Whether a version was the head at an instant: made before and read after, and no other one seen meanwhile.
+
+    :param before: what a snapshot that was over at the instant has of the item.
+    """
+    content = version.content
+    # What a snapshot has of a document is Drive's, and no hash of the export: its time alone can be compared.
+    md5, sha256 = (content.md5, content.sha256) if content.format == "original" else (None, None)
+    if before.disproves(version.modified, content.size, md5, sha256):
+        return False
     since, read = version.modified, version.read
-    if since is None or read is None or not since <= instant <= read - _CLOCKS:
+    if since is None or read is None or not since <= instant <= read - DRIFT:
         return False
     others = (each.read for each in versions if each.read is not None and not _same(version, each))
-    return not any(since + _CLOCKS < other < read for other in others)
+    return not any(since + DRIFT < other < read for other in others)
 
 
 def _same(one: StoredVersion, other: StoredVersion) -> bool:

@@ -15,7 +15,7 @@ import msgspec
 from include.drive_backup.blob.metadata import stored_file
 from include.drive_backup.blob.names import content_id, content_prefix, parse_content
 from include.drive_backup.damage import Damaged, load_damaged
-from include.drive_backup.model import Checked, Item, Source, StoredContent
+from include.drive_backup.model import Checked, Item, Look, Source, StoredContent
 from include.drive_backup.planning.places import Places
 from include.drive_backup.planning.sightings import Sightings, sightings, was_head
 from include.drive_backup.ports import BlobInfo, BlobStore
@@ -95,13 +95,15 @@ class StoredIndex:
                 last = own
         raise AssertionError("unreachable")
 
-    def as_of(self, file_id: str, content_format: str, instant: datetime) -> StoredVersion | None:
+    def as_of(self, file_id: str, content_format: str, instant: datetime, before: Look) -> StoredVersion | None:
         """The version that was the head at an instant, when what is stored proves it.
 
-        It does when the version was modified before the instant and read after it, unless another one was read between.
+        It does when the version was modified before the instant and read after it, unless another one was seen between.
+
+        :param before: what a snapshot that was over at the instant has of the item.
         """
         versions = self._of(file_id, content_format)
-        proven = [version for version in versions if was_head(version, instant, versions)]
+        proven = [version for version in versions if was_head(version, instant, versions, before)]
         return max(proven, key=lambda version: (version.modified, version.content.blob), default=None)
 
     def sightings(self, item: Item, content_format: str) -> Sightings:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from include.drive_backup.hindsight import Changed
-from include.drive_backup.model import Fidelity, Item, Outcome, StoredContent, Struct
+from include.drive_backup.model import Fidelity, Item, Look, Outcome, StoredContent, Struct
 from include.drive_backup.planning.tree import Node, Tree
 
 CHANGED_SINCE = (
@@ -47,12 +47,17 @@ class Witness(msgspec.Struct, frozen=True, gc=False):
     contents: tuple[StoredContent, ...]
     reason: str | None
     message: str | None
+    look: Look = Look()
 
 
 class Then(Struct, frozen=True):
-    """What becomes of an item of which a snapshot tells more than Drive."""
+    """What becomes of an item of which a snapshot tells more than Drive.
+
+    ``claimed``: that this is its content of the instant, only its modified time says.
+    """
 
     witness: Witness
+    claimed: bool = False
     fidelity: Fidelity = "exact"
     message: str | None = None
 
@@ -111,8 +116,8 @@ class Hindsight:
         node = self.nodes.get(ident)
         if before and after and _same(before, after):
             self.rows[ident] = _as_seen(after)
-        elif after and after.fidelity == "exact" and self._is_early(after.item.modified):
-            self.rows[ident] = Then(witness=after)
+        elif after and after.fidelity == "exact" and self._was_early(before, after):
+            self.rows[ident] = Then(witness=after, claimed=True)
             self._place_later[ident] = self._why
         elif ident in self._within:
             self._place_later[ident] = self._why
@@ -185,6 +190,12 @@ class Hindsight:
             if folder in all_before:
                 queue.extend(all_before[folder].item.parents)
         return None
+
+    def _was_early(self, before: Witness | None, after: Witness) -> bool:
+        """Whether the content that a later snapshot has came before the instant, by its modified time."""
+        item = after.item
+        disproved = before is not None and before.look.disproves(item.modified, item.size, item.md5, item.sha256)
+        return self._is_early(item.modified) and not disproved
 
     def _is_early(self, moment: datetime | None) -> bool:
         return moment is not None and moment <= self._instant

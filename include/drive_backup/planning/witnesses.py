@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.manifest.schema import row_of
 from include.drive_backup.model import Item, parse_instant
+from include.drive_backup.planning.before import look_of
 from include.drive_backup.planning.then import Hindsight, Witness
 from include.drive_backup.planning.tree import Node
 from include.drive_backup.ports import BlobStore
@@ -93,7 +95,7 @@ async def _useful_rows(store: BlobStore, manifest: Manifest, found: Hindsight, *
             wanted.add(ident)
     if not wanted:
         return {}
-    rows = {row["item_id"]: _witness(row) async for row in read_rows(store, manifest, ids=wanted)}
+    rows = {row["item_id"]: _witness(row, manifest) async for row in read_rows(store, manifest, ids=wanted)}
     return rows if manifest.kind != "as-of" else await _as_listed(store, manifest, rows)
 
 
@@ -112,7 +114,7 @@ async def _as_listed(store: BlobStore, manifest: Manifest, rows: dict[str, Witne
     return {ident: row for ident, row in rows.items() if row.item.version and row.item.version in listed.get(ident, ())}
 
 
-def _witness(values: Mapping[str, object]) -> Witness:
+def _witness(values: Mapping[str, Any], manifest: Manifest) -> Witness:
     row = row_of(dict(values))
     columns = ("size", "modified", "md5", "sha256", "head_revision_id")
     item = replace(
@@ -121,7 +123,7 @@ def _witness(values: Mapping[str, object]) -> Witness:
         trashed=bool(values.get("trashed")) and bool(row.item.resource.get("explicitlyTrashed", True)),
         **{column: values[column] for column in columns},
     )
-    return Witness(item, row.outcome, row.fidelity, row.contents, row.reason, row.message)
+    return Witness(item, row.outcome, row.fidelity, row.contents, row.reason, row.message, look_of(values, manifest))
 
 
 def _thrown(item: Item) -> tuple[bool | None, datetime | None]:

@@ -35,6 +35,7 @@ from include.drive_backup.transfer.job import Job
 from include.drive_backup.transfer.past import (
     NO_REVISION,
     as_revision,
+    believed,
     check_can_be_read,
     from_revision,
     head_instead,
@@ -104,7 +105,8 @@ class ContentCopier:
     async def _copy_past(self, order: CopyOrder) -> CopyResult:
         """The version at the instant, as far as Drive tells and gives it, else the head."""
         try:
-            found = revision_at(await self._drive.revisions(order.item), order.item.modified, self._instant)
+            revisions = believed(await self._drive.revisions(order.item), order.before)
+            found = revision_at(revisions, order.item.modified, self._instant)
             if found is None:
                 return await self._copy_head(order, NO_REVISION)
             revision, until = found

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from include.drive_backup.blob.names import content_blob, content_id, extension_of, parse_content
 from include.drive_backup.errors import ItemUnavailableError
 from include.drive_backup.exports import MIME_TYPES
-from include.drive_backup.model import CopyOrder, CopyResult, Revision, StoredContent
+from include.drive_backup.model import CopyOrder, CopyResult, Look, Revision, StoredContent
 
 NO_REVISION = "It changed after the snapshot's instant, and Drive lists no version of before; this is the later one."
 NOT_KEPT = (
@@ -23,6 +23,15 @@ NOT_KEPT = (
 )
 NO_LINK = "Drive offers no export of its version at the snapshot's instant in this format; this is the later one."
 FROM_REVISION = "It changed after the snapshot's instant; this is the newest version of before that Drive still lists."
+
+
+def believed(revisions: Sequence[Revision], before: Look | None) -> list[Revision]:
+    """The revisions whose time nothing disproves.
+
+    :param before: what a snapshot that was over at the instant has of the item.
+    """
+    look = before or Look()
+    return [each for each in revisions if not look.disproves(each.modified, each.size, each.md5)]
 
 
 def revision_at(

@@ -143,3 +143,72 @@ async def test_a_time_that_was_in_the_future_hides_nothing_when_it_comes():
         row = (await nights.night())["f"]
         assert row["data"] == b"second"
     assert row["fidelity"] == "exact"
+
+
+LONG_AGO = "2026-02-20T08:00:00.000Z"
+#: After the first version was read in the first night, and before two more nights had it unchanged.
+MEANWHILE = "2026-03-01T06:00:00.000Z"
+DISPROVED = "the backup read another version of it later than that"
+
+
+async def three_nights():
+    nights = Nights(file("f", b"first", id="f"))
+    for _ in range(3):
+        await nights.night()
+    return nights
+
+
+@pytest.mark.parametrize("old", [LONG_AGO, MEANWHILE])
+async def test_what_came_between_the_instant_and_the_listing_is_not_exact_whatever_its_time_says(old):
+    nights = await three_nights()
+    nights.people(24.1)
+    nights.drive.write("f", b"second", old)
+    row = (await nights.night())["f"]
+    assert (row["data"], row["fidelity"]) == (b"second", "head-later")
+    assert DISPROVED in row["message"]
+    row = (await nights.night())["f"]
+    assert (row["data"], row["fidelity"]) == (b"second", "exact")
+
+
+async def test_what_has_the_bytes_of_another_file_is_not_exact_either():
+    nights = Nights(file("f", b"first", id="f"), file("g", b"second", id="g"))
+    for _ in range(3):
+        await nights.night()
+    nights.people(24.1)
+    nights.drive.write("f", b"second", MEANWHILE)
+    row = (await nights.night())["f"]
+    assert (row["data"], row["fidelity"], row["outcome"]) == (b"second", "head-later", "known")
+
+
+@pytest.mark.parametrize("old", [LONG_AGO, MEANWHILE])
+@pytest.mark.parametrize("kept", [False, True], ids=["revisions lost", "revisions kept"])
+@pytest.mark.parametrize("now", ["as it was", "gone", "renamed", "changed"])
+@pytest.mark.parametrize("nights_after", ["none", "two", "one forgotten"])
+async def test_a_backfill_does_not_take_a_version_for_that_of_the_instant_when_a_snapshot_before_had_another(
+    old, kept, now, nights_after
+):
+    nights = await three_nights()
+    nights.people(12)
+    nights.drive.write("f", b"second", old)
+    if nights_after != "none":
+        first = (await nights.night(), nights.summary["manifest"])[1]
+        await nights.night()
+        if nights_after == "one forgotten":
+            for name in [name for name in nights.backup.store.blobs if name.startswith(first.rpartition("/")[0])]:
+                del nights.backup.store.blobs[name]
+    nights.people(15)
+    if now == "gone":
+        nights.drive.delete("f")
+    elif now == "renamed":
+        nights.drive.change("f", name="g")
+    elif now == "changed":
+        nights.drive.write("f", b"third", nights.drive.now.isoformat())
+    if kept:
+        keep(nights.drive, "f")
+    else:
+        nights.drive.past.clear()
+    nights.backup.clock.set(FIRST + timedelta(days=6))
+    row = (await nights.rows(await nights.backup.run("2026-03-03T06:00")))["f"]
+    if row["data"] != b"first":
+        assert row["fidelity"] == "head-later"
+        assert row["message"]
