@@ -22,6 +22,7 @@ from include.drive_backup.settings import RETENTION_DAG_ID
 
 CONTAINER = "drive-backup"
 NOTIFIED = "notified.jsonl"
+CLOCK = "clock"
 IN_FLIGHT = 16
 STORY_USER = "story@example.com"
 PAST_USER = "past@example.com"
@@ -212,6 +213,11 @@ class Backups:
             if (name := parse_snapshot(blob)) is not None and blob == name.manifest
         ]
 
+    def set_clock(self, moment):
+        """Let Blob Storage believe that it is another time; None: that of this machine."""
+        seconds = 0.0 if moment is None else (moment - datetime.now(UTC)).total_seconds()
+        (self.world.folder / CLOCK).write_text(str(round(1000 * seconds)))
+
     def put_secret(self, name, value):
         """Write a secret into the vault; None deletes it."""
         with self._vault() as client:
@@ -271,7 +277,10 @@ def world(tmp_path_factory):
     )
     made = World(folder, free_port(), config=config, env=AIRFLOW)
     try:
-        made.start_cloud(timeout=600)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("NODE_OPTIONS", f'--require "{ROOT / "tests" / "support" / "set_clock.js"}"')
+            patch.setenv("CLOCK_OFFSET_FILE", str(folder / CLOCK))
+            made.start_cloud(timeout=600)
         open_quota(made.cloud.urls["drive"])
         made.start_airflow()
         made.api.unpause(DAG_ID)
