@@ -224,7 +224,7 @@ def _airflow(results: Results) -> Iterator[str]:
     found, alone = results["airflow"], results.get("small-null-latency")
     yield "\n## Through Airflow\n"
     yield (
-        "The small files with latency, through a real Airflow (LocalExecutor, SQLite, all on the same cores), "
+        "The small files with latency, through a real Airflow (LocalExecutor, PostgreSQL, all on the same cores), "
         f"{found['tasks']} tasks. The run took {found['wall']:.0f} s."
     )
     if alone is not None:

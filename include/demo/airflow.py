@@ -1,4 +1,4 @@
-"""Airflow's four processes on 127.0.0.1, with SQLite and the LocalExecutor (enough for one machine).
+"""Airflow's four processes on 127.0.0.1, with PostgreSQL and the LocalExecutor (enough for one machine).
 
 Each part is started singly, so that its output and its end are under control; ``airflow standalone`` mixes them.
 """
@@ -27,6 +27,7 @@ class AirflowSettings:
     :param home: its own folder: database, logs, password.
     :param port: of the API server and UI.
     :param log_ports: of the two log servers (worker, triggerer), which Airflow binds on all addresses.
+    :param database: SQLAlchemy's URL of its database.
     :param vault: ``backend_kwargs`` of the Key Vault secrets backend; None leaves Airflow without one.
     :param extra_env: added last, e.g. what makes the Azure SDKs find the local identity endpoint.
     """
@@ -34,6 +35,7 @@ class AirflowSettings:
     home: Path
     port: int
     log_ports: tuple[int, int]
+    database: str
     vault: dict[str, object] | None
     extra_env: dict[str, str]
 
@@ -45,7 +47,7 @@ class AirflowSettings:
     @property
     def migrated(self) -> Path:
         """A file that says which Airflow made the database."""
-        return self.home / "airflow.db.version"
+        return self.home / "database" / "airflow.version"
 
     @property
     def password(self) -> str:
@@ -83,9 +85,8 @@ class AirflowSettings:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.home / "passwords.json"),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__FERNET_KEY": "",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home / 'airflow.db'}",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "include.demo.sqlite.CONNECT_ARGS",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC": "include.demo.sqlite.CONNECT_ARGS",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.database,
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": self.database,
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.port),

@@ -11,7 +11,7 @@ import requests
 from include.demo.errors import DemoError
 
 DONE = ("success", "failed")
-#: Seconds that an answer may take. A write may wait for its turn for ``include.demo.sqlite.TURN`` seconds first.
+#: Seconds that an answer may take: a machine may be slow.
 ANSWER = 180
 
 

@@ -11,6 +11,9 @@ import psutil  # type: ignore[import-untyped]
 from include.demo.errors import DemoError
 from include.demo.signals import held_back
 
+DATABASE = "database"
+#: What the others use, and so the last to be stopped.
+SERVICES = ("cloud", DATABASE)
 GRACE = 40.0  # seconds; Azurite must write its tables before it goes, Airflow waits for its children
 
 
@@ -71,9 +74,9 @@ class Processes:
     def stop(self) -> list[str]:
         """Stop all with their children, politely first; returns the names of those that ran."""
         running = {file.stem: found for file in self._folder.glob("*.pid") if (found := self._process(file.stem))}
-        # Airflow's parts first: they use the cloud. Each gets one SIGTERM and stops its own children.
-        _end([process for name, process in running.items() if name != "cloud"])
-        _end([process for name, process in running.items() if name == "cloud"])
+        # Airflow's parts first. Each gets one SIGTERM and stops its own children.
+        _end([process for name, process in running.items() if name not in SERVICES])
+        _end([process for name, process in running.items() if name in SERVICES])
         for file in self._folder.glob("*.pid"):
             file.unlink()
         return sorted(running)

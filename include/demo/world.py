@@ -13,8 +13,9 @@ from pathlib import Path
 from include.demo.airflow import COMPONENTS, ROOT, USER, AirflowSettings
 from include.demo.api import AirflowApi, wait_for
 from include.demo.cloud import CloudInfo
+from include.demo.database import Database
 from include.demo.errors import DemoError
-from include.demo.processes import Processes
+from include.demo.processes import DATABASE, SERVICES, Processes
 
 DAG_ID = "google_drive_backup"
 MIGRATION = "db-migrate"
@@ -48,7 +49,7 @@ class World:
     @property
     def running(self) -> bool:
         """Do all of its processes run?"""
-        return all(self.processes.alive(name) for name in ("cloud", *COMPONENTS))
+        return all(self.processes.alive(name) for name in (*SERVICES, *COMPONENTS))
 
     @property
     def cloud(self) -> CloudInfo:
@@ -72,19 +73,31 @@ class World:
         return self._airflow(self.cloud.vault_kwargs, self.cloud.env)
 
     def _airflow(self, vault: dict[str, object] | None, cloud_env: dict[str, str]) -> AirflowSettings:
-        home = self.folder / "airflow"
-        home.mkdir(parents=True, exist_ok=True)
-        ports = home / "log_ports.json"
-        if not ports.exists():
-            ports.write_text(json.dumps([free_port(), free_port()]))
         config = {"DRIVE_BACKUP_CONFIG": str(self._config)} if self._config else {}
         return AirflowSettings(
-            home=home,
+            home=self._home,
             port=self.port,
-            log_ports=tuple(json.loads(ports.read_text())),
+            log_ports=(self._free_ports()[0], self._free_ports()[1]),
+            database=self._database().url,
             vault=vault,
             extra_env={**cloud_env, **config, **self._env},
         )
+
+    @property
+    def _home(self) -> Path:
+        return self.folder / "airflow"
+
+    def _database(self) -> Database:
+        return Database(self._home / "database", self._free_ports()[2])
+
+    def _free_ports(self) -> list[int]:
+        """Of Airflow's two log servers and of its database, for as long as this world runs."""
+        file = self._home / "ports.json"
+        if not file.exists():
+            self._home.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps([free_port() for _ in range(3)]))
+        ports: list[int] = json.loads(file.read_text())
+        return ports
 
     def start_cloud(self, timeout: float = 1200) -> None:
         """Start the cloud's services; meanwhile, Airflow's database is made.
@@ -93,7 +106,7 @@ class World:
         :raises DemoError: Airflow's port is taken, or the services do not come up.
         """
         self._check_port()
-        (self.folder / "airflow" / "log_ports.json").unlink(missing_ok=True)
+        (self._home / "ports.json").unlink(missing_ok=True)
         state = self.folder / "cloud"
         state.mkdir(parents=True, exist_ok=True)
         (state / "cloud.json").unlink(missing_ok=True)
@@ -104,7 +117,10 @@ class World:
         self._wait(lambda: CloudInfo.read(state) is not None, timeout, "The local cloud")
 
     def _begin_migration(self) -> None:
-        settings = self._airflow(None, {})
+        settings, database = self._airflow(None, {}), self._database()
+        database.make()
+        self.processes.start(DATABASE, database.command(), AirflowSettings.clean_env(), ROOT)
+        self._wait(database.answers, 60, "Airflow's database")
         if not settings.migrated.exists() or settings.migrated.read_text() != version("apache-airflow"):
             settings.migrated.unlink(missing_ok=True)
             self.processes.start(MIGRATION, settings.command("db", "migrate"), settings.env(), ROOT, once=True)
