@@ -21,6 +21,8 @@ from include.drive_backup.journal import raise_together
 from include.drive_backup.locking import SourceLock
 from include.drive_backup.model import Source
 from include.drive_backup.protection import Reader, register
+from include.drive_backup.retention.approval import note_approved
+from include.drive_backup.retention.settings import RetentionSettings
 from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
 from tests.support.trees import file
@@ -57,7 +59,14 @@ async def store(monkeypatch):
 
     for module in (plan_retention, apply_retention, report_retention):
         monkeypatch.setattr(module, "open_store", opened)
+    for last in (1, 2, 3):
+        await note_approved(made.store, RetentionSettings(keep={"last": last}), "an earlier run")
     return made.store
+
+
+@pytest.fixture
+async def nobody_has_approved(store):
+    await store.delete([name for name in store.blobs if name.startswith("retention/")])
 
 
 def context(ti, run_type="manual", **params):
@@ -117,6 +126,84 @@ async def test_a_yes_is_for_what_was_asked(store):
     [group] = await plan(ti, 2)
     with pytest.raises(ApprovalNeededError):
         await apply(ti, group, 1, YES)
+
+
+async def test_a_yes_is_for_the_reasons_that_were_shown(store):
+    """Somebody agrees that two of three snapshots go; before that is done, a night finds the Drive emptied."""
+    made = Backup(FakeDrive(*(file(f"{n}.txt", b"%d" % n, id=f"n{n}") for n in range(20))), store)
+    for day in (20, 21):
+        made.clock.set(at(f"2026-03-{day}T00:10"))
+        store.clock = made.clock
+        await made.run(f"2026-03-{day}", mode="full")
+    ti = Task()
+    [group] = await plan(ti, 1)
+    assert "was the Drive emptied?" not in ti[QUESTION]
+    for n in range(18):
+        made.drive.delete(f"n{n}")
+    made.clock.set(at("2026-03-22T00:10"))
+    await made.run("2026-03-22", mode="full")
+    with pytest.raises(ApprovalNeededError, match="was the Drive emptied"):
+        await apply(ti, group, 1, YES)
+    assert len(manifests(store)) == 6
+    assert (await apply(ti, (await plan(ti, 1))[0], 1, YES))["snapshots"] > 0
+
+
+async def test_a_source_for_which_the_question_has_no_room_is_not_agreed_to(store, monkeypatch):
+    for day in (1, 2, 3):
+        made = Backup(FakeDrive(file("a.txt", b"a%d" % day, id="a")), store)
+        made.clock.set(at(f"2026-03-0{day}T00:10"))
+        await made.run(f"2026-03-0{day}", source="user/bob@example.com", mode="full")
+    monkeypatch.setattr(plan_retention, "_MOST", 500)
+    ti = Task()
+    task = PlanRetentionOperator(task_id="plan", retention={"keep": {"last": 1}}, max_groups=1)
+    [group] = await task.run(context(ti), None)
+    assert "user/bob" not in ti[QUESTION]
+    assert "and 1 more source for which there is no room here" in ti[QUESTION]
+    with pytest.raises(ApprovalNeededError, match="user/bob"):
+        await apply(ti, group, 1, YES)
+    left = manifests(store)
+    assert (len([name for name in left if "bob@" in name]), len([name for name in left if "ann@" in name])) == (3, 1)
+
+
+async def test_the_question_names_every_snapshot_that_goes(store):
+    ti = Task()
+    await plan(ti, 1)
+    for day in (1, 2):
+        assert f"default/2026030{day}T000000.000Z" in ti[QUESTION]
+    assert "20260303" not in ti[QUESTION]
+
+
+@pytest.mark.parametrize("run_type", ["scheduled", "manual"])
+async def test_rules_that_nobody_has_approved_ask_first_and_then_never_again(store, nobody_has_approved, run_type):
+    ti = Task()
+    [group] = await plan(ti, 2, run_type=run_type)
+    assert "Nobody has approved these rules" in ti[QUESTION]
+    with pytest.raises(ApprovalNeededError, match="Nobody has approved these rules"):
+        await apply(ti, group, 2)
+    assert len(manifests(store)) == 3
+    assert (await apply(ti, group, 2, YES))["snapshots"] == 1
+    later = Backup(FakeDrive(file("b.txt", b"b")), store)
+    later.clock.set(at("2026-03-20T00:10"))
+    await later.run("2026-03-20", mode="full")
+    ti = Task()
+    [group] = await plan(ti, 2, run_type=run_type)
+    assert QUESTION not in ti
+    assert (await apply(ti, group, 2))["snapshots"] == 1
+
+
+async def test_rules_that_were_changed_ask_again(store, nobody_has_approved):
+    await note_approved(store, RetentionSettings(keep={"last": 3}), "an earlier run")
+    ti = Task()
+    await plan(ti, 2)
+    assert "Nobody has approved these rules" in ti[QUESTION]
+
+
+async def test_rules_by_which_nothing_goes_ask_nothing_and_are_not_approved_by_that(store, nobody_has_approved):
+    ti = Task()
+    [group] = await plan(ti, 3)
+    assert QUESTION not in ti
+    await apply(ti, group, 3)
+    assert not [name for name in store.blobs if name.startswith("retention/")]
 
 
 async def test_a_source_that_cannot_be_planned_fails_at_the_end_and_the_others_are_done(store):

@@ -62,8 +62,8 @@ def test_retention_is_only_scheduled_when_somebody_has_said_what_to_keep(dags):
 
 def test_a_source_has_the_rules_of_the_first_glob_that_fits():
     settings = RetentionSettings(keep={"daily": 7}, sources={"drive/*": {"last": 1}, "*": {"last": 2}})
-    assert [settings.policy(each).keep.last for each in ("drive/x", "user/ann@example.com")] == [1, 2]
-    assert RetentionSettings(keep={"daily": 7}).policy("drive/x").keep.daily == 7
+    assert [settings.policy(each, approved=True).keep.last for each in ("drive/x", "user/ann@example.com")] == [1, 2]
+    assert RetentionSettings(keep={"daily": 7}).policy("drive/x", approved=True).keep.daily == 7
 
 
 def test_a_restore_waits_for_the_archive_before_its_batches_and_without_a_slot_of_the_pool(dags):

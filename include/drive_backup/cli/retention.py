@@ -82,7 +82,8 @@ def forget(
             session.output.say("Nothing was deleted." if plan.empty else "Nothing was deleted: add --apply.")
             return
         if plan.brakes and not yes_really:
-            raise ApprovalNeededError(f"{' '.join(plan.brakes)} Nothing was deleted; if it is right, add --yes-really.")
+            reasons = " ".join(map(str, plan.brakes))
+            raise ApprovalNeededError(f"{reasons} Nothing was deleted; if it is right, add --yes-really.")
         lock = SourceLock(store, whose, f"drive-backup forget {secrets.token_hex(6)}")
         done = await apply_source(store, plan, policy, lock, SystemClock(), approved=yes_really)
         _show_done(session, done)

@@ -24,6 +24,8 @@ from include.drive_backup.retention.plan import SourcePlan, plan_source
 from include.drive_backup.retention.rules import Policy
 from include.drive_backup.retention.tiers import move_content
 
+_SEE = "Run retention again, look at the plan, and approve it."
+
 
 class Applied(Record, frozen=True):
     """What was deleted of one source, and what was moved.
@@ -66,7 +68,7 @@ async def apply_source(
     """Delete what was agreed on and still may go.
 
     :param agreed: the plan that a person or the rules agreed to: no other snapshot goes.
-    :param approved: a person has agreed, so that the brake does not hold.
+    :param approved: a person has agreed to what the plan says, for the reasons that it says.
     :param leftover_days: clean work areas of runs that are older; None: leave them.
     :raises PermanentError: the source could not be planned.
     :raises SourceBusyError: another run has the source, or all of it is being verified.
@@ -80,8 +82,9 @@ async def apply_source(
     async with holding(lock, clock, give_back=True):
         await deletion.look()
         plan = await plan_source(store, source, policy, agreed.needs)
-        if plan.brakes and not approved:
-            raise ApprovalNeededError(f"{agreed.source}: nothing was deleted. {' '.join(plan.brakes)}")
+        shown = agreed.brakes if approved else ()
+        if stops := [str(brake) for brake in plan.brakes if not brake.covered(shown)]:
+            raise ApprovalNeededError(f"{agreed.source}: nothing was deleted. {' '.join(stops)} {_SEE}")
         if not policy.keep.empty:
             await void_uncommitted(store, source, lock.ensure)
         forgotten = await deletion.forget([key for key in oldest_first(plan.goes) if key in agreed.goes])

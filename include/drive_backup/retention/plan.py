@@ -15,7 +15,7 @@ from include.drive_backup.manifest.void import committed_names, read_folders
 from include.drive_backup.model import Source, Struct, Tier
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.retention.amount import Amount
-from include.drive_backup.retention.brake import brakes
+from include.drive_backup.retention.brake import FIRST, RULES, Brake, brakes
 from include.drive_backup.retention.judging import by_series, judge_source, read_keepers
 from include.drive_backup.retention.references import References
 from include.drive_backup.retention.reliance import Reliance, needed, relies
@@ -34,6 +34,7 @@ class SourcePlan(Struct, frozen=True):
     :param moves: content that moves to a cooler tier.
     :param blocked: why no content goes, although snapshots may.
     :param brakes: why a person has to say yes first.
+    :param shown: the question to that person has all of it.
     :param relies: what these snapshots need of other sources, be they kept or not: what goes in this run frees those
         in the next one.
     :param needs: what snapshots of other sources need of this one.
@@ -49,7 +50,8 @@ class SourcePlan(Struct, frozen=True):
     unused: Amount = Amount()
     moves: dict[Tier, Amount] = {}
     blocked: str | None = None
-    brakes: tuple[str, ...] = ()
+    brakes: tuple[Brake, ...] = ()
+    shown: bool = False
     relies: tuple[Reliance, ...] = ()
     needs: tuple[Reliance, ...] = ()
     failed: str | None = None
@@ -102,20 +104,21 @@ async def _with_brakes(
     parts = await _parts(store, Source.parse(plan.source), plan.goes, now - policy.grace)
     plan = replace(plan, parts=parts)
     share = plan.unused.bytes / (plan.content.bytes or 1)
-    reasons = () if plan.empty else _stops(manifests, plan.goes, share, policy.brake_percent)
+    reasons = () if plan.empty else _stops(manifests, plan.goes, share, policy)
     return replace(plan, brakes=tuple(reasons))
 
 
-def _stops(manifests: Sequence[Manifest], goes: Sequence[str], share: float, percent: float) -> list[str]:
+def _stops(manifests: Sequence[Manifest], goes: Sequence[str], share: float, policy: Policy) -> list[Brake]:
     """Why a person has to agree: the share of the bytes is said once, the rest of each series."""
-    found = list(brakes([], 0, share, percent))
+    found = [] if policy.approved else [Brake(RULES, FIRST)]
+    found += brakes([], 0, share, policy.brake_percent)
     for series in by_series(manifests):
         going = sum(each.name.key in goes for each in series)
-        several = f"Series {series[0].series}: " if len(series) < len(manifests) else ""
+        several = series[0].series if len(series) < len(manifests) else ""
         if several and not going:
             # It may have ended: then what looks suspicious stays its newest, and would stop all others for ever.
             continue
-        found += (f"{several}{reason}" for reason in brakes(series, going, 0.0, 100.0))
+        found += brakes(series, going, 0.0, 100.0, several)
     return found
 
 

@@ -45,6 +45,14 @@ def _plan(plan: SourcePlan) -> Iterator[str]:
         yield f"  STOP: {reason}"
 
 
+def question_text(plan: SourcePlan) -> str:
+    """What somebody agrees to: every snapshot that goes, how much goes with them, and why this is asked."""
+    lines = [f"{plan.source}: {counted(len(plan.goes), 'snapshot')} of {len(plan.verdicts)} would be deleted"]
+    lines += [f"  delete  {_shown(key, alone=False)}" for key in plan.goes]
+    lines += [f"  catalogues: {amount(plan.parts)}", f"  content: {amount(plan.unused)} of {amount(plan.content)}"]
+    return "\n".join([*lines, *(f"  WHY THIS IS ASKED: {reason}" for reason in plan.brakes)])
+
+
 def _status(snapshot: Candidate) -> str:
     said = ["partial"] if snapshot.status != "complete" else []
     said += ["made late"] if snapshot.late else []

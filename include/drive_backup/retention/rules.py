@@ -47,6 +47,7 @@ class Policy(Struct, frozen=True):
     :param brake_percent: of the content's bytes; to delete more needs a person's word.
     :param timezone: in which days, weeks, months and years begin.
     :param tiers: what moves to cooler tiers.
+    :param approved: a person has seen what these rules delete in this container.
     """
 
     keep: Keep = Keep()
@@ -54,6 +55,7 @@ class Policy(Struct, frozen=True):
     brake_percent: float = 20.0
     timezone: str = "UTC"
     tiers: TierRules = TierRules()
+    approved: bool = True
 
     @property
     def grace(self) -> timedelta:

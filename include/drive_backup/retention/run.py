@@ -15,6 +15,7 @@ from include.drive_backup.journal import raise_together
 from include.drive_backup.manifest.void import committed_names
 from include.drive_backup.model import Source, Struct, counted
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.retention.approval import are_approved
 from include.drive_backup.retention.plan import SourcePlan, plan_source, reliance_of
 from include.drive_backup.retention.reliance import Reliance, relies
 from include.drive_backup.retention.settings import RetentionSettings
@@ -45,7 +46,7 @@ async def plan_all(store: BlobStore, settings: RetentionSettings, globs: Sequenc
     names: dict[Source, list[SnapshotName]] = {}
     for name in await committed_names(store, "snapshots/"):
         names.setdefault(name.source, []).append(name)
-    planner = _Planner(store, settings)
+    planner = _Planner(store, settings, approved=await are_approved(store, settings))
     # First these, for they need snapshots of the others.
     shared = [source for source in names if source.kind == "shared"]
     plans = list(await asyncio.gather(*(planner.plan(source) for source in shared if _wanted(source, globs))))
@@ -63,14 +64,15 @@ async def plan_all(store: BlobStore, settings: RetentionSettings, globs: Sequenc
 class _Planner:
     """Plans sources, some at once, and remembers what went wrong."""
 
-    def __init__(self, store: BlobStore, settings: RetentionSettings) -> None:
+    def __init__(self, store: BlobStore, settings: RetentionSettings, *, approved: bool) -> None:
         self.errors: list[DriveBackupError] = []
-        self._store, self._settings = store, settings
+        self._store, self._settings, self._approved = store, settings, approved
         self._room = asyncio.Semaphore(_AT_ONCE)
 
     async def plan(self, source: Source, needs: Sequence[Reliance] = ()) -> SourcePlan:
         """The plan of a source, or one that says why there is none."""
-        policy, its = self._settings.policy(str(source)), [each for each in needs if each.may_need(str(source))]
+        policy = self._settings.policy(str(source), approved=self._approved)
+        its = [each for each in needs if each.may_need(str(source))]
         try:
             return await self._expected(source, plan_source(self._store, source, policy, its))
         except DriveBackupError as error:

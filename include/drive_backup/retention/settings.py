@@ -81,12 +81,16 @@ class RetentionSettings(BaseModel):
         found = next((keep for glob, keep in self.sources.items() if fnmatchcase(source, glob)), self.keep)
         return Keep(**found.model_dump())
 
-    def policy(self, source: str) -> Policy:
-        """The policy for a source."""
+    def policy(self, source: str, *, approved: bool) -> Policy:
+        """The policy for a source.
+
+        :param approved: a person has seen what these rules delete in this container.
+        """
         return Policy(
             keep=self.keep_of(source),
             grace_days=self.grace_days,
             brake_percent=self.brake_percent,
             timezone=self.timezone,
             tiers=self.tier_rules,
+            approved=approved,
         )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.params import refuse_unknown
 from drive_backup_airflow.wiring import open_store
 from include.drive_backup.errors import DriveBackupError, PermanentError
 from include.drive_backup.journal import raise_together
+from include.drive_backup.model import counted
 from include.drive_backup.retention.plan import SourcePlan
-from include.drive_backup.retention.readable import plan_text
+from include.drive_backup.retention.readable import plan_text, question_text
 from include.drive_backup.retention.run import plan_all, write_plans
 from include.drive_backup.retention.settings import RetentionSettings
 
@@ -20,7 +24,8 @@ if TYPE_CHECKING:
 
 #: XCom key of what a person has to agree to; not there when nobody has to.
 QUESTION = "question"
-_LINES = 200
+#: Characters of a question: it is read in a browser, and goes through Airflow's database.
+_MOST = 50_000
 
 
 class PlanRetentionOperator(DriveBackupOperator):
@@ -53,9 +58,9 @@ class PlanRetentionOperator(DriveBackupOperator):
                 failures = [_failure(plan) for plan in plans if plan.failed]
                 raise_together(failures, "Several sources cannot be planned")
                 return []
-            braked = [plan for plan in plans if plan.brakes]
-            if braked:
-                context["ti"].xcom_push(key=QUESTION, value=_question(braked))
+            question, plans = ask(plans)
+            if question is not None:
+                context["ti"].xcom_push(key=QUESTION, value=question)
             # A source of which nothing goes is visited all the same: old runs may have left something.
             groups = await write_plans(store, context["run_id"], plans, max_groups=self.max_groups)
         return [group.to_dict() for group in groups]
@@ -71,7 +76,18 @@ def _failure(plan: SourcePlan) -> DriveBackupError:
     return PermanentError(f"{plan.source} cannot be planned: {plan.failed}")
 
 
-def _question(braked: list[SourcePlan]) -> str:
-    lines = plan_text(braked).splitlines()
-    more = [f"… and {len(lines) - _LINES} more lines: see the log of plan_retention."] if len(lines) > _LINES else []
-    return "```\n" + "\n".join([*lines[:_LINES], *more]) + "\n```"
+def ask(plans: Sequence[SourcePlan]) -> tuple[str | None, list[SourcePlan]]:
+    """What a person has to agree to, if there is anything, and the plans: marked, when the question has all of them."""
+    said, asked, length = list[str](), set[str](), 0
+    braked = [plan for plan in plans if plan.brakes]
+    for plan in braked:
+        text = question_text(plan)
+        length += len(text)
+        if length <= _MOST or not said:
+            said.append(text)
+            asked.add(plan.source)
+    if len(said) < len(braked):
+        left = counted(len(braked) - len(said), "more source")
+        said.append(f"… and {left} for which there is no room here. An approval does not cover them.")
+    question = "```\n" + "\n\n".join(said) + "\n```" if said else None
+    return question, [replace(plan, shown=plan.source in asked) for plan in plans]

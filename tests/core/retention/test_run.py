@@ -92,6 +92,6 @@ async def test_the_largest_numbers_that_are_allowed_can_be_reckoned_with(house):
     )
     for plan in await plan_all(house.store, settings):
         assert plan.failed is None
-        policy = settings.policy(plan.source)
+        policy = settings.policy(plan.source, approved=True)
         if plan.source != BOB:
             await house.apply(policy, plan=plan, leftover_days=settings.leftover_days)
