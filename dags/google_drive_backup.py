@@ -147,6 +147,8 @@ def problem_dag(name: str, config: Config, problem: str) -> DAG:
         **dag_args(name, config, Job()),
         description="The config of this job is wrong; nothing is backed up",
         schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
+        # Paused, it would fail for nobody.
+        is_paused_upon_creation=False,
         doc_md=f"### The config of this job is wrong\n\n{problem}\n\nNothing is backed up until it is mended.",
     ) as dag:
         ConfigProblemOperator(task_id="config_problem", problem=problem, retries=0)

@@ -37,7 +37,7 @@ from drive_backup_airflow.operators.approve_retention import PLAN_TASK, ApproveR
 from drive_backup_airflow.operators.plan_retention import PlanRetentionOperator
 from drive_backup_airflow.operators.report_retention import ReportRetentionOperator
 from include.drive_backup.retention.settings import RetentionSettings
-from include.drive_backup.settings import DEFAULT_JOB, RETENTION_DAG_ID, TAG, Config, config_path, load
+from include.drive_backup.settings import RETENTION_DAG_ID, TAG, Config, config_path, load
 
 
 def retention_dag(dag_id: str, config: Config) -> DAG:
@@ -103,11 +103,5 @@ def timetable(settings: RetentionSettings) -> CronTriggerTimetable | None:
     return CronTriggerTimetable(settings.schedule, timezone=settings.timezone)
 
 
-loaded = load(config_path())
-_containers: set[str] = set()
-for _name, _job in loaded.jobs.items():
-    _config = loaded.config.of(_job)
-    if _config.storage.container not in _containers:
-        _containers.add(_config.storage.container)
-        _dag_id = RETENTION_DAG_ID if _name == DEFAULT_JOB or len(_containers) == 1 else f"{RETENTION_DAG_ID}_{_name}"
-        globals()[_dag_id] = retention_dag(_dag_id, _config)
+for _dag_id, _config in load(config_path()).container_dags(RETENTION_DAG_ID).items():
+    globals()[_dag_id] = retention_dag(_dag_id, _config)

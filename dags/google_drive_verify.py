@@ -135,11 +135,5 @@ def verification_dag(dag_id: str, config: Config) -> DAG:
     return dag
 
 
-loaded = load(config_path())
-_containers: set[str] = set()
-for _name, _job in loaded.jobs.items():
-    _config = loaded.config.of(_job)
-    if _config.storage.container not in _containers:
-        _containers.add(_config.storage.container)
-        _dag_id = VERIFICATION_DAG_ID if len(_containers) == 1 else f"{VERIFICATION_DAG_ID}_{_name}"
-        globals()[_dag_id] = verification_dag(_dag_id, _config)
+for _dag_id, _config in load(config_path()).container_dags(VERIFICATION_DAG_ID).items():
+    globals()[_dag_id] = verification_dag(_dag_id, _config)

@@ -214,6 +214,26 @@ class Loaded(BaseModel):
     jobs: dict[str, Job] = {}
     problems: dict[str, str] = {}
 
+    def containers(self) -> dict[str, Config]:
+        """The containers that good jobs write to, each with the config of the first such job."""
+        found: dict[str, Config] = {}
+        for job in self.jobs.values():
+            config = self.config.of(job)
+            found.setdefault(config.storage.container, config)
+        return found
+
+    def container_dags(self, dag_id: str) -> dict[str, Config]:
+        """The ids of a DAG that there is once for each container.
+
+        The one for the file's own container, or the only one, has the plain id; others end in their container's name.
+        So the order of the jobs and their names do not matter, and no two containers share an id.
+
+        :param dag_id: the plain id.
+        """
+        containers = self.containers()
+        plain = self.config.storage.container if len(containers) > 1 else next(iter(containers), None)
+        return {dag_id if name == plain else f"{dag_id}_{name}": config for name, config in containers.items()}
+
 
 def _over(shared: Model, own: BaseModel) -> Model:
     """``shared`` with what ``own`` says itself."""

@@ -120,3 +120,34 @@ def test_what_airflow_refuses_in_one_job_leaves_the_others_alone(tmp_path, monke
     problem = made["google_drive_backup_odd"].get_task("config_problem").problem
     assert "jobs.odd" in problem
     assert "no such tag, please" in problem
+
+
+@pytest.mark.parametrize("dag_id", ["google_drive_retention", "google_drive_verify"])
+@pytest.mark.parametrize(
+    ("jobs", "ends"),
+    [
+        ("{default: {}}", [""]),
+        ("{default: {}, team: {}}", [""]),
+        ("{team: {storage: {container: team-backup}}}", [""]),
+        ("{default: {}, team: {storage: {container: team-backup}}}", ["", "_team-backup"]),
+        ("{team: {storage: {container: team-backup}}, default: {}}", ["", "_team-backup"]),
+        ("{a: {storage: {container: one-a}}, b: {storage: {container: two-b}}}", ["_one-a", "_two-b"]),
+    ],
+)
+def test_each_container_has_a_dag_of_its_own_whatever_the_order_of_the_jobs(tmp_path, monkeypatch, dag_id, jobs, ends):
+    config = tmp_path / "drive_backup.yaml"
+    config.write_text(f"storage: {{container: shared-one}}\nretention: {{keep: {{last: 3}}}}\njobs: {jobs}\n")
+    monkeypatch.setenv("DRIVE_BACKUP_CONFIG", str(config))
+    bag = DagBag(dag_folder=str(ROOT / "dags" / f"{dag_id}.py"), bundle_name="dags-folder")
+    assert sorted(bag.dags) == sorted(f"{dag_id}{end}" for end in ends)
+    containers = {dag.default_args["container"] for dag in bag.dags.values()}
+    assert len(containers) == len(ends)
+
+
+def test_a_job_whose_config_is_wrong_fails_for_everybody_to_see(tmp_path, monkeypatch):
+    config = tmp_path / "drive_backup.yaml"
+    config.write_text("jobs: {good: {}, odd: {batch_files: none}}\n")
+    monkeypatch.setenv("DRIVE_BACKUP_CONFIG", str(config))
+    bag = DagBag(dag_folder=str(ROOT / "dags" / "google_drive_backup.py"), bundle_name="dags-folder")
+    assert bag.dags["google_drive_backup_odd"].is_paused_upon_creation is False
+    assert bag.dags["google_drive_backup_good"].is_paused_upon_creation is None

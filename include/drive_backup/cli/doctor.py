@@ -18,12 +18,14 @@ from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Series, Source, counted, human_bytes, parse_instant
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.stopped import Settled, Stopped, state_of
+from include.drive_backup.verification.last import unverified, unverified_text
 from include.drive_backup.verification.restorable import Condition, Restorable, look_at
 
 #: A source without a complete snapshot for so long is worth a warning.
 OLD = timedelta(days=2)
 #: A worker's clock, and the time that a listing takes, may put a snapshot so far ahead.
 _AHEAD = timedelta(hours=1)
+_VERIFIED = "A share of every source's content was read again lately, as verification does after each backup."
 
 
 @app.command(epilog="Example: `drive-backup doctor`")
@@ -59,6 +61,9 @@ async def _checks(store: BlobStore, now: datetime) -> AsyncIterator[dict[str, An
                 yield finding
         if not jobs:
             yield _finding(str(source), *await _by_hand_alone(store, source))
+    if sources:
+        late = await unverified(store, list(map(str, sources)), now)
+        yield _finding("verification", "warn" if late else "good", unverified_text(late) or _VERIFIED)
 
 
 async def _series(store: BlobStore, series: Series, now: datetime, what: str) -> AsyncIterator[dict[str, Any]]:

@@ -17,6 +17,7 @@ from include.drive_backup.ports import BlobStore
 from include.drive_backup.report import readable, verdict
 from include.drive_backup.results import RunResults, read_results
 from include.drive_backup.stopped import Stopped, find_stopped, record_stopped
+from include.drive_backup.verification.last import unverified, unverified_text
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -60,6 +61,10 @@ class ReportOperator(DriveBackupOperator):
             for line in readable(plans, run.summaries, run.missed, [*new, *known]).splitlines():
                 self.log.info(line)
             await record_stopped(store, new)
+            # A source's first snapshot is verified after this.
+            known_ones = [summary["source"] for summary in run.summaries if summary["base"] is not None]
+            if late := unverified_text(await unverified(store, known_ones, await store.now())):
+                self.log.warning(late)
         await emit_for_task_states(context, **self.events)
         bad = bad_tasks(context)
         if bad:
