@@ -6,19 +6,22 @@ Imports little, because the DAG processor and every task process import it.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import BaseNotifier
+from msgspec.structs import replace
 
 from drive_backup_airflow.events import emit, event_of, spool
 from drive_backup_airflow.facts import ended_for_good, fact_of
+from drive_backup_airflow.problems import Problem, alert_of, note_problem, problem_of, read_problems
 from include.drive_backup.events.emitter import last_resort
-from include.drive_backup.events.envelope import Event, Kind, Severity
+from include.drive_backup.events.envelope import Event, Fact, Kind, Severity
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -28,8 +31,18 @@ if TYPE_CHECKING:
 #: Seconds for one callback in all. Airflow kills a task whose callbacks take 20 s (`task_success_overtime`).
 LIMIT = 12.0
 
-#: What ends badly for good, or waits, and is worth a person's attention.
-ALERTS = ("task.failed", "run.failed", "approval.needed")
+#: What further notifiers are called for: one alert for each failed run, and for each question to a person.
+ALERTS = ("run.failed", "approval.needed")
+#: Seconds of these for reading what failed tasks said.
+_READING = 5.0
+#: What a further notifier gets for arguments that it takes as templates and that the config does not give.
+_TEMPLATES = {
+    "subject": "{{ drive_backup.subject }}",
+    "html_content": "{{ drive_backup.html }}",
+    "text": "{{ drive_backup.text }}",
+    "message": "{{ drive_backup.text }}",
+    "body": "{{ drive_backup.text }}",
+}
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +55,7 @@ class DriveBackupNotifier(BaseNotifier):
     :param blob_conn_id: connection of type ``wasb``, for the outbox.
     :param container: holds the outbox.
     :param severity: instead of the kind's own.
-    :param notifiers: further notifiers to call, as ``{"class": "dotted.path", "kwargs": {…}}``.
+    :param notifiers: further notifiers to call for :data:`ALERTS`, as ``{"class": "dotted.path", "kwargs": {…}}``.
     """
 
     def __init__(
@@ -72,7 +85,7 @@ class DriveBackupNotifier(BaseNotifier):
             event_hubs_conn_id=config.connections.events,
             blob_conn_id=config.connections.blob,
             container=config.storage.container,
-            notifiers=further if kind in ALERTS else (),
+            notifiers=further if kind in (*ALERTS, "task.failed") else (),
         )
 
     def __call__(self, *args: Any) -> None:
@@ -94,16 +107,38 @@ class DriveBackupNotifier(BaseNotifier):
         if self.event == "task.retried" and ended_for_good(context):
             log.info("Airflow has ended this task for good: there is no retry to tell of.")
             return
+        ends = time.monotonic() + LIMIT
+        fact = fact_of(self.event, context, self.severity)
+        if self.event in ALERTS:
+            alert = alert_of(fact, self._problems(context) if self.event == "run.failed" else ())
+            fact = replace(fact, message=alert.text)
+            context = cast("Context", {**context, "drive_backup": alert})
         jobs: dict[str, Callable[[], object]] = {
             f"notifier {index} ({each.get('class')})": partial(_call, each, context)
-            for index, each in enumerate(self.notifiers, start=1)
+            for index, each in enumerate(self.notifiers if self.event in ALERTS else (), start=1)
         }
-        event = event_of(fact_of(self.event, context, self.severity))
+        event = event_of(fact)
         if self.event_hubs_conn_id is not None:
             jobs["event"] = partial(self._send, event, self.event_hubs_conn_id)
-        unfinished = run_all(jobs, LIMIT)
+        if self.event == "task.failed" and (self.notifiers or self.event_hubs_conn_id is not None):
+            jobs["note for the run's alert"] = partial(self._note, fact, context)
+        unfinished = run_all(jobs, ends - time.monotonic())
         if "event" in unfinished:
             last_resort(spool(), [event])
+
+    def _problems(self, context: Context) -> list[Problem]:
+        """What the run's tasks said; nothing when the container does not answer."""
+        found: list[Problem] = []
+
+        def read() -> None:
+            found.extend(asyncio.run(read_problems(context, self.blob_conn_id, self.container)))
+
+        run_all({"reading of what the tasks said": read}, _READING)
+        return found
+
+    def _note(self, fact: Fact, context: Context) -> None:
+        problem = problem_of(fact, context.get("exception"))
+        asyncio.run(note_problem(context, problem, self.blob_conn_id, self.container))
 
     def _send(self, event: Event, event_hubs_conn_id: str) -> None:
         asyncio.run(emit([event], event_hubs_conn_id, self.blob_conn_id, self.container))
@@ -144,7 +179,13 @@ def _call(spec: Mapping[str, Any], context: Context) -> None:
     """
     from airflow.sdk._shared.module_loading import import_string  # noqa: PLC0415 - only where there are any
 
-    made = import_string(spec["class"])(**spec.get("kwargs", {}))
-    if not isinstance(made, BaseNotifier):
+    kind: Any = import_string(spec["class"])
+    if not (isinstance(kind, type) and issubclass(kind, BaseNotifier)):
         raise TypeError(f"{spec['class']} is no notifier: name a subclass of airflow.sdk.BaseNotifier in the config.")
-    made(context)
+    kind(**(_defaults(kind) | dict(spec.get("kwargs", {}))))(context)
+
+
+def _defaults(kind: type[BaseNotifier]) -> dict[str, str]:
+    """Templates for what a notifier takes: with an alert of its own, nobody has to write one."""
+    taken = inspect.signature(kind).parameters.keys() & set(getattr(kind, "template_fields", ()))
+    return {name: template for name, template in _TEMPLATES.items() if name in taken}

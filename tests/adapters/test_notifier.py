@@ -198,12 +198,12 @@ def test_secrets_that_airflow_knows_do_not_leave_the_house(hub, task):
 def test_a_dead_hub_keeps_the_event_and_a_live_one_gets_it(hub, task):
     hub.sink.up = False
     DriveBackupNotifier("task.failed")(context_of(task))
-    assert len(hub.store.blobs) == 1
+    assert len([name for name in hub.store.blobs if name.startswith("outbox/")]) == 1
     hub.sink.up = True
     DriveBackupNotifier("run.failed")(context_of(task))
     assert [event.type.rpartition(".")[2] for event in hub.events] == ["failed", "failed"]
     assert hub.events[0].subject == "run 1/copy_batch[3]"
-    assert not hub.store.blobs
+    assert not [name for name in hub.store.blobs if name.startswith("outbox/")]
 
 
 def test_without_a_hub_nothing_is_sent_or_kept(hub, task, tmp_path):
@@ -299,6 +299,114 @@ async def test_deadline_alerts_await_it(hub):
     assert len(hub.events) == 1
 
 
+class Mail(BaseNotifier):
+    """Takes what mails and chats take, as templates."""
+
+    template_fields = ("subject", "html_content", "text")
+
+    def __init__(self, to: str, subject: str, html_content: str, text: str = "") -> None:
+        super().__init__()
+        self.to, self.subject, self.html_content, self.text = to, subject, html_content, text
+
+    def notify(self, context) -> None:
+        CALLS.append((self.to, self.subject, self.html_content, self.text))
+
+
+MAIL = [{"class": f"{__name__}.Mail", "kwargs": {"to": "oncall@example.com"}}]
+
+
+def failed_run(task, problems, notifiers=MAIL):
+    """What Airflow calls for a run of which some tasks fail."""
+    CALLS.clear()
+    for index, problem in enumerate(problems):
+        context = task_instance(task, map_index=index).get_template_context() | {
+            "exception": problem if isinstance(problem, OSError) else task_problem(problem)
+        }
+        DriveBackupNotifier("task.failed", notifiers=notifiers)(context)
+    DriveBackupNotifier("run.failed", notifiers=notifiers)(context_of(task, reason="task_failure"))
+
+
+def test_a_failed_run_is_one_mail_that_names_dag_run_source_reason_and_remedy(hub, task):
+    failed_run(task, [CredentialsError("user/ann@example.com: the key is gone. Put a new one into the vault.")])
+    [(to, subject, html, text)] = CALLS
+    assert (to, subject) == ("oncall@example.com", "Drive Backup: backup failed")
+    assert "Run run 1 of backup has failed." in text
+    assert "copy_batch[0]: user/ann@example.com: the key is gone. Put a new one into the vault." in text
+    assert "Log: http" in text
+    assert html == text.replace("\n", "<br>\n").replace("&", "&amp;")
+    alert = next(event for event in hub.events if event.type.endswith("run.failed"))
+    assert alert.data.message == text
+
+
+def test_the_first_problem_comes_first_and_of_many_the_rest_is_counted(hub, task):
+    failed_run(task, [OSError(f"problem {n}") for n in range(8)])
+    [(_, _, _, text)] = CALLS
+    assert text.index("problem 0") < text.index("problem 4")
+    assert "problem 5" not in text
+    assert "3 more failed tasks" in text
+
+
+def test_what_a_mail_says_is_never_a_template_and_never_html(hub, task):
+    failed_run(task, [OSError("{{ 7 * 7 }} <script>alert(1)</script>")])
+    [(_, _, html, text)] = CALLS
+    assert "{{ 7 * 7 }} <script>" in text
+    assert "<script>" not in html
+
+
+def test_what_the_config_says_for_a_notifier_is_kept(hub, task):
+    own = [{"class": f"{__name__}.Mail", "kwargs": {"to": "x", "subject": "{{ dag.dag_id }}!"}}]
+    failed_run(task, [OSError("disk on fire")], own)
+    [(_, subject, _, text)] = CALLS
+    assert (subject, "disk on fire" in text) == ("backup!", True)
+
+
+def test_after_the_run_was_cleared_only_its_new_problems_are_told(hub, task):
+    failed_run(task, [OSError("before")])
+    ti = task_instance(task)
+    ti._ti_context_from_server.dag_run.clear_number = 2
+    context = ti.get_template_context()
+    DriveBackupNotifier("task.failed")(context | {"exception": OSError("after")})
+    CALLS.clear()
+    DriveBackupNotifier("run.failed", notifiers=MAIL)(context | {"reason": "task_failure"})
+    [(_, _, _, text)] = CALLS
+    assert ("before" in text, "after" in text) == (False, True)
+
+
+def test_a_container_that_is_down_costs_the_reasons_and_not_the_mail(hub, task, monkeypatch):
+    monkeypatch.setattr(notifier, "_READING", 0.5)
+
+    async def hang(*_):
+        await asyncio.sleep(9)
+
+    monkeypatch.setattr(hub.store, "put", hang)
+    monkeypatch.setattr(hub.store, "list", lambda *_, **__: (_ for _ in ()).throw(ServiceUnavailableError("down")))
+    monkeypatch.setattr(notifier, "LIMIT", 1.5)
+    failed_run(task, [OSError("lost")])
+    [(_, subject, _, text)] = CALLS
+    assert subject == "Drive Backup: backup failed"
+    assert "Run run 1 of backup has failed." in text
+
+
+def test_a_question_to_a_person_is_a_mail_too(hub, task):
+    CALLS.clear()
+    DriveBackupNotifier("approval.needed", notifiers=MAIL)(context_of(task))
+    [(_, subject, _, text)] = CALLS
+    assert subject == "Drive Backup: backup waits for an approval"
+    assert "Required Actions" in text
+
+
+def test_airflows_own_mail_notifier_takes_it(hub, task, monkeypatch):
+    from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+
+    sent = []
+    monkeypatch.setattr(SmtpNotifier, "notify", lambda self, context: sent.append((self.subject, self.html_content)))
+    path = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
+    mail = [{"class": path, "kwargs": {"from_email": "airflow@example.com", "to": "oncall@example.com"}}]
+    failed_run(task, [OSError("disk on fire")], mail)
+    assert [subject for subject, _ in sent] == ["Drive Backup: backup failed"]
+    assert "disk on fire" in sent[0][1]
+
+
 ENDED = [
     {"task_id": "list_source", "map_index": 0, "state": "success", "operator": "X", "duration": 1.0},
     {"task_id": "copy_batch", "map_index": 3, "state": "failed", "operator": "X", "duration": 1.0},
@@ -358,7 +466,7 @@ def test_through_real_connections_over_an_outage_of_the_hub(
         started = time.monotonic()
         DriveBackupNotifier("task.failed", **ids)(context_of(task, exception=OSError("disk on fire")))
         assert time.monotonic() - started < 6
-        assert not list(container.list_blob_names())
+        assert not list(container.list_blob_names(name_starts_with="outbox/"))
     arrived = asyncio.run(received(text, 2))
     assert [body["type"].removeprefix("dev.drivebackup.backup.") for _, body in arrived] == [
         "run.started",

@@ -1,4 +1,4 @@
-"""What old runs left behind: work areas, records of the quota, events that nobody took."""
+"""What old runs left behind: work areas, and records of the quota. Events that nobody took yet are kept."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from include.drive_backup.ports import BlobInfo, BlobStore
 from include.drive_backup.retention.amount import Amount
 from include.drive_backup.retention.plan import is_older
 
-#: Everything of this age that is not under a source of its own.
-SHARED = ("work/run/", "quota/", "outbox/")
+#: What is not under a source of its own, with the segments that the blobs of one run share; None: each is for itself.
+SHARED: dict[str, int | None] = {"work/run/": 3, "work/restore/": 3, "quota/": None}
 _AT_ONCE = 500
 
 
@@ -29,8 +29,8 @@ async def clean_source(store: BlobStore, source: Source, days: float, lock: Poss
 async def clean_shared(store: BlobStore, days: float) -> Amount:
     """Delete what no single source has: a run's own work areas, and single old records."""
     done = Amount()
-    for prefix in SHARED:
-        done += await _clean(store, prefix, days, depth=3 if prefix == "work/run/" else None)
+    for prefix, depth in SHARED.items():
+        done += await _clean(store, prefix, days, depth=depth)
     return done
 
 

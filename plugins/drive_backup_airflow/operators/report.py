@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from drive_backup_airflow.events import emit_for_task_states
@@ -12,7 +13,7 @@ from drive_backup_airflow.wiring import open_store
 from include.drive_backup.clock import StoreClock
 from include.drive_backup.errors import SnapshotIncompleteError
 from include.drive_backup.groups import SourceGroup
-from include.drive_backup.model import DEFAULT_SERIES
+from include.drive_backup.model import DEFAULT_SERIES, counted
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.report import readable, verdict
 from include.drive_backup.results import RunResults, read_results
@@ -69,7 +70,7 @@ class ReportOperator(DriveBackupOperator):
         bad = bad_tasks(context)
         if bad:
             # The next run does not fail for a source that stopped, so this one has to say it in any case.
-            said = [f"These tasks did not succeed: {', '.join(sorted(bad))}. See their logs.", *map(str, new)]
+            said = [f"{failed_text(bad)} See their logs.", *map(str, new)]
             raise SnapshotIncompleteError(" ".join(said))
         verdict(plans, run.summaries, run.missed, fail_on_unavailable=self.fail_on_unavailable, stopped=new)
         return {"sources": len(run.summaries), "left_out": len(run.missed)}
@@ -96,3 +97,11 @@ def bad_tasks(context: Context) -> dict[str, str]:
     ti: Any = context["ti"]
     states: dict[str, str] = ti.get_task_states(dag_id=ti.dag_id, run_ids=[context["run_id"]])[context["run_id"]]
     return {task: state for task, state in states.items() if state in ("failed", "upstream_failed")}
+
+
+def failed_text(bad: Mapping[str, str]) -> str:
+    """Which tasks failed, and how many could not begin because of that."""
+    causes = sorted(task for task, state in bad.items() if state == "failed")
+    waiting = len(bad) - len(causes)
+    more = f" {counted(waiting, 'task')} after them could not begin." if waiting else ""
+    return f"These tasks failed: {', '.join(causes) or 'none'}.{more}"

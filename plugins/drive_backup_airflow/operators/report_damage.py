@@ -11,7 +11,7 @@ import msgspec
 from drive_backup_airflow.events import emit_facts, emit_for_task_states
 from drive_backup_airflow.facts import fact_of
 from drive_backup_airflow.operators.base import DriveBackupOperator
-from drive_backup_airflow.operators.report import bad_tasks
+from drive_backup_airflow.operators.report import bad_tasks, failed_text
 from drive_backup_airflow.wiring import open_store
 from include.drive_backup.errors import CorruptStoreError, SnapshotIncompleteError
 from include.drive_backup.events.envelope import Fact
@@ -55,8 +55,7 @@ class ReportDamageOperator(DriveBackupOperator):
             raise CorruptStoreError(headline(alarming), reason="damaged")
         if bad:
             raise SnapshotIncompleteError(
-                f"These tasks did not succeed: {', '.join(sorted(bad))}. See their logs. What they were to check was "
-                "not checked; the next run does it."
+                f"{failed_text(bad)} See their logs. What they were to check was not checked; the next run does it."
             )
         if lacks := not_checked(checked, named=bool(context["params"]["sources"])):
             raise SnapshotIncompleteError(lacks)

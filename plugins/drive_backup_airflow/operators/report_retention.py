@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from drive_backup_airflow.events import emit_for_task_states
 from drive_backup_airflow.operators.base import DriveBackupOperator
 from drive_backup_airflow.operators.plan_retention import is_dry_run
-from drive_backup_airflow.operators.report import bad_tasks
+from drive_backup_airflow.operators.report import bad_tasks, failed_text
 from drive_backup_airflow.wiring import open_store
 from include.drive_backup.errors import PermanentError
 from include.drive_backup.model import counted, human_bytes
@@ -53,7 +53,7 @@ class ReportRetentionOperator(DriveBackupOperator):
         await emit_for_task_states(context, **self.events)
         bad = bad_tasks(context)
         if bad:
-            raise PermanentError(f"These tasks did not succeed: {', '.join(sorted(bad))}. See their logs.")
+            raise PermanentError(f"{failed_text(bad)} See their logs.")
         if sums["blocked"]:
             raise PermanentError(
                 f"Of {counted(sums['blocked'], 'source')} no content was deleted, because a snapshot is damaged; the "

@@ -12,7 +12,7 @@ import msgspec
 from drive_backup_airflow.events import emit_for_task_states
 from drive_backup_airflow.operators.approve_retention import was_approved
 from drive_backup_airflow.operators.base import DriveBackupOperator
-from drive_backup_airflow.operators.report import bad_tasks
+from drive_backup_airflow.operators.report import bad_tasks, failed_text
 from drive_backup_airflow.restore_params import restore_task
 from drive_backup_airflow.wiring import open_restore_drive, open_store, open_target_store
 from include.drive_backup.blob.names import parse_snapshot
@@ -278,7 +278,7 @@ class RestoreReportOperator(DriveBackupOperator):
         verdict(counts, plan.shortfall if plan else None)
         bad = bad_tasks(context)
         if bad:
-            raise SnapshotIncompleteError(f"These tasks did not succeed: {', '.join(sorted(bad))}. See their logs.")
+            raise SnapshotIncompleteError(f"{failed_text(bad)} See their logs.")
         return counts
 
     async def _end_protection(self, store: BlobStore, plan: RestorePlan, run: str, *, keep: bool) -> str | None:
