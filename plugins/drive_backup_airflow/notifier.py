@@ -179,10 +179,11 @@ def _call(spec: Mapping[str, Any], context: Context) -> None:
     """
     from airflow.sdk._shared.module_loading import import_string  # noqa: PLC0415 - only where there are any
 
-    kind: Any = import_string(spec["class"])
+    kind = import_string(spec["class"])
     if not (isinstance(kind, type) and issubclass(kind, BaseNotifier)):
         raise TypeError(f"{spec['class']} is no notifier: name a subclass of airflow.sdk.BaseNotifier in the config.")
-    kind(**(_defaults(kind) | dict(spec.get("kwargs", {}))))(context)
+    arguments: dict[str, Any] = _defaults(kind) | dict(spec.get("kwargs", {}))
+    kind(**arguments)(context)
 
 
 def _defaults(kind: type[BaseNotifier]) -> dict[str, str]:

@@ -245,7 +245,8 @@ async def test_old_work_goes_when_all_of_a_run_is_old():
     store = MemoryBlobStore()
     store.clock = House().backup.clock
     for name in ("work/user/ann@example.com/old/a/1", "work/user/ann@example.com/long/a/1", "work/run/old/x/1",
-                 "quota/conn/days/2026-01-01/x", "work/restore/old/1", "outbox/2026.json", "work/user/ann@example.com.au/old/a"):  # fmt: skip
+                 "quota/conn/days/2026-01-01/x", "work/restore/old/1", "outbox/2026.json",
+                 "work/user/ann@example.com.au/old/a"):  # fmt: skip
         await store.put(name, b"x")
     store.clock.set(store.clock.now() + timedelta(days=29))
     await store.put("work/user/ann@example.com/long/b/2", b"x")
