@@ -24,7 +24,9 @@ def up(cloud: LocalCloud) -> None:
 
     :raises ServiceError: when a service cannot be started, or ends by itself.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Both by name: whoever starts this in the background of a shell has SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         with cloud:
             try:

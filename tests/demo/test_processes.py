@@ -112,8 +112,9 @@ def test_held_back_signals_are_nothing_when_there_were_none():
     assert [signal.getsignal(number) for number in STOP] == before
 
 
+@pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN])
 @pytest.mark.parametrize("number", STOP)
-def test_the_first_signal_stops_and_further_ones_do_not_break_the_cleaning_up(number):
+def test_the_first_signal_stops_and_further_ones_do_not_break_the_cleaning_up(number, before):
     program = """
         import time
         from include.demo.signals import stop_once
@@ -127,7 +128,11 @@ def test_the_first_signal_stops_and_further_ones_do_not_break_the_cleaning_up(nu
             print("clean", flush=True)
     """
     child = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+        [sys.executable, "-c", textwrap.dedent(program)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
+        preexec_fn=lambda: signal.signal(number, before),
     )
     assert child.stdout.readline() == "ready\n"
     child.send_signal(number)

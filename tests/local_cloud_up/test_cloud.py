@@ -119,17 +119,25 @@ class TestUp:
         ports = [f"--{name}-port={free_port()}" for name in Ports._fields]
         return [*module("include.local_cloud", "up", "--state", str(state)), *ports, *arguments]
 
-    def up(self, state, *arguments):
+    def up(self, state, *arguments, **options):
         process = subprocess.Popen(
-            self.command(state, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            self.command(state, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
         )
         lines = [process.stdout.readline() for _ in range(6)]
         assert lines[0] == "The local cloud runs; Ctrl-C stops it.\n", process.stderr.read()
         return process, lines
 
+    @pytest.mark.parametrize("started", ["in the foreground", "in the background"])
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_it_runs_until_it_is_told_to_stop(self, tmp_path, number):
-        process, _ = self.up(tmp_path)
+    def test_it_runs_until_it_is_told_to_stop(self, tmp_path, number, started):
+        # What a shell does with `&`, and nohup with SIGHUP.
+        ignored = [signal.SIGINT, signal.SIGHUP] if started == "in the background" else []
+
+        def ignore():
+            for each in (signal.SIGINT, signal.SIGHUP):
+                signal.signal(each, signal.SIG_IGN if each in ignored else signal.SIG_DFL)
+
+        process, _ = self.up(tmp_path, preexec_fn=ignore)
         children = [psutil.Process(each.pid) for each in running(tmp_path)]
         assert len(children) == 4
         assert (tmp_path / "env.sh").stat().st_mode & 0o777 == 0o600
