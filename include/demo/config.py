@@ -24,7 +24,7 @@ def write_config(
     restore: dict[str, Any] | None = None,
     **job: Any,
 ) -> Path:
-    """Write a demo's config file.
+    """Write a demo's config file, unless somebody has edited the one that is there.
 
     :param limits: limits that differ.
     :param jobs: further jobs.
@@ -50,5 +50,9 @@ def write_config(
     # Last, so that a job can be added at the end of the file.
     data["jobs"] = {**data.pop("jobs"), **(jobs or {})}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+    written = path.with_suffix(".written")
+    if not path.exists() or (written.exists() and path.read_bytes() == written.read_bytes()):
+        text = yaml.safe_dump(data, sort_keys=False)
+        for file in (path, written):
+            file.write_text(text, encoding="utf-8")
     return path

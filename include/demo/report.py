@@ -96,9 +96,10 @@ def _where(world: World, run: dict[str, Any]) -> str:
     lines = {
         "Airflow": f"{airflow.url}/dags/{DAG_ID}/runs/{run['dag_run_id']}",
         "Login": f"{USER} / {airflow.password}",
-        "Blob": f"{world.cloud.urls['azurite']}/drive-backup",
+        "Blob": f"{world.cloud.urls['azurite']}/drive-backup, which takes the account's key alone:",
         "Look": f"export AZURE_STORAGE_CONNECTION_STRING='{world.cloud.blob_connection_string}'; "
         ".venv/bin/drive-backup doctor",
+        "Config": f"{world.config}: edit it; the DAGs follow within a minute",
         "Again": "make demo: an incremental run",
         "Stop": "make stop",
     }

@@ -27,7 +27,7 @@ class World:
     :param folder: its state: cloud, Airflow, pid files, logs.
     :param port: of Airflow's UI.
     :param drive_root: a folder to serve as the Drive; None serves a sample.
-    :param config: the config file that the DAGs read.
+    :param config: the config file that the DAGs read; None: the shipped one.
     :param env: further environment for Airflow.
     """
 
@@ -43,7 +43,7 @@ class World:
         self.port = port
         self.drive_root = drive_root
         self.processes = Processes(self.folder / "processes")
-        self._config = config
+        self.config = config
         self._env = env or {}
 
     @property
@@ -73,7 +73,7 @@ class World:
         return self._airflow(self.cloud.vault_kwargs, self.cloud.env)
 
     def _airflow(self, vault: dict[str, object] | None, cloud_env: dict[str, str]) -> AirflowSettings:
-        config = {"DRIVE_BACKUP_CONFIG": str(self._config)} if self._config else {}
+        config = {"DRIVE_BACKUP_CONFIG": str(self.config)} if self.config else {}
         return AirflowSettings(
             home=self._home,
             port=self.port,

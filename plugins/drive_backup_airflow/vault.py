@@ -6,6 +6,7 @@ Airflow 3.3 says "The conn_id … isn't defined" for both, and logs the differen
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 #: For asking the vault once more: seconds to connect and to wait for bytes, and no retries, as Airflow has retried.
 _QUICKLY = {"connection_timeout": 3, "read_timeout": 5, "retry_total": 0}
+_KWARGS = (
+    'Set AIRFLOW__SECRETS__BACKEND_KWARGS for every process of Airflow, e.g. {"vault_url": '
+    '"https://<name>.vault.azure.net"}.'
+)
 
 
 class ExplainedConnections:
@@ -59,6 +64,14 @@ def get_connection_or_explain(conn_id: str) -> Connection:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
         return _explain_or_find(conn_id)
+    except ValueError as error:
+        variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+        if variable in os.environ:
+            raise ConfigError(f"{variable} cannot be read as a connection ({_first(error)}). Correct it.") from error
+        # What the backend, or the SDK behind it, says of its settings.
+        raise ConfigError(
+            f"Airflow cannot ask its secrets backend for the connection '{conn_id}' ({_first(error)}). {_KWARGS}"
+        ) from error
 
 
 def _explain_or_find(conn_id: str) -> Connection:
@@ -94,10 +107,22 @@ def _ask(vault: Any, conn_id: str) -> None:
             f"The connection '{conn_id}' is not defined, and cannot be in Key Vault: '{name}' is no name for a secret. "
             "Use letters, digits, '-' and '_' only."
         )
+    _check_url(str(vault.vault_url))
     try:
         vault.client.get_secret(name, **_QUICKLY)
+    except ValueError as error:
+        raise ConfigError(f"Key Vault cannot be asked with these settings: {_first(error)} {_KWARGS}") from error
     except AzureError as error:
         raise _explain(error, name, vault.vault_url, conn_id) from error
+
+
+def _check_url(url: str) -> None:
+    """:raises ConfigError: no vault is named, or not over https: its SDK sends a token over nothing else."""
+    parts = urlsplit(url)
+    if not parts.hostname or not url.strip("/ "):
+        raise ConfigError(f"Airflow's Key Vault backend has no vault_url. {_KWARGS}")
+    if parts.scheme != "https":
+        raise ConfigError(f"The vault_url of Airflow's Key Vault backend, {url}, does not begin with https. {_KWARGS}")
 
 
 def _look_again(vault: Any, conn_id: str) -> Connection:

@@ -158,3 +158,30 @@ def test_a_vault_that_is_not_asked_for_connections_is_not_blamed(monkeypatch):
 def test_the_environment_is_enough(monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_DRIVE_BACKUP_BLOB", "wasb://account@")
     assert get_connection_or_explain("drive_backup_blob").conn_type == "wasb"
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "sentence"),
+    [
+        ({}, "no vault_url"),
+        ({"vault_url": ""}, "no vault_url"),
+        ({"vault_url": "http://name.vault.azure.net"}, "does not begin with https"),
+        ({"vault_url": "name.vault.azure.net"}, "no vault_url"),
+        ({"vault_url": "https://"}, "no vault_url"),
+    ],
+)
+def test_a_vault_that_is_not_named_as_it_must_be_is_said_and_not_tried_again(monkeypatch, kwargs, sentence):
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", BACKEND)
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND_KWARGS", json.dumps(kwargs))
+    with pytest.raises(ConfigError) as caught:
+        get_connection_or_explain("drive_backup_blob")
+    assert sentence in str(caught.value)
+    assert "AIRFLOW__SECRETS__BACKEND_KWARGS" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["{not JSON", "[]", '"https://name.vault.azure.net"', '{"no_such_option": 1}'])
+def test_settings_of_the_backend_that_cannot_be_read_are_a_sentence(monkeypatch, text):
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", BACKEND)
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND_KWARGS", text)
+    with pytest.raises(ConfigError, match="AIRFLOW__SECRETS__BACKEND_KWARGS"):
+        get_connection_or_explain("drive_backup_blob")

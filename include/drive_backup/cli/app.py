@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from io import TextIOWrapper
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -26,6 +26,8 @@ Result = TypeVar("Result")
 Store = TypeVar("Store", bound=BlobStore)
 #: The exit code of what has to be run again later.
 NOT_YET = 3
+#: Click's errors of arguments; Typer has a Click of its own inside, from which it exports but a subclass.
+_USAGE: Any = next(each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException")
 
 
 app = typer.Typer(
@@ -34,6 +36,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Say where the backup is once: `export DRIVE_BACKUP_CONTAINER_URL=https://ACCOUNT.blob.core.windows.net/"
     "drive-backup`, then sign in with `az login`, or add a SAS to the URL.",
 )
@@ -95,7 +98,7 @@ def common(
     container: Annotated[
         str, typer.Option(envvar="DRIVE_BACKUP_CONTAINER", help="Its name, with a connection string.")
     ] = "drive-backup",
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs; errors too.")] = False,
     version: Annotated[  # noqa: ARG001
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -124,20 +127,34 @@ def application() -> typer.Typer:
 
 
 def main() -> None:
-    """The entry point. An expected problem is a sentence on stderr, never a traceback."""
+    """The entry point. An expected problem is a sentence on stderr, with ``--json`` one object; never a traceback."""
     output = Output()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a letter shows its number; that must not end the command.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    arguments, output.as_json = _json_first(sys.argv[1:])
     try:
-        application()(obj=output)
+        # Typer itself shows what is wrong with the arguments, in colours and frames.
+        code = application()(arguments, obj=output, standalone_mode=not output.as_json)
+        sys.exit(code or int(output.flawed))
     except SystemExit as end:
         # A command that came to its end may have met something that is not as it should be.
         sys.exit(end.code or int(output.flawed))
-    except DriveBackupError as error:
-        typer.echo(f"drive-backup: {error}", err=True)
+    except _USAGE as error:
+        output.problem("UsageError", error.format_message())
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("drive-backup: interrupted; what is done stays done.", err=True)
+    except DriveBackupError as error:
+        output.problem(type(error).__name__, str(error))
+        sys.exit(2)
+    except (KeyboardInterrupt, typer.Abort):
+        output.problem("Interrupted", "interrupted; what is done stays done.")
         sys.exit(130)
+
+
+def _json_first(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """The arguments with ``--json`` before the command, wherever it was, and whether it was there."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    rest = [argument for argument in arguments[:end] if argument != "--json"]
+    found = len(rest) < end
+    return [*(["--json"] if found else []), *rest, *arguments[end:]], found

@@ -79,6 +79,7 @@ async def _unopened(account: Account, stack: AsyncExitStack) -> ContainerClient:
         _check_url(account.container_url)
         if urlsplit(account.container_url).query:
             return ContainerClient.from_container_url(account.container_url)
+        _check_secure(account.container_url)
         credential = await stack.enter_async_context(DefaultAzureCredential())
         return ContainerClient.from_container_url(account.container_url, credential=credential)
     if account.connection_string:
@@ -98,4 +99,12 @@ def _check_url(url: str) -> None:
         raise ConfigError(
             f"'{parts._replace(query='').geturl()}' is not the URL of a container. Write it as "
             "https://ACCOUNT.blob.core.windows.net/CONTAINER, with a SAS behind '?' if you have one."
+        )
+
+
+def _check_secure(url: str) -> None:
+    if urlsplit(url).scheme != "https":
+        raise ConfigError(
+            f"'{url}' is http, over which no sign-in is sent. Write https; or for an emulator such as Azurite, which "
+            "takes its account's key alone, set AZURE_STORAGE_CONNECTION_STRING instead of the URL."
         )

@@ -7,6 +7,7 @@ cannot be used for the next command.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -55,6 +56,14 @@ class Output:
     def line(self, row: Row) -> None:
         """Print one object as JSON."""
         print(json.dumps(msgspec.to_builtins(row)))  # noqa: T201
+
+    def problem(self, kind: str, message: str) -> None:
+        """Why the command could not be done, on stderr.
+
+        :param kind: the class of the error.
+        """
+        said = json.dumps({"error": kind, "message": message}) if self.as_json else f"drive-backup: {message}"
+        print(said, file=sys.stderr)  # noqa: T201
 
     def note(self, text: str | None) -> None:
         """Something to know beside the rows, on stderr, so that it is in nobody's pipe; None says nothing."""

@@ -78,7 +78,14 @@ def restore(
     to_container: Annotated[
         str | None,
         typer.Option(
-            help="Restore into another Blob container instead: its URL, with a SAS or without (then `az login` …).",
+            help="Restore into another Blob container instead: its URL. Without a SAS, by `az login` …",
+        ),
+    ] = None,
+    target_sas: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DRIVE_BACKUP_TARGET_SAS",
+            help="With --to-container: its SAS. Set the variable, for other users of this machine see arguments.",
         ),
     ] = None,
     prefix: Annotated[str, typer.Option(help="With --to-container: what the blobs' names begin with.")] = "",
@@ -137,7 +144,7 @@ def restore(
     drive = None if to_drive is None else Source.parse(to_drive)
     into = _Into(
         to,
-        to_container,
+        _signed(to_container, target_sas),
         clean_prefix(prefix),
         drive,
         Google(google_key, acts_as, google_endpoint),
@@ -176,6 +183,11 @@ def restore(
     session.output.say(" ".join([progress.summary, *left_out_sentences(left, str(into)), *lacks]))
     if counts["failed"] or counts["not-saved"] or left or lacks:
         raise typer.Exit(1)
+
+
+def _signed(url: str | None, sas: str | None) -> str | None:
+    """A container's URL with its SAS, if there is one and the URL has none."""
+    return url if url is None or sas is None or "?" in url else f"{url}?{sas.strip().lstrip('?')}"
 
 
 @asynccontextmanager

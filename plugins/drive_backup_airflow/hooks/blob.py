@@ -150,7 +150,7 @@ def _check_host(connection: Connection, extra: dict[str, Any]) -> None:
     name = urlsplit(host if "//" in host else f"//{host}").netloc
     if host and ("." not in name or len(name.partition(".")[0]) > 24):
         raise ConfigError(
-            f"The Airflow connection '{connection.conn_id}' has the host '{host}', which Airflow's Azure provider "
+            f"The Airflow connection '{connection.conn_id}' has the host '{name}', which Airflow's Azure provider "
             "takes for something else, because it has no dot or its first part more than 24 characters. Put a "
             "connection_string with a BlobEndpoint into its extra instead."
         )
