@@ -34,6 +34,8 @@ Retryability is a type, not a string. ``str(error)`` is a sentence for a person 
 
 from __future__ import annotations
 
+from include.drive_backup.printing import one_line
+
 
 class DriveBackupError(Exception):
     """Base of all errors that this package raises on purpose.
@@ -45,7 +47,8 @@ class DriveBackupError(Exception):
     default_reason = "error"
 
     def __init__(self, message: str, *, reason: str | None = None) -> None:
-        super().__init__(message)
+        # It may quote a name, which must not look like more than a name in a log or on a terminal.
+        super().__init__(one_line(message))
         self.reason = reason or self.default_reason
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from urllib.parse import unquote_to_bytes
 
 from pathspec import GitIgnoreSpec
 
 from include.drive_backup.errors import ConfigError
+from include.drive_backup.paths import NEWLINE, SLASH, ItemPath
 
 _WILDCARDS = frozenset("*?[")
+_SPECIAL = frozenset("\\*?[]!#")
+#: A glob with one of these may be a path that was shown: it has an encoded character, or an id behind a name.
+_MARKS = frozenset("%~")
+#: A character behind a backslash, or encoded ones.
+_ENCODED = re.compile(r"\\.|(?:%[0-9A-Fa-f]{2})+", re.DOTALL)
 
 
 def composed(text: str) -> str:
@@ -27,36 +34,71 @@ def folded(text: str) -> str:
 
 
 class Globs:
-    """Globs that were checked.
+    """Globs that were checked. Each fits a path as it is shown, or in Drive's own names.
 
-    :param spec: of composed globs.
+    :param read_as: makes equal what counts as the same text.
     """
 
-    def __init__(self, spec: GitIgnoreSpec) -> None:
-        self._spec = spec
+    def __init__(self, globs: Sequence[str], read_as: Callable[[str], str]) -> None:
+        self._read_as = read_as
+        self._named = GitIgnoreSpec.from_lines([read_as(decoded(glob)) for glob in globs])
+        # The others stay as empty lines, so that a glob has the same place in both lists.
+        shown = [read_as(glob) if _MARKS.intersection(glob) else "" for glob in globs]
+        self._shown = GitIgnoreSpec.from_lines(shown) if any(shown) else None
 
-    def match_file(self, path: str) -> bool:
-        """Whether a path is selected."""
-        return self._spec.match_file(composed(path))
+    def match(self, path: ItemPath) -> bool:
+        """Whether a path is selected: by the last glob that fits it."""
+        found = self._named.check_file(self._read_as(path.named))
+        if self._shown is not None:
+            other = self._shown.check_file(self._read_as(path.shown))
+            found = max(other, found, key=lambda each: -1 if each.index is None else each.index)
+        return bool(found.include)
 
 
-def compile_globs(globs: Sequence[str]) -> Globs:
+def decoded(glob: str) -> str:
+    r"""A glob on Drive's own names: ``%5B`` is the character and nothing special, as ``\[`` is."""
+    return _ENCODED.sub(_decoded, glob).replace("\n", NEWLINE)
+
+
+def _decoded(match: re.Match[str]) -> str:
+    if match[0].startswith("\\"):
+        return match[0]
+    try:
+        text = unquote_to_bytes(match[0]).decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return match[0]
+    return "".join(map(_itself, text))
+
+
+def _itself(character: str) -> str:
+    """What means a character in a glob, whatever it is."""
+    if character == "/":
+        return SLASH
+    if character.isspace() and character != "\n":
+        # Blanks at the end of a glob are dropped, escaped or not.
+        return f"[{character}]"
+    return f"\\{character}" if character in _SPECIAL else character
+
+
+def compile_globs(globs: Sequence[str], read_as: Callable[[str], str] = composed) -> Globs:
     """Compile a list of globs. Upper and lower case are different.
 
+    :param read_as: makes equal what counts as the same text.
     :raises ConfigError: names the glob that is wrong.
     """
     for glob in globs:
         try:
-            usable = any(pattern.include is not None for pattern in GitIgnoreSpec.from_lines([glob]).patterns)
+            usable = any(pattern.include is not None for pattern in GitIgnoreSpec.from_lines([decoded(glob)]).patterns)
         except (ValueError, re.error):
             usable = False
         # Blank lines, comments and an unclosed "[" match nothing, silently: as a setting each is a mistake.
         if not usable:
             raise ConfigError(
                 f"'{glob}' is not a glob that can match anything. Write it as in a .gitignore file, "
-                "e.g. '*.tmp', 'Archive/**' or '/Reports/2026/'."
+                "e.g. '*.tmp', 'Archive/**' or '/Reports/2026/'. To mean a name that looks so, paste its path as "
+                "`drive-backup ls` shows it, e.g. '/%5Bdraft'."
             )
-    return Globs(GitIgnoreSpec.from_lines([composed(glob) for glob in globs]))
+    return Globs(globs, read_as)
 
 
 class Wanted:
@@ -69,22 +111,26 @@ class Wanted:
     def __init__(self, text: str) -> None:
         self._text = text
         self._part = folded(text)
-        self._globs = compile_globs([self._part]) if _WILDCARDS.intersection(text) else None
+        self._globs = _globs_or_none(text) if _WILDCARDS.intersection(text) else None
         if not text.strip():
             raise ConfigError("Say what to look for: a part of a name, a glob such as '*.xlsx', or an item's id.")
 
     def __str__(self) -> str:
         """To follow "an item"."""
-        if self._globs is not None:
-            return f"whose path fits the glob '{self._text}'"
-        return f"whose {'path' if '/' in self._text else 'name'} has '{self._text}' in it"
+        part = f"whose {'path' if '/' in self._text else 'name'} has '{self._text}' in it"
+        return part if self._globs is None else f"whose path fits the glob '{self._text}', or {part}"
 
-    def matches(self, path: str) -> bool:
-        """Whether it is this item.
+    def matches(self, path: ItemPath) -> bool:
+        """Whether it is this item."""
+        if self._globs is not None and self._globs.match(path):
+            return True
+        texts = (path.shown, path.literal) if "/" in self._text else (path.segments[-1], path.names[-1])
+        return any(self._part in folded(text) for text in texts)
 
-        :param path: in Drive's own names, with a slash at the end of a folder.
-        """
-        path = folded(path)
-        if self._globs is not None:
-            return self._globs.match_file(path)
-        return self._part in (path if "/" in self._part else path.rstrip("/").rpartition("/")[2])
+
+def _globs_or_none(text: str) -> Globs | None:
+    """A text such as ``[`` is no glob, and may be looked for all the same."""
+    try:
+        return compile_globs([text], folded)
+    except ConfigError:
+        return None

@@ -273,6 +273,17 @@ class LeftRef(Struct, frozen=True):
     parts: int
 
 
+class UnfitGlobs(Struct, frozen=True):
+    """Globs of the job that may not mean in this source what their author thinks.
+
+    :param idle: they fit no item.
+    :param mistaken: each is the literal name of an item and does not mean it alone; the item's path as it is shown.
+    """
+
+    idle: tuple[str, ...] = ()
+    mistaken: dict[str, str] = {}
+
+
 class PlanRef(Struct, frozen=True):
     """What ``plan`` hands to ``commit``: where the decisions are, and their sums.
 
@@ -296,3 +307,4 @@ class PlanRef(Struct, frozen=True):
     past: Past | None = None
     covered: dict[str, int] = {}
     not_covered: dict[str, int] = {}
+    unfit_globs: UnfitGlobs = UnfitGlobs()

@@ -14,6 +14,8 @@ from include.drive_backup.handover import Listing, PlanRef
 from include.drive_backup.manifest.left import in_words
 from include.drive_backup.manifest.narrowed import selection_text
 from include.drive_backup.model import DEFAULT_SERIES, Series, Source, human_bytes, parse_instant
+from include.drive_backup.printing import one_line
+from include.drive_backup.report_globs import glob_lines
 from include.drive_backup.report_listing import covered_lines, listing_lines
 from include.drive_backup.report_many import MANY, dry_runs, not_listed, overview
 from include.drive_backup.report_past import past_lines
@@ -57,9 +59,11 @@ def readable(
     ]
     if missed:
         blocks.append(not_listed(missed))
+    planned = [plan.unfit_globs.to_dict() for plan in dry]
+    blocks += filter(None, [glob_lines([*(summary.get("unfit_globs") or {} for summary in done), *planned])])
     if stopped:
         blocks.append(["NOT BACKED UP ANY MORE, and not settled:", *(f"  {each}" for each in stopped)])
-    return "\n\n".join("\n".join(block) for block in blocks) or "Nothing was planned."
+    return "\n\n".join("\n".join(map(one_line, block)) for block in blocks) or "Nothing was planned."
 
 
 def verdict(

@@ -9,6 +9,7 @@ from include.drive_backup.errors import SourceNotFoundError
 from include.drive_backup.groups import LeftOut
 from include.drive_backup.model import Source, Struct
 from include.drive_backup.ports import Account, Directory, SharedDrive
+from include.drive_backup.printing import one_line
 from include.drive_backup.selection import ME, Entry, Selection
 
 log = logging.getLogger(__name__)
@@ -101,8 +102,8 @@ def _unreadable(drive: SharedDrive) -> LeftOut:
     return LeftOut(
         source=f"drive/{drive.id}",
         reason="notAMember",
-        message=f"The shared drive '{drive.name}' has not the backup's account among its members. Add it as a Viewer "
-        "or better, or exclude the drive.",
+        message=f"The shared drive '{one_line(drive.name)}' has not the backup's account among its members. Add it "
+        "as a Viewer or better, or exclude the drive.",
     )
 
 

@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from itertools import groupby
 from urllib.parse import unquote_to_bytes
 
+from include.drive_backup.printing import HIDDEN
+
 #: UTF-16 code units; a file system that someone downloads to allows no more.
 MAX_SEGMENT = 255
 
@@ -31,10 +33,12 @@ _MAX_ID = 64
 _HASH_DIGITS = 32
 _PLANE_ENDS = "".join(rf"\U{plane:04x}fffe\U{plane:04x}ffff" for plane in range(1, 17))
 # What Blob refuses (controls, non-characters, lone surrogates), what clients turn into something else (backslash, a
-# trailing dot or blank, a leading blank, "." and ".."), and our own marks. See docs/format.md, "Encoding".
-_UNSAFE = re.compile(
-    rf"[\x00-\x1f\x7f-\x9f/\\%~\ud800-\udfff\ufdd0-\ufdef\ufff0-\uffff{_PLANE_ENDS}]|\A |[ .]\Z|\A\.(?=\.\Z)"
-)
+# trailing dot or blank, a leading blank, "." and ".."), and our own marks.
+_REFUSED = rf"\x00-\x1f\x7f-\x9f/\\%~\ud800-\udfff\ufdd0-\ufdef\ufff0-\uffff{_PLANE_ENDS}"
+_ENDS = r"\A |[ .]\Z|\A\.(?=\.\Z)"
+_NOT_PLAIN = re.compile(f"[{_REFUSED}]|{_ENDS}")
+# And what is special in a glob, or not seen: shown paths are pasted again. See docs/format.md, "Encoding".
+_UNSAFE = re.compile(rf"[{_REFUSED}*?\[{HIDDEN}]|{_ENDS}")
 _SEGMENT = re.compile(rf"([^~]+|~)(~~[0-9a-f]{{{_HASH_DIGITS}}})?(~[^~]+)?")
 
 
@@ -61,8 +65,7 @@ def decode_segment(segment: str) -> str:
 
 def is_plain(name: str) -> bool:
     """Whether Blob and its clients hold a name as it is; our own marks ``%`` and ``~`` are nothing to them."""
-    plain = name.replace("%", "_").replace("~", "_")
-    return bool(name) and _escape(plain) == plain
+    return bool(name) and _NOT_PLAIN.search(name.replace("%", "_").replace("~", "_")) is None
 
 
 def sibling_segments(children: Iterable[tuple[str, str, datetime | None]]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.narrowed import by_hand_text, selection_text
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Series, Source, parse_instant
+from include.drive_backup.paths import ItemPath
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.restore.selection import drive_rows
 from include.drive_backup.retention.holds import read_holds
@@ -137,7 +138,7 @@ def _shown_time(moment: datetime) -> str:
 def ls(
     context: typer.Context,
     source: SourceArgument,
-    path: Annotated[str, typer.Argument(help="A folder, in Drive's own names.")] = "/",
+    path: Annotated[str, typer.Argument(help="A folder or file, as it is shown here, or in Drive's own names.")] = "/",
     at: At = "latest",
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="And all below it.")] = False,
     series: SeriesOption = None,
@@ -163,9 +164,11 @@ COLUMNS = ("item_id", "modified", "outcome", "reason", "contents")
 
 
 async def _inside(
-    rows: AsyncIterator[tuple[str, dict[str, Any]]], folder: str, *, recursive: bool
+    rows: AsyncIterator[tuple[ItemPath, dict[str, Any]]], folder: str, *, recursive: bool
 ) -> list[dict[str, Any]]:
-    """The rows in a folder, by path. Where none has exactly its name, upper and lower case are the same.
+    """The rows in a folder, by path; of a path that is no folder, its own row.
+
+    Where nothing has exactly this path, upper and lower case are the same.
 
     :raises SnapshotNotFoundError: there is no such folder.
     """
@@ -177,11 +180,14 @@ async def _inside(
     for each in (exactly, alike):
         if each.there:
             return sorted(each.found, key=lambda row: row["path"].split("/"))
-    raise SnapshotNotFoundError(f"There is no folder '{folder}' in what can be read; list the one above it.")
+    raise SnapshotNotFoundError(
+        f"There is no folder or file '{folder}' in what can be read; list the one above it, or look for a part of its "
+        "name with `drive-backup find`."
+    )
 
 
 class _Folder:
-    """What is in a folder.
+    """What is in a folder, which is named as it is shown, or in Drive's own names.
 
     :param read_as: makes equal what counts as the same name.
     """
@@ -189,25 +195,37 @@ class _Folder:
     def __init__(self, read_as: Callable[[str], str], folder: str, *, recursive: bool) -> None:
         self.found: list[dict[str, Any]] = []
         self._read_as = read_as
-        self._prefix = read_as(f"/{folder.strip('/')}/".replace("//", "/"))
+        self._folder = read_as(folder.strip("/"))
         self._recursive = recursive
-        self.there = self._prefix == "/"
+        self.there = not self._folder
 
-    def take(self, path: str, row: dict[str, Any]) -> None:
+    def take(self, path: ItemPath, row: dict[str, Any]) -> None:
         """Look at a row."""
-        path_as = self._read_as(path)
-        if not path_as.startswith(self._prefix):
+        below = self._below(path)
+        if below is None:
             return
         self.there = True
-        below = path_as.removeprefix(self._prefix)
-        if below and (self._recursive or "/" not in below.rstrip("/")):
+        wanted = not path.folder if not below else self._recursive or below == 1
+        if wanted:
             self.found.append(shown(path, row))
 
+    def _below(self, path: ItemPath) -> int | None:
+        """How many levels below the folder an item is; None when it is elsewhere."""
+        if not self._folder:
+            return len(path.segments)
+        for parts, whole in ((path.segments, path.shown), (path.names, path.literal)):
+            # A name may have slashes, so that levels cannot be counted in the text.
+            if self._read_as(whole).startswith(f"/{self._folder}"):
+                for end in range(1, len(parts) + 1):
+                    if self._read_as("/".join(parts[:end]).strip("/")) == self._folder:
+                        return len(parts) - end
+        return None
 
-def shown(path: str, row: dict[str, Any]) -> dict[str, Any]:
+
+def shown(path: ItemPath, row: dict[str, Any]) -> dict[str, Any]:
     """What is printed of an item."""
     return {
-        "path": path,
+        "path": path.shown,
         "id": row["item_id"],
         "kind": row["kind"],
         "size": sum(content["size"] or 0 for content in row["contents"] or ()),

@@ -15,6 +15,7 @@ from include.drive_backup.globs import Wanted
 from include.drive_backup.manifest.found import Unreadable, unreadable_text
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, counted
+from include.drive_backup.paths import ItemPath
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.restore.selection import drive_rows
 
@@ -29,8 +30,8 @@ def find(
     pattern: Annotated[
         str,
         typer.Argument(
-            help="A part of a name, or with a slash of a path; a glob as in .gitignore; or an item's id. On Drive's "
-            "own names, in upper or lower case."
+            help="A part of a name, or with a slash of a path; a glob as in .gitignore; or an item's id. As paths are "
+            "shown, or in Drive's own names; in upper or lower case."
         ),
     ],
     series: SeriesOption = None,
@@ -103,9 +104,9 @@ class _Search:
             if row["item_id"] == self._ident or self._wanted.matches(path):
                 self._add(name, path, row)
 
-    def _add(self, name: SnapshotName, path: str, row: dict[str, Any]) -> None:
+    def _add(self, name: SnapshotName, path: ItemPath, row: dict[str, Any]) -> None:
         item = shown(path, row)
-        key = (name.series.name, item["id"], path, *item["sha256"])
+        key = (name.series.name, item["id"], path.shown, *item["sha256"])
         first = {**item, "series": name.series.name, "first": name.ident, "note": _mark(name)}
         self.found.setdefault(key, first)["last"] = name.ident
 

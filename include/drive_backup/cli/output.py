@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from include.drive_backup.model import human_bytes
+from include.drive_backup.printing import one_line, visible
 
 Row = Mapping[str, Any]
 #: Cells of a column; a longer value moves the rest of its line, not that of all others.
@@ -62,7 +63,7 @@ class Output:
 
         :param kind: the class of the error.
         """
-        said = json.dumps({"error": kind, "message": message}) if self.as_json else f"drive-backup: {message}"
+        said = json.dumps({"error": kind, "message": message}) if self.as_json else f"drive-backup: {one_line(message)}"
         print(said, file=sys.stderr)  # noqa: T201
 
     def note(self, text: str | None) -> None:
@@ -78,11 +79,11 @@ class Output:
     def say(self, text: str) -> None:
         """A sentence for people; programs do not get it."""
         if not self.as_json:
-            self.console.print(Text(text), soft_wrap=True)
+            self.console.print(Text(one_line(text)), soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """A sentence on stderr: programs that read the output are not disturbed by it."""
-        self.progress.print(Text(text), soft_wrap=True)
+        self.progress.print(Text(one_line(text)), soft_wrap=True)
 
     def warn_once(self, text: str) -> None:
         """As :meth:`warn`, but only the first of several that say the same of different things."""
@@ -106,4 +107,4 @@ def _shown(column: str, value: Any) -> str:
         return human_bytes(value)
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     # A name may hold anything, also what would move a terminal's cursor or look like two columns.
-    return "".join(character if character.isprintable() else f"\\x{ord(character):02x}" for character in text)
+    return visible(text)

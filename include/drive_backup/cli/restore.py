@@ -91,7 +91,7 @@ def restore(
     prefix: Annotated[str, typer.Option(help="With --to-container: what the blobs' names begin with.")] = "",
     at: At = "latest",
     path: Annotated[
-        list[str] | None, typer.Option(help="A glob as in .gitignore, on Drive's own names; may be repeated.")
+        list[str] | None, typer.Option(help="A path as `ls` shows it, or a glob as in .gitignore; may be repeated.")
     ] = None,
     item: Annotated[
         list[str] | None, typer.Option("--id", help="A Drive id; a folder's brings all that it holds.")
@@ -160,14 +160,15 @@ def restore(
 
     async def bring_back(store: BlobStore) -> Counter[str]:
         manifest = await choose(session, store, source, at, series, time_zone)
-        wanted = await select(store, manifest, selection)
+        wanted = await select(store, manifest, selection, session.output.note)
         session.output.say(_heading(manifest, wanted))
         lacks.extend(filter(None, [shortfall(manifest)]))
         if dry_run:
             if into.container is not None:
                 async with _container(into.container, store):
                     pass
-            session.output.rows((entry.to_dict() for entry in wanted.values()), ("kind", "size", "path"))
+            rows = ({**entry.to_dict(), "path": entry.shown} for entry in wanted.values())
+            session.output.rows(rows, ("kind", "size", "path"))
             _say_not_saved(session, wanted)
             await foretell(session, store, manifest, wanted, archive)
             return Counter()
@@ -242,4 +243,4 @@ def _say_not_saved(session: Session, wanted: dict[str, Entry]) -> None:
     if lost:
         session.output.say(f"{counted(len(lost), 'item')} not saved, or not all of it:")
         for entry in lost:
-            session.output.say(f"  {entry.path}: {entry.not_saved}")
+            session.output.say(f"  {entry.shown}: {entry.not_saved}")

@@ -75,10 +75,11 @@ class RestoreProgress:
         self._tally.add(result)
         if result.outcome == "left-out" and result.path in self._wanted and self._wanted[result.path].asked:
             self.asked_and_left_out.append(result.path)
+        row = {**result.to_dict(), "path": result.shown}
         if self._output.as_json:
-            self._output.line(result.to_dict())
+            self._output.line(row)
         elif result.message or result.outcome in _SHOWN:
-            self._output.rows([result.to_dict()], ("outcome", "path", "message"))
+            self._output.rows([row], ("outcome", "path", "message"))
 
 
 def told_how_it_ended(session: Session, progress: RestoreProgress, run: Callable[[], Counter[str]]) -> Counter[str]:

@@ -145,11 +145,16 @@ def _show(session: Session, plan: SourcePlan) -> None:
     if session.output.as_json:
         session.output.line(plan.to_dict())
     else:
-        session.output.say(plan_text([plan]))
+        _say_lines(session, plan_text([plan]))
 
 
 def _show_done(session: Session, done: Applied) -> None:
     if session.output.as_json:
         session.output.line(done.to_dict())
     else:
-        session.output.say(applied_text([done]))
+        _say_lines(session, applied_text([done]))
+
+
+def _say_lines(session: Session, text: str) -> None:
+    for line in text.split("\n"):
+        session.output.say(line)

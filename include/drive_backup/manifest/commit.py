@@ -64,12 +64,12 @@ async def commit_snapshot(
     same = await _as_good(store, repository, tries, rows, plan)
     if same is not None:
         log.info("%s as of %s is committed already, as good as this: nothing is stored.", series, instant)
-        return _summary(same, created=False)
+        return _summary(same, plan, created=False)
     name = SnapshotName(series=series, instant=instant, generation=tries[-1].generation + 1 if tries else 1)
     while (manifest := await _write(store, name, rows, clock, software_version, lock or Unlocked())) is None:
         name = msgspec.structs.replace(name, generation=name.generation + 1)
     log.info("Committed %s: %s, %d items.", name.manifest, manifest.status, manifest.items)
-    return _summary(manifest, created=True)
+    return _summary(manifest, plan, created=True)
 
 
 class _Rows:
@@ -301,7 +301,7 @@ def _kind(plan: PlanRef) -> Kind:
     return "incremental" if plan.base else "full"
 
 
-def _summary(manifest: Manifest, *, created: bool) -> dict[str, Any]:
+def _summary(manifest: Manifest, plan: PlanRef, *, created: bool) -> dict[str, Any]:
     facts: dict[str, Any] = msgspec.json.decode(manifest.to_json())
     for key in ("parts", "digest", "change_token", "root", "listed"):
         facts.pop(key)
@@ -315,4 +315,5 @@ def _summary(manifest: Manifest, *, created: bool) -> dict[str, Any]:
         told["unproven"] = listed.unproven
     if listed and listed.not_asked:
         told["not_asked"] = listed.not_asked
+    told["unfit_globs"] = plan.unfit_globs.to_dict()
     return {**facts, **told, "manifest": manifest.name.manifest, "created": created}

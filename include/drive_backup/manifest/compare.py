@@ -10,15 +10,17 @@ from include.drive_backup.manifest.catalogue import read_left, read_rows
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Struct
+from include.drive_backup.paths import shown_path
 from include.drive_backup.ports import BlobStore
 
-_COLUMNS = ["item_id", "path", "outcome", "contents"]
+_COLUMNS = ["item_id", "path", "kind", "outcome", "contents"]
 
 
 class Change(Struct, frozen=True):
     """One item that differs.
 
     :param change: ``added``, ``removed``, ``changed`` (other bytes), ``moved`` (or renamed), ``changed, moved``.
+    :param path: as it is shown.
     :param was: the path before, when it is another one.
     :param state: of what was removed, what became of it: a state of docs/format.md, "What left".
     """
@@ -58,9 +60,9 @@ async def compare(
     :param states: from :func:`states_between`.
     :raises CorruptStoreError: a catalogue is damaged.
     """
-    old = {row["item_id"]: (row["path"], _content(row)) async for row in read_rows(store, before, _COLUMNS)}
+    old = {row["item_id"]: (_path(row), _content(row)) async for row in read_rows(store, before, _COLUMNS)}
     async for row in read_rows(store, after, _COLUMNS):
-        ident, path = row["item_id"], row["path"]
+        ident, path = row["item_id"], _path(row)
         if ident not in old:
             yield Change(change="added", item_id=ident, path=path)
             continue
@@ -71,6 +73,10 @@ async def compare(
             yield Change(change=kind, item_id=ident, path=path, was=was if moved else None)
     for ident, (path, _) in old.items():
         yield Change(change="removed", item_id=ident, path=path, state=states.get(ident))
+
+
+def _path(row: dict[str, Any]) -> str:
+    return shown_path(row["path"], folder=row["kind"] == "folder")
 
 
 def _content(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -8,12 +8,17 @@ from include.drive_backup.handover import Told
 from include.drive_backup.manifest.manifest import Reason
 from include.drive_backup.manifest.schema import CatalogueRow, text
 from include.drive_backup.model import Detail, format_instant
+from include.drive_backup.paths import shown_path
 
 EXAMPLES = 5
 #: Fidelities of rows that are not for certain as they were at the instant.
 _NOT_OF_THEN = ("head-later", "earlier", "revision", "place-later", "unproven")
 #: Sentences that are told apart; what is beyond is counted without one.
 _MOST_TOLD = 50
+
+
+def _shown(row: CatalogueRow) -> str:
+    return shown_path(row.path, folder=row.item.kind == "folder")
 
 
 class Tally:
@@ -42,7 +47,7 @@ class Tally:
         self.fidelity[row.fidelity] = self.fidelity.get(row.fidelity, 0) + 1
         # Also of one export format that Drive refuses, while others are stored.
         if row.reason is not None or row.outcome in ("unavailable", "failed"):
-            self._note(row.reason or row.outcome, row.message, row.path)
+            self._note(row.reason or row.outcome, row.message, _shown(row))
         if row.failed_since is not None:
             self._note_again(row.reason or row.outcome, format_instant(row.failed_since))
         if row.fidelity in _NOT_OF_THEN:
@@ -50,14 +55,14 @@ class Tally:
         for detail in row.details:
             self.details[detail] = self.details.get(detail, 0) + 1
         for detail, why in row.refused.items():
-            self._note(f"{detail}: {why.reason}", why.message, row.path)
+            self._note(f"{detail}: {why.reason}", why.message, _shown(row))
 
     def _tell(self, row: CatalogueRow) -> None:
         key = (row.fidelity, None if row.message is None else text(row.message))
         if key not in self._told and len(self._told) >= _MOST_TOLD:
             key = (row.fidelity, None)
         known = self._told.get(key, Told(fidelity=row.fidelity, count=0, message=key[1]))
-        examples = (*known.examples, row.path)[:EXAMPLES]
+        examples = (*known.examples, _shown(row))[:EXAMPLES]
         self._told[key] = msgspec.structs.replace(known, count=known.count + 1, examples=examples)
 
     @property

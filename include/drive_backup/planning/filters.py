@@ -11,9 +11,11 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from fnmatch import fnmatchcase
 
+from include.drive_backup.glob_watch import GlobWatch
 from include.drive_backup.globs import compile_globs
 from include.drive_backup.handover import Filters, SourceTask
 from include.drive_backup.model import Item, parse_instant
+from include.drive_backup.paths import ItemPath
 from include.drive_backup.planning.tree import Tree
 from include.drive_backup.values import read_text
 
@@ -29,7 +31,8 @@ PATH, FOLDER_ID, MIME_TYPE, SIZE, OWNER, MODIFIED = (
 
 
 class PathFilter:
-    """Two lists of globs in gitignore's grammar, on paths in Drive's own names. An empty ``include`` means everything.
+    """Two lists of globs in gitignore's grammar, on shown paths and on Drive's own names. An empty ``include`` means
+    everything.
 
     :raises ConfigError: names the bad glob.
     """
@@ -37,23 +40,22 @@ class PathFilter:
     def __init__(self, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> None:
         self._include = compile_globs(include) if include else None
         self._exclude = compile_globs(exclude) if exclude else None
+        #: Has seen all that :meth:`refused` looked at.
+        self.watch = GlobWatch((*include, *exclude))
 
-    def keeps(self, path: str, *, folder: bool) -> bool:
-        """Whether the item at a path is wanted.
-
-        :param path: Drive names joined by ``/``, see :meth:`.tree.Tree.drive_path`.
-        """
-        # gitignore tells folders by their slash; it also keeps pathspec from reading "./x" as "x".
-        text = f"/{path}/" if folder else f"/{path}"
-        if self._exclude is not None and self._exclude.match_file(text):
+    def keeps(self, path: ItemPath) -> bool:
+        """Whether the item at a path is wanted."""
+        if self._exclude is not None and self._exclude.match(path):
             return False
-        return self._include is None or self._include.match_file(text)
+        return self._include is None or self._include.match(path)
 
     def refused(self, tree: Tree) -> Iterator[str]:
         """The items of a tree that are not wanted."""
         if self._include is not None or self._exclude is not None:
             for ident in tree:
-                if not self.keeps(tree.drive_path(ident), folder=tree.is_folder(ident)):
+                path = tree.item_path(ident)
+                self.watch.see(path)
+                if not self.keeps(path):
                     yield ident
 
 
@@ -98,14 +100,17 @@ class ItemFilter:
         return not (self._owners and owners) or any(_one_of(owner, self._owners) for owner in owners)
 
 
-def left_out(tree: Tree, task: SourceTask, refused: Mapping[str, str]) -> dict[str, str]:
+def left_out(
+    tree: Tree, task: SourceTask, refused: Mapping[str, str], paths: PathFilter | None = None
+) -> dict[str, str]:
     """The items of a tree that are not wanted, each with the filter that says so.
 
     A folder that holds a wanted item is wanted too: a restore needs it.
 
     :param refused: what the :class:`ItemFilter` said of single items.
+    :param paths: judges by the task's globs; None makes one.
     """
-    found = dict.fromkeys(PathFilter(task.include, task.exclude).refused(tree), PATH)
+    found = dict.fromkeys((paths or PathFilter(task.include, task.exclude)).refused(tree), PATH)
     for ident in _outside(tree, task.filters):
         found.setdefault(ident, FOLDER_ID)
     for ident, reason in refused.items():

@@ -40,7 +40,7 @@ from include.drive_backup.planning.decide import (
 )
 from include.drive_backup.planning.details import units_of
 from include.drive_backup.planning.failing import load_failing
-from include.drive_backup.planning.filters import ItemFilter, left_out
+from include.drive_backup.planning.filters import ItemFilter, PathFilter, left_out
 from include.drive_backup.planning.shards import Pace, Sized, make_batches, share_batches
 from include.drive_backup.planning.stored import StoredIndex, load_stored
 from include.drive_backup.planning.then import Hindsight
@@ -158,7 +158,7 @@ class _Planner:
         self._clock = clock
         # A plan that is made again never mixes with what another try wrote.
         self._plan = f"{listing.work}/plan-{secrets.token_hex(6)}"
-        self._filter = ItemFilter(task.filters)
+        self._filter, self._path_filter = ItemFilter(task.filters), PathFilter(task.include, task.exclude)
         self._rules = Rules(
             source=Source.parse(task.source),
             instant=parse_instant(task.instant),
@@ -325,6 +325,7 @@ class _Planner:
             estimate=cost.to_dict(),
             left=self._left,
             past=self._past,
+            unfit_globs=self._path_filter.watch.unfit,
             **self._held,
         )
         log.info(
@@ -380,7 +381,7 @@ class _Planner:
     async def _filtered(self, tree: Tree, newest: Mapping[str, int], past: Hindsight | None) -> dict[str, str]:
         """The items that are left out, each with the reason."""
         refused, held = await self._refused(newest, past), await self._held_elsewhere(tree, newest, past)
-        filtered = left_out(tree, self._listing.task, {**dict.fromkeys(held, COVERED), **refused})
+        filtered = left_out(tree, self._listing.task, {**dict.fromkeys(held, COVERED), **refused}, self._path_filter)
         covered = Counter(held[ident] for ident, reason in sorted(filtered.items()) if reason == COVERED)
         self._held = {"covered": dict(covered), "not_covered": self._covered.lacking(tree, filtered)}
         return filtered

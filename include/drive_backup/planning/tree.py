@@ -16,6 +16,7 @@ import msgspec
 
 from include.drive_backup.blob.names import ORPHANS, TRASH, sibling_segments
 from include.drive_backup.model import FOLDER
+from include.drive_backup.paths import OURS, ItemPath
 
 #: Our own folders as parents of items. No id from Drive has a control character (``values.read_id``), so none is taken
 #: for one of ours.
@@ -84,10 +85,11 @@ class Tree:
         """Encoded names from the root to the item, joined by ``/``: unique within the source."""
         return "/".join((*self.folders(item_id), self._segment[item_id]))
 
-    def drive_path(self, item_id: str) -> str:
-        """The path in Drive's own names, for people's globs. A ``/`` within a name is written ``%2F``."""
-        names = [self._name(item_id), *(self._name(folder) for folder in self.above(item_id))]
-        return "/".join(reversed(names))
+    def item_path(self, item_id: str) -> ItemPath:
+        """The path as people read it, and as globs do."""
+        names = (self._name(item_id), *(self._name(folder) for folder in self.above(item_id)))
+        segments = (*self.folders(item_id), self._segment[item_id])
+        return ItemPath(segments, tuple(reversed(names)), self.is_folder(item_id))
 
     def above(self, item_id: str) -> Iterator[str]:
         """The ids of the folders above, nearest first, without the root. The last may be a folder of our own."""
@@ -101,7 +103,7 @@ class Tree:
         return {*ids, *(folder for ident in ids for folder in self.above(ident) if folder in self._parent)}
 
     def _name(self, item_id: str) -> str:
-        return OWN.get(item_id) or self._nodes[item_id].name.replace("/", "%2F")
+        return OURS + OWN[item_id] if item_id in OWN else self._nodes[item_id].name
 
 
 def build_tree(

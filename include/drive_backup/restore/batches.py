@@ -337,7 +337,7 @@ async def carry_out(
         results = [each for record in journal.rows.values() for each in record.results]
         failed = [each for each in results if each.outcome == "failed"]
         if failed:
-            said = f"{len(failed)} of {len(orders)} items failed, first '{failed[0].path}': {failed[0].message}"
+            said = f"{len(failed)} of {len(orders)} items failed, first '{failed[0].shown}': {failed[0].message}"
             lasting = all(each.reason in LASTING for each in failed)
             raise (PermanentError if lasting else TransientError)(said, reason=failed[0].reason)
         await journal.finish()
@@ -393,7 +393,7 @@ async def report(store: BlobStore, plan: RestorePlan, token: str) -> tuple[Count
             if result.asked and result.outcome == "left-out":
                 counts["asked for and left out"] += 1
             seen.add(result.path)
-            await writer.write(result)
+            await writer.write(replace(result, path=result.shown))
     counts["missing"] = plan.items - len(seen)
     return counts, f"{prefix}*.jsonl.gz"
 

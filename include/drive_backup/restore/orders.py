@@ -10,6 +10,7 @@ from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.schema import CatalogueRow, row_of
 from include.drive_backup.model import StoredContent, Struct, counted
+from include.drive_backup.paths import shown_path
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.restore.selection import Entry, why_not_saved
 from include.drive_backup.values import read_object, read_text
@@ -29,6 +30,7 @@ ARCHIVED = frozenset({"BlobArchived", "BlobBeingRehydrated"})
 class RestoreResult(Struct, frozen=True):
     """What became of one content (or folder) of one item.
 
+    :param path: the catalogue's.
     :param target: where it is now, in the destination's own words.
     :param kind: of the item: ``file``, ``folder``, ``shortcut``, ``native``.
     :param asked: somebody named the item itself; known in the steps of a DAG.
@@ -43,6 +45,11 @@ class RestoreResult(Struct, frozen=True):
     message: str | None = None
     kind: str = ""
     asked: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The path that people read."""
+        return shown_path(self.path, folder=self.kind == "folder")
 
 
 class Destination(Protocol):

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from msgspec.structs import replace
 
 from include.drive_backup.errors import SnapshotNotFoundError
+from include.drive_backup.glob_watch import GlobWatch, sentences
 from include.drive_backup.globs import compile_globs
 from include.drive_backup.manifest.catalogue import read_rows, read_rows_there_are
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.model import Struct
+from include.drive_backup.paths import ItemPath, item_path, shown_path
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.restore.folding import folded
+
+log = logging.getLogger(__name__)
 
 
 class Selection(Struct, frozen=True):
     """What is wanted; nothing said means everything.
 
-    :param paths: globs in gitignore's grammar, on Drive's own names: ``Reports/2026/``, ``*.docx``.
+    :param paths: globs in gitignore's grammar, on shown paths and on Drive's own names: ``/Reports/2026/``, ``*.docx``.
     :param ids: Drive ids of items; a folder's stands for all that it holds.
     """
 
@@ -55,11 +61,19 @@ class Entry(Struct, frozen=True):
         """The path of the folder that holds it; empty at the top."""
         return self.path.rpartition("/")[0]
 
+    @property
+    def shown(self) -> str:
+        """The path that people read."""
+        return shown_path(self.path, folder=self.kind == "folder")
 
-async def select(store: BlobStore, manifest: Manifest, selection: Selection) -> dict[str, Entry]:
+
+async def select(
+    store: BlobStore, manifest: Manifest, selection: Selection, note: Callable[[str], None] = log.warning
+) -> dict[str, Entry]:
     """The wanted items and the folders above them, by path, folders before what they hold.
 
-    :raises SnapshotNotFoundError: an id or a path is not in the snapshot.
+    :param note: gets a sentence for each glob that may not mean what its author thinks.
+    :raises SnapshotNotFoundError: an id is not in the snapshot, or a glob fits nothing there.
     :raises ConfigError: a glob is wrong.
     :raises CorruptStoreError: the catalogue is damaged.
     """
@@ -68,7 +82,7 @@ async def select(store: BlobStore, manifest: Manifest, selection: Selection) -> 
     entries = marked_twins(sorted(found, key=lambda entry: entry.path.split("/")))
     if not selection.paths and not selection.ids:
         return entries
-    wanted = dict(_chosen(entries, selection, manifest))
+    wanted = dict(_chosen(entries, selection, manifest, note))
     entries |= {path: replace(entries[path], asked=True) for path, asked in wanted.items() if asked}
     for path in tuple(wanted):
         wanted.update((above, False) for above in _above(path) if above in entries)
@@ -130,15 +144,15 @@ def why_not_saved(
     return reason or outcome, message or f"The snapshot records it as '{outcome}', {without}."
 
 
-def _chosen(entries: dict[str, Entry], selection: Selection, manifest: Manifest) -> Iterable[tuple[str, bool]]:
+def _chosen(
+    entries: dict[str, Entry], selection: Selection, manifest: Manifest, note: Callable[[str], None]
+) -> Iterable[tuple[str, bool]]:
     """The paths of what is wanted, and whether each was named itself."""
-    globs = compile_globs(selection.paths) if selection.paths else None
-    folders = {path: entry.name for path, entry in entries.items() if entry.kind == "folder"}
-    ids, whole, matched, by_glob = set(selection.ids), set[str](), False, set[str]()
+    fitting = _fitting(entries, selection.paths, manifest, note) if selection.paths else frozenset()
+    ids, whole, by_glob = set(selection.ids), set[str](), set[str]()
     for path, entry in entries.items():
         by_id = entry.item_id in ids or any(above in whole for above in _above(path))
-        by_path = globs is not None and globs.match_file(drive_path(folders, path, entry.name, entry.kind))
-        matched = matched or by_path
+        by_path = path in fitting
         if by_id and entry.kind == "folder":
             whole.add(path)
         if by_path and entry.kind == "folder":
@@ -149,8 +163,30 @@ def _chosen(entries: dict[str, Entry], selection: Selection, manifest: Manifest)
     missing = sorted(ids - {entry.item_id for entry in entries.values()})
     if missing:
         raise SnapshotNotFoundError(_NOT_THERE.format(what=", ".join(missing), where=manifest.name.manifest))
-    if globs is not None and not matched:
-        raise SnapshotNotFoundError(_NOT_THERE.format(what=" ".join(selection.paths), where=manifest.name.manifest))
+
+
+def _fitting(
+    entries: Mapping[str, Entry], paths: Sequence[str], manifest: Manifest, note: Callable[[str], None]
+) -> AbstractSet[str]:
+    """The paths of what globs select.
+
+    :raises SnapshotNotFoundError: one of them fits nothing.
+    """
+    globs, watch, found = compile_globs(paths), GlobWatch(paths), set[str]()
+    folders = {path: entry.name for path, entry in entries.items() if entry.kind == "folder"}
+    for path, entry in entries.items():
+        place = item_path(folders, path, entry.name, entry.kind)
+        watch.see(place)
+        if globs.match(place):
+            found.add(path)
+    nothing = [glob for glob in watch.unfit.idle if not glob.startswith("!")]
+    said = list(sentences(watch.unfit))
+    if nothing or not found:
+        what = "' or '".join(nothing or paths)
+        raise SnapshotNotFoundError(" ".join([_NOT_THERE.format(what=what, where=manifest.name.manifest), *said]))
+    for sentence in said:
+        note(sentence)
+    return found
 
 
 _NOT_THERE = (
@@ -159,19 +195,10 @@ _NOT_THERE = (
 )
 
 
-def drive_path(folders: Mapping[str, str], path: str, name: str, kind: str) -> str:
-    """``/Reports/2026/``: Drive's own names, for globs and for people; a folder ends with a slash.
-
-    :param folders: Drive's names of folders, by catalogue path.
-    """
-    above = (folders.get(each, each.rpartition("/")[2]) for each in _above(path))
-    return "/" + "/".join((*above, name)) + ("/" if kind == "folder" else "")
-
-
 async def drive_rows(
     store: BlobStore, manifest: Manifest, columns: Sequence[str], damaged: Callable[[str], None]
-) -> AsyncIterator[tuple[str, dict[str, Any]]]:
-    """The rows of a snapshot with their Drive paths, in the catalogue's order; only folders are held in memory.
+) -> AsyncIterator[tuple[ItemPath, dict[str, Any]]]:
+    """The rows of a snapshot with where they are, in the catalogue's order; only folders are held in memory.
 
     :param columns: besides ``path``, ``name`` and ``kind``.
     :param damaged: gets a sentence for each part of the catalogue that cannot be read; its rows are left out.
@@ -180,7 +207,7 @@ async def drive_rows(
     rows = read_rows_there_are(store, manifest, needed, damaged)
     folders = {row["path"]: row["name"] async for row in rows if row["kind"] == "folder"}
     async for row in read_rows_there_are(store, manifest, list(dict.fromkeys([*needed, *columns])), damaged):
-        yield drive_path(folders, row["path"], row["name"], row["kind"]), row
+        yield item_path(folders, row["path"], row["name"], row["kind"]), row
 
 
 def _above(path: str) -> list[str]:

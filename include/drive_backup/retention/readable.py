@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from include.drive_backup.model import counted, human_bytes
+from include.drive_backup.printing import one_line
 from include.drive_backup.retention.amount import Amount
 from include.drive_backup.retention.plan import SourcePlan
 from include.drive_backup.retention.rules import Candidate
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def plan_text(plans: Iterable[SourcePlan]) -> str:
     """A block per source: each snapshot with its reasons, then what goes."""
-    return "\n\n".join("\n".join(_plan(plan)) for plan in plans) or "There is no snapshot."
+    return "\n\n".join("\n".join(map(one_line, _plan(plan))) for plan in plans) or "There is no snapshot."
 
 
 def _plan(plan: SourcePlan) -> Iterator[str]:
@@ -70,7 +71,7 @@ def _shown(key: str, *, alone: bool) -> str:
 
 def applied_text(results: Sequence[Applied]) -> str:
     """What was deleted, and what was not, and why."""
-    return "\n\n".join("\n".join(_applied(result)) for result in results) or "Nothing was deleted."
+    return "\n\n".join("\n".join(map(one_line, _applied(result))) for result in results) or "Nothing was deleted."
 
 
 def _applied(result: Applied) -> Iterator[str]:

@@ -19,6 +19,7 @@ from include.drive_backup.errors import DailyQuotaError, StoppedError, Transient
 from include.drive_backup.handover import BatchRef
 from include.drive_backup.model import CopyOrder, CopyResult, Source, Tier, human_bytes, parse_instant
 from include.drive_backup.pacing import Backoff
+from include.drive_backup.paths import shown_path
 from include.drive_backup.ports import BlobStore, Clock, Drive
 from include.drive_backup.transfer.budget import MemoryBudget
 from include.drive_backup.transfer.content import READS, ContentCopier
@@ -259,7 +260,7 @@ class _Run:
         if result.content is not None:
             self.stored_bytes += result.content.size
         elif not told:
-            log.warning("%s: %s (%s): %s", order.path, result.outcome, result.reason, result.message)
+            log.warning("%s: %s (%s): %s", shown_path(order.path), result.outcome, result.reason, result.message)
         if result.outcome == "failed" and not result.settled and self.first_failure is None:
             self.first_failure = result.message
         if self._progress is not None:

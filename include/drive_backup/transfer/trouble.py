@@ -18,7 +18,9 @@ from include.drive_backup.errors import (
     StoppedError,
 )
 from include.drive_backup.model import CopyOrder, CopyResult, Source
+from include.drive_backup.paths import shown_path
 from include.drive_backup.ports import Drive
+from include.drive_backup.printing import one_line
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +58,9 @@ def failed(order: CopyOrder, error: Exception, *, settled: bool = False) -> Copy
         reason, message = error.reason, str(error)
     else:
         # A bug of ours that one odd file brings out must not keep all the others from being saved.
-        log.error("unexpected error with '%s'", order.path, exc_info=error)
+        log.error("unexpected error with '%s'", shown_path(order.path), exc_info=error)
         reason = "unexpected"
-        message = (
+        message = one_line(
             f"'{order.item.name}' could not be copied because of an unexpected {type(error).__name__}: {error}. "
             "This is a bug in Drive Backup: report it with the task's log."
         )

@@ -77,7 +77,7 @@ async def drill(
         verdict = await _verdict(result, facts[result.path], drive)
         counts[verdict] += 1
         if verdict in ("wrong", "failed"):
-            problems.append(f"{result.path} ({result.item_id}): {result.message or _WRONG}")
+            problems.append(f"{result.shown} ({result.item_id}): {result.message or _WRONG}")
     return Drilled(
         source=manifest.source,
         snapshot=manifest.name.shown,

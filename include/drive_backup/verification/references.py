@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from include.drive_backup.errors import CorruptStoreError
 from include.drive_backup.manifest.tables import open_table
+from include.drive_backup.paths import shown_path
 from include.drive_backup.verification.model import Reference
 
 _STORED = ("blob", "size", "md5")
@@ -99,5 +100,5 @@ def _reference(row: dict[str, Any], content: dict[str, Any]) -> Reference:
         md5=content["md5"],
         sha256=content["sha256"],
         item_id=row["item_id"],
-        path=row["path"],
+        path=shown_path(row["path"]),
     )

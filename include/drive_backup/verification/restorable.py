@@ -13,6 +13,7 @@ from include.drive_backup.manifest.inventory import fingerprint, load_sound
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Series
+from include.drive_backup.paths import shown_path
 from include.drive_backup.ports import BlobStore
 
 _NAMED = 3
@@ -106,5 +107,5 @@ async def condition_of(store: BlobStore, manifest: Manifest, sound: Set[bytes]) 
         condition.items += bool(contents)
         if any(fingerprint(each["blob"], each["size"], each["md5"]) not in sound for each in contents):
             condition.lost += 1
-            condition.examples += [row["path"]] if len(condition.examples) < _NAMED else []
+            condition.examples += [shown_path(row["path"])] if len(condition.examples) < _NAMED else []
     return condition

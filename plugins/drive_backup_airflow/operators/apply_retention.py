@@ -60,7 +60,7 @@ class ApplyRetentionOperator(DriveBackupOperator):
                     await self._note_approval(store, plans, context)
                     await journal.finish()
                 done = list(journal.rows.values())
-        for line in applied_text(done).splitlines():
+        for line in applied_text(done).split("\n"):
             self.log.info(line)
         raise_together(errors, f"Of {len(errors)} of {len(plans)} sources not all was deleted")
         return {

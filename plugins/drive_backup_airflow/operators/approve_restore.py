@@ -10,6 +10,7 @@ from drive_backup_airflow.operators.approve_retention import was_approved
 from drive_backup_airflow.restore_params import restore_task
 from drive_backup_airflow.retry import task_problem
 from include.drive_backup.errors import ApprovalNeededError, DriveBackupError
+from include.drive_backup.printing import markdown_code
 from include.drive_backup.restore.allowed import asks, check_allowed
 from include.drive_backup.restore.batches import RestoreTask
 from include.drive_backup.restore.settings import RestoreSettings
@@ -69,11 +70,14 @@ class ApproveRestoreOperator(ApprovalOperator):
 
 def question(task: RestoreTask, who: str | None) -> str:
     """What the person reads."""
-    wanted = ", ".join((*task.paths, *task.ids)) or "everything"
+    # What others wrote is shown as it is: a path may look like Markdown, and say what nobody asked for.
+    code = markdown_code
+    wanted = ", ".join(map(code, (*task.paths, *task.ids))) or "everything"
     what = [
-        f"**{who or 'Somebody'}** wants to restore **{task.source}** as of `{task.snapshot}` to **{task.to}**"
-        + (f" (connection `{task.to_conn}`)" if task.to_conn else "")
-        + (f", acting as {task.subject}" if task.subject else ""),
+        f"{code(who) if who else 'Somebody'} wants to restore {code(task.source)} as of {code(task.snapshot)} "
+        f"to {code(task.to)}"
+        + (f" (connection {code(task.to_conn)})" if task.to_conn else "")
+        + (f", acting as {code(task.subject)}" if task.subject else ""),
         f"What: {wanted}",
         f"What is there under the same name: {task.conflict}"
         if task.merge or task.place

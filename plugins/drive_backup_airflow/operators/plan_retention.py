@@ -51,7 +51,7 @@ class PlanRetentionOperator(DriveBackupOperator):
         refuse_unknown(context)
         async with open_store(self.blob_conn_id, self.container) as store:
             plans = await plan_all(store, RetentionSettings.model_validate(self.retention), params["sources"] or ())
-            for line in plan_text(plans).splitlines():
+            for line in plan_text(plans).split("\n"):
                 self.log.info(line)
             if is_dry_run(context):
                 self.log.info("Dry run: nothing is deleted or moved. Trigger it again with dry_run off to do it.")

@@ -59,7 +59,7 @@ class ReportOperator(DriveBackupOperator):
             run = await self._results(store)
             new, known = await self._stopped(context, store, run)
             plans = [plan.to_dict() for plan in run.plans]
-            for line in readable(plans, run.summaries, run.missed, [*new, *known]).splitlines():
+            for line in readable(plans, run.summaries, run.missed, [*new, *known]).split("\n"):
                 self.log.info(line)
             await record_stopped(store, new)
             # A source's first snapshot is verified after this.

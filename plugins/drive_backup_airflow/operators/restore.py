@@ -22,6 +22,7 @@ from include.drive_backup.manifest.found import Found
 from include.drive_backup.manifest.narrowed import narrowed_note
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import counted, human_bytes
+from include.drive_backup.printing import one_line
 from include.drive_backup.protection import Reader, register, unregister
 from include.drive_backup.restore.allowed import asks, check_allowed
 from include.drive_backup.restore.batches import (
@@ -182,11 +183,11 @@ class PlanRestoreOperator(RestoreOperator):
             self.log.warning("%s", lacks)
         lost = [entry for entry in wanted.values() if entry.not_saved]
         for entry in lost[:_SHOWN]:
-            self.log.warning("  not saved: %s: %s", entry.path, entry.not_saved)
+            self.log.warning("  not saved: %s: %s", entry.shown, one_line(entry.not_saved or ""))
         if len(lost) > _SHOWN:
             self.log.warning("  … and %d more that are not saved.", len(lost) - _SHOWN)
-        for path in list(wanted)[:_SHOWN]:
-            self.log.info("  %s", path)
+        for entry in list(wanted.values())[:_SHOWN]:
+            self.log.info("  %s", entry.shown)
         if len(wanted) > _SHOWN:
             self.log.info("  … and %d more.", len(wanted) - _SHOWN)
         archived = await archived_among(store, await contents_of(store, manifest, wanted))
