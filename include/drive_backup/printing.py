@@ -33,5 +33,4 @@ def markdown_code(text: str) -> str:
 
 
 def _number(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    return f"\\x{ord(match[0]):02x}"

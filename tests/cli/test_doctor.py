@@ -41,7 +41,7 @@ def test_doctor_is_bad_when_content_of_the_newest_is_lost(nights, run):
     nights.lose_content("20260303T000000.000Z-")
     code, [(result, said)] = doctor(run)
     assert (code, result) == (1, "bad")
-    assert "1 of 2 items with content cannot be restored from it (Reports/a.txt), all others can." in said
+    assert "1 of 2 items with content cannot be restored from it (/Reports/a.txt), all others can." in said
     assert f"that is whole is {SECOND}" in said
     # Unchanged files share a blob: this one is in no snapshot any more.
     nights.lose_content("Budget")

@@ -64,8 +64,8 @@ def test_what_was_deleted_and_written_over_comes_back(cli):
 
     code, out, _ = cli("repair")
     assert code == 1
-    assert "can be repaired  Bäume.txt" in out
-    assert "can be repaired  large.bin" in out
+    assert "can be repaired  /Bäume.txt" in out
+    assert "can be repaired  /large.bin" in out
     assert "2 blobs can be repaired; run it again with --apply; whole then: 2026" in out
     assert cli("verify")[0] == 1
 
@@ -117,7 +117,7 @@ def test_a_source_that_a_backup_holds_keeps_no_other_from_being_repaired(cli, az
     asyncio.run(busy_beside_another())
     cli.container.delete_blob(content(cli, "zoe.txt"))
     code, out, err = cli("repair", "--apply")
-    assert (code, "REPAIRED  zoe.txt" in out) == (1, True)
+    assert (code, "REPAIRED  /zoe.txt" in out) == (1, True)
     assert f"WARNING: {ANN} is held by another run, google_drive_backup/now" in err
     code, _, err = cli("repair", ANN, "--apply")
     assert (code, "is held by another run" in err) == (2, True)

@@ -90,9 +90,9 @@ def test_a_folder_goes_under_a_prefix_and_replaces_what_is_there(cli, container)
     results = lines(cli("--json", "restore", ANN, *some, "--conflict", "replace"))
     results.sort(key=lambda each: each["path"])
     assert [(each["path"], each["outcome"]) for each in results] == [
-        ("Reports", "same"),
-        ("Reports/a.txt", "restored"),
-        ("Reports/old.txt", "same"),
+        ("/Reports/", "same"),
+        ("/Reports/a.txt", "restored"),
+        ("/Reports/old.txt", "same"),
     ]
     assert results[1]["target"] == f"{container.url}/safe/Reports/a.txt"
     assert files(container) == {"safe/Reports/a.txt": b"first", "safe/Reports/old.txt": b"old"}
@@ -100,7 +100,7 @@ def test_a_folder_goes_under_a_prefix_and_replaces_what_is_there(cli, container)
 
 def test_a_dry_run_writes_nothing(cli, container):  # noqa: F811
     found = lines(cli("--json", "restore", ANN, "--to-container", url_of(container), "--dry-run", "--id", "a"))
-    assert [row["path"] for row in found] == ["Reports", "Reports/a.txt"]
+    assert [row["path"] for row in found] == ["/Reports/", "/Reports/a.txt"]
     assert files(container) == {}
 
 

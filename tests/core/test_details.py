@@ -121,7 +121,7 @@ async def test_a_detail_that_drive_refuses_is_a_reason_and_no_failure():
         (letter.id, "revisions"): "cannotReadRevisions",
     }
     assert summary["status"] == "complete"
-    assert summary["reasons"]["comments: insufficientFilePermissions"]["examples"] == ["letter.txt"]
+    assert summary["reasons"]["comments: insufficientFilePermissions"]["examples"] == ["/letter.txt"]
 
 
 async def test_details_that_cannot_be_had_now_make_the_snapshot_partial_and_a_retry_asks_only_for_them():

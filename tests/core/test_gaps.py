@@ -35,7 +35,7 @@ def assert_said(found, name, reason):
     assert rows[name]["fidelity"] == "unavailable"
     assert (summary["status"], summary["counts"]["unavailable"]) == ("complete", 1)
     assert summary["reasons"][reason]["count"] == 1
-    assert f"1 for {reason}: {rows[name]['path']}" in report
+    assert f"1 for {reason}: /{rows[name]['path']}" in report
 
 
 @pytest.mark.parametrize(("reason", "message"), REFUSED)

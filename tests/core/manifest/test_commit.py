@@ -50,7 +50,7 @@ async def test_the_plan_and_what_the_batches_did_become_one_catalogue():
     assert summary["bytes"]["copied"] == summary["bytes"]["unchanged"] == 5
     assert summary["fidelity"] == {"exact": 3, "unavailable": 2}
     reason = summary["reasons"]["notExportable"]
-    assert (reason["count"], reason["message"], list(reason["examples"])) == (1, "Forms have no export.", ["form.txt"])
+    assert (reason["count"], reason["message"], list(reason["examples"])) == (1, "Forms have no export.", ["/form.txt"])
     found = await catalogue(store, summary)
     assert set(found) == {"folder", "old", "new", "form", "gone"}
     assert found["new"]["contents"] == [msgspec.to_builtins(new)]

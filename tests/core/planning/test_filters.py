@@ -2,8 +2,10 @@
 
 import pytest
 
+from include.drive_backup.blob.segments import encode_segment
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.handover import Filters, SourceTask
+from include.drive_backup.paths import ItemPath
 from include.drive_backup.planning.filters import ItemFilter, PathFilter, left_out
 from tests.core.planning.test_tree import build
 from tests.support.trees import ROOT, file, folder, items, native, shortcut
@@ -111,8 +113,9 @@ def test_only_what_was_modified_since_a_moment_is_wanted():
 
 @pytest.mark.parametrize("name", ["./x", " x", "x\n.tmp", "a\\b", "..", "#x", "!x"])
 def test_strange_names_match_as_they_are(name):
-    assert PathFilter(exclude=["*"]).keeps(name, folder=False) is False
-    assert PathFilter(exclude=["y"]).keeps(name, folder=False) is True
+    path = ItemPath((encode_segment(name),), (name,))
+    assert PathFilter(exclude=["*"]).keeps(path) is False
+    assert PathFilter(exclude=["y"]).keeps(path) is True
 
 
 @pytest.mark.parametrize("glob", ["[z-a]", "!", "", "# note", "[", "\\"])

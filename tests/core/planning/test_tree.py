@@ -147,7 +147,8 @@ def test_thousands_of_levels_are_no_problem():
 
 def test_globs_see_drives_own_names():
     built = build(folder("50% off", file("a/b.txt", id="x")))
-    assert built.drive_path("x") == "50% off/a%2Fb.txt"
+    assert built.item_path("x").names == ("50% off", "a/b.txt")
+    assert built.item_path("x").shown == "/50%25 off/a%2Fb.txt"
 
 
 @given(
@@ -208,7 +209,7 @@ def test_the_trash_is_kept_apart_when_it_is_wanted_and_changes_no_live_path():
         "in": "~trash/Bin/In",
         "c": "~trash/Bin/In/c.txt",
     }
-    assert built.drive_path("c") == "~trash/Bin/In/c.txt"
+    assert built.item_path("c").shown == "/~trash/Bin/In/c.txt"
 
 
 def test_of_a_folder_source_only_its_own_trash_is_kept():
