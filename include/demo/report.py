@@ -59,14 +59,14 @@ def _snapshot(summary: dict[str, Any]) -> RenderableType:
     parts.append(Text(f"\n{summary['manifest']}", style="dim"))
     complete = summary["status"] == "complete"
     title = f"{summary['source']} as of {summary['instant']}: {summary['status']}"
-    return Panel(Group(*parts), title=title, border_style="green" if complete else "red")
+    return Panel(Group(*parts), title=Text(printable(title)), border_style="green" if complete else "red")
 
 
 def _reasons(reasons: dict[str, Any]) -> RenderableType:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
     for reason, detail in reasons.items():
         count, examples = (detail, []) if isinstance(detail, int) else (detail["count"], detail.get("examples", []))
-        table.add_row(f"{count:,}", reason, Text(printable(", ".join(examples[:3]))))
+        table.add_row(f"{count:,}", Text(printable(reason)), Text(printable(", ".join(examples[:3]))))
     return table
 
 

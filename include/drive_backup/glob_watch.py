@@ -31,9 +31,9 @@ class GlobWatch:
         for glob in [glob for glob, compiled in self._waiting.items() if compiled.match(path)]:
             del self._waiting[glob]
         for text in (path.literal.strip("/"), path.names[-1]):
-            glob = self._read_as.get(composed(text))
-            if glob is not None and self._is_mistaken(glob, text, path):
-                self.mistaken.setdefault(glob, path.shown)
+            named = self._read_as.get(composed(text))
+            if named is not None and self._is_mistaken(named, text, path):
+                self.mistaken.setdefault(named, path.shown)
 
     def _is_mistaken(self, glob: str, text: str, path: ItemPath) -> bool:
         """Whether an item that the glob names, read as a text, is not what it means, or not the only thing."""

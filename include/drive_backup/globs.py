@@ -17,7 +17,8 @@ from include.drive_backup.paths import NEWLINE, SLASH, ItemPath
 
 _WILDCARDS = frozenset("*?[")
 _SPECIAL = frozenset("\\*?[]!#")
-#: A glob with one of these may be a path that was shown: it has an encoded character, or an id behind a name.
+#: A glob with one of these may be a path that was shown: it has an encoded character, or an id behind a name. A shown
+#: path has no backslash.
 _MARKS = frozenset("%~")
 #: A character behind a backslash, or encoded ones.
 _ENCODED = re.compile(r"\\.|(?:%[0-9A-Fa-f]{2})+", re.DOTALL)
@@ -43,7 +44,7 @@ class Globs:
         self._read_as = read_as
         self._named = GitIgnoreSpec.from_lines([read_as(decoded(glob)) for glob in globs])
         # The others stay as empty lines, so that a glob has the same place in both lists.
-        shown = [read_as(glob) if _MARKS.intersection(glob) else "" for glob in globs]
+        shown = [read_as(glob) if _may_be_shown(glob) else "" for glob in globs]
         self._shown = GitIgnoreSpec.from_lines(shown) if any(shown) else None
 
     def match(self, path: ItemPath) -> bool:
@@ -53,6 +54,10 @@ class Globs:
             other = self._shown.check_file(self._read_as(path.shown))
             found = max(other, found, key=lambda each: -1 if each.index is None else each.index)
         return bool(found.include)
+
+
+def _may_be_shown(glob: str) -> bool:
+    return bool(_MARKS.intersection(glob)) and "\\" not in glob
 
 
 def decoded(glob: str) -> str:

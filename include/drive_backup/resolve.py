@@ -38,11 +38,15 @@ async def resolve(entries: Sequence[Entry], directory: Directory) -> tuple[list[
     lists = _Lists(directory)
     for entry in entries:
         if isinstance(entry, Selection):
+            nothing = True
             async for each in lists.find(entry):
+                nothing = False
                 if isinstance(each, LeftOut):
                     left_out[each.source] = each
                 else:
                     found.setdefault(each, Found(source=each, asked=False))
+            if nothing:
+                log.warning("'%s' of the job's sources finds nothing. Correct it, or take it out.", entry)
     # What is named is tried, whatever a pattern says of it.
     named = {str(source) for source in found}
     missed = [row for name, row in left_out.items() if name not in named]

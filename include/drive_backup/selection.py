@@ -56,7 +56,8 @@ class Selection(Struct, frozen=True):
         alike = [folded(name) for name in names]
 
         def one_of(globs: tuple[str, ...]) -> bool:
-            return any(fnmatchcase(name, folded(glob)) for glob in globs for name in alike)
+            # The name of a shared drive may look like a glob: then it means that drive, too.
+            return any(name == folded(glob) or fnmatchcase(name, folded(glob)) for glob in globs for name in alike)
 
         return one_of(self.include) and not one_of(self.exclude)
 

@@ -149,3 +149,22 @@ def test_a_run_whose_selection_was_changed_by_hand_is_marked():
     assert "SELECTED      by hand (include *.txt); it does not stand for what the job 'team' saves" in text
     assert "by hand (without filters)" in readable([], [summary(series="team~12345678", selection={"exclude": []})])
     assert "SELECTED" not in readable([], [summary(series="team", selection=chosen)])
+
+
+def test_globs_that_fit_nothing_in_any_source_are_named_and_those_that_look_like_a_name():
+    ann = {"idle": ["*.bak", "*.tmp"], "mistaken": {"[draft]": "/%5Bdraft]"}}
+    zoe = {"idle": ["*.bak", "[draft]"], "mistaken": {}}
+    text = readable([], [summary(unfit_globs=ann), summary("user/zoe@example.com", unfit_globs=zoe)])
+    assert "'*.bak' fits no item." in text
+    assert "*.tmp" not in text
+    assert text.count("[draft]") == 1
+    assert "To mean that item write '/%5Bdraft]'." in text
+    assert "GLOBS" not in readable([], [summary(unfit_globs={}), summary()])
+
+
+def test_no_line_of_the_report_is_of_a_names_making():
+    found = {"x\nuser/boss": {"count": 1, "message": "m", "examples": ["a\u2028user/eve as of: COMPLETE\x1b[2J"]}}
+    text = readable([plan()], [summary(reasons=found)])
+    assert len(text.splitlines()) == text.count("\n") + 1
+    assert "\\x2028user/eve" in text
+    assert "\x1b" not in text

@@ -88,3 +88,8 @@ async def test_nobody_is_asked_for_what_is_named():
 async def test_patterns_that_find_nothing_to_back_up_are_an_error(entry):
     with pytest.raises(SourceNotFoundError, match="nothing to back up"):
         await found(entry)
+
+
+async def test_a_pattern_that_finds_nothing_beside_others_is_said(caplog):
+    await found("user/ann@example.com", "drives/Nobody knows [it]")
+    assert "'drives/Nobody knows [it]' of the job's sources finds nothing" in caplog.text

@@ -87,3 +87,8 @@ def test_a_name_is_meant_however_its_letters_are_stored(written, stored):
     assert Selection(kind="drive", include=(f"{unit} *",)).names(f"{name} 7")
     assert not Selection(kind="drive", exclude=(f"{unit} *",)).names(f"{name} 7")
     assert Selection(kind="user", org_units=(f"/{unit}",)).holds_unit(f"/{name}/Paris")
+
+
+def test_the_name_of_a_shared_drive_may_look_like_a_glob():
+    assert Selection(kind="drive", include=("Team [A]",)).names("Team [A]")
+    assert not Selection(kind="drive", exclude=("What?*",)).names("what?*")

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import msgspec
 
 from include.drive_backup.model import Struct
+from include.drive_backup.printing import BREAKING
 from include.drive_backup.values import decode_json
 
 Severity = Literal["info", "warning", "error", "critical"]
@@ -61,8 +62,9 @@ _CONTROLS, _REST = (
     "\ud800-\udfff\ufdd0-\ufdef"
     + "".join(chr(plane * 0x10000 + last) for plane in range(17) for last in (0xFFFE, 0xFFFF)),
 )
-_FORBIDDEN = re.compile(f"[{_CONTROLS}{_REST}]")
-_FORBIDDEN_IN_MESSAGE = re.compile(f"[^\n\t -~\xa0-\U0010ffff]|[{_REST}]")  # a message may have lines
+_FORBIDDEN = re.compile(f"[{_CONTROLS}{_REST}{BREAKING}]")
+# A message may have lines and tabs.
+_FORBIDDEN_IN_MESSAGE = re.compile(f"(?![\n\t])[{_CONTROLS}{_REST}{BREAKING}]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 # What makes two tellings of one kind the same fact, beside DAG, run, the run's clear number and the object.
