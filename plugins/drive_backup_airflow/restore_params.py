@@ -47,7 +47,11 @@ def restore_params(time_zone: str = "UTC") -> dict[str, Param]:
         "to_conn_id": _text(
             "", "Connection of that container", "Of the storage account, type `wasb`. Empty: the one of the backup."
         ),
-        "paths": _lines("Paths", "Globs in gitignore grammar, e.g. `/Reports/2026/`. With no ids either: everything."),
+        "paths": _lines(
+            "Paths",
+            "Paths as `drive-backup ls` shows them, or globs in gitignore grammar, e.g. `/Reports/2026/`. One that fits nothing "
+            "ends the restore. With no ids either: everything.",
+        ),
         "ids": _lines("Ids", "Drive ids of items; a folder's brings all that it holds."),
         "act_as": _text(
             "", "Act as", "The user to act as, for a shared drive or a folder. Empty: the connection's own."

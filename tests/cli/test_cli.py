@@ -150,8 +150,8 @@ def test_restore_brings_a_folder_back_as_it_was(cli, tmp_path):
 
 def test_a_dry_run_writes_nothing(cli, tmp_path):
     assert [row["path"] for row in lines(cli("--json", "restore", ANN, "--to", "out", "--dry-run", "--id", "a"))] == [
-        "Reports",
-        "Reports/a.txt",
+        "/Reports/",
+        "/Reports/a.txt",
     ]
     assert list(tmp_path.iterdir()) == []
 
