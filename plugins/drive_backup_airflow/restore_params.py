@@ -49,8 +49,8 @@ def restore_params(time_zone: str = "UTC") -> dict[str, Param]:
         ),
         "paths": _lines(
             "Paths",
-            "Paths as `drive-backup ls` shows them, or globs in gitignore grammar, e.g. `/Reports/2026/`. One that fits "
-            "nothing ends the restore. With no ids either: everything.",
+            "Paths as `drive-backup ls` shows them, or globs in gitignore grammar, e.g. `/Reports/2026/`. One that "
+            "fits nothing ends the restore. With no ids either: everything.",
         ),
         "ids": _lines("Ids", "Drive ids of items; a folder's brings all that it holds."),
         "act_as": _text(
