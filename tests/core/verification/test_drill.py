@@ -52,7 +52,7 @@ async def test_what_cannot_be_restored_is_named(backup, tmp_path):
     done = await drilled(backup, tmp_path)
     assert done.counts == {"equal": 4, "restored": 1, "failed": 1}
     [problem] = done.problems
-    assert problem.startswith("A/3.txt (n3): ")
+    assert problem.startswith("/A/3.txt (n3): ")
 
 
 async def test_the_sample_keeps_its_bounds(backup, tmp_path):

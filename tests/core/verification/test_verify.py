@@ -60,7 +60,7 @@ async def test_a_sound_backup_is_said_to_be_sound(backup):
 async def test_a_deleted_blob_is_named_and_copied_again(backup):
     del backup.store.blobs[blob_of(backup, "a.txt")]
     [damage] = (await verify(backup, "listing")).damages
-    assert (damage.wrong, damage.item_id, damage.path) == ("missing", "a", "Reports/a.txt")
+    assert (damage.wrong, damage.item_id, damage.path) == ("missing", "a", "/Reports/a.txt")
     assert damage.snapshots == ("20260301T000000.000Z",)
     assert damage.alarming
     assert "next backup copies it again" in str(damage)
