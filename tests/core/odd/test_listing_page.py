@@ -105,7 +105,7 @@ async def read_every_way(backup, first, second):
     assert [change async for change in compare(store, one, two, {})] == []
     assert [path async for path, _ in drive_rows(store, two, ["item_id"], pytest.fail)]
     for row in (await backup.rows(second)).values():
-        _witness(row)
+        _witness(row, two)
 
 
 def _name(summary):
