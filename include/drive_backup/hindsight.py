@@ -100,8 +100,8 @@ async def _note_changes(
 ) -> int | None:
     """Write down what changed since a snapshot; the number of parts, None when the feed is not to be relied on."""
     seen, now = before.listed, listing.listed
-    # Another account's feed tells of other items; and what others share has none that tells all.
-    if seen is None or now is None or seen.view != now.view or source.kind == "shared":
+    # Another account's feed tells of other items; what others share has none that tells all, a single file none at all.
+    if seen is None or now is None or seen.view != now.view or source.rootless:
         return None
     # What a broken feed leaves is never read: only the number of parts that this returns is.
     writer = PartWriter[Changed](store, changed_prefix(listing.work), _PART_ROWS)

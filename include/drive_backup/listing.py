@@ -36,8 +36,8 @@ async def list_source(
     :raises SourceNotFoundError: the source does not exist, is in the trash, or may not be read.
     """
     source, started = Source.parse(task.source), clock.now()
-    root = await _root(drive, source)
-    view = await _view(drive, root)
+    root = await _root(drive, source, task)
+    view = await _view(drive, source, root)
     work, found, complete = _new_work(task), None, True
     missed = lost = None
     why = _why_full(task, base, view, started)
@@ -50,7 +50,7 @@ async def list_source(
             work = _new_work(task)
     if found is None:
         found, complete = await _list_all(drive, store, source, work)
-        if base is not None and base.view == view and source.kind != "shared":
+        if base is not None and base.view == view and not source.rootless:
             missed, found = await reconcile(drive, store, source, root.id, base, found, work, lost)
             complete = complete and not (missed and missed.unsure)
             why = why if missed else "noFeed"
@@ -73,7 +73,7 @@ async def list_source(
         changes=found.changes,
         left=found.left,
         missed=missed,
-        unproven=unproven_since(base, missed, started) if why or base is None else None,
+        unproven=unproven_since(base, missed, started) if _may_lag(source, why, base) else None,
         turn=base.turn + 1 if base else 0,
         not_asked=found.not_asked,
     )
@@ -85,7 +85,7 @@ async def list_source(
         bytes=found.bytes,
         root_id=root.id,
         complete=complete,
-        change_token=found.token,
+        change_token=found.token or None,
         started=format_instant(started),
         use=drive.use,
         listed=listed,
@@ -98,8 +98,15 @@ def _new_work(task: SourceTask) -> str:
     return work_prefix(Source.parse(task.source), task.run, secrets.token_hex(6))
 
 
-async def _view(drive: Drive, root: Item) -> str:
-    """What a listing sees depends on the account and the root."""
+def _may_lag(source: Source, why: str | None, base: Origin | None) -> bool:
+    """Whether Drive may list things late: a full listing may lack them. A single file is asked for by its id."""
+    return source.kind != "file" and (why is not None or base is None)
+
+
+async def _view(drive: Drive, source: Source, root: Item) -> str:
+    """What a listing sees depends on the account and the root. A single file is never listed by changes."""
+    if source.kind == "file":
+        return ""
     # An account that Drive does not name is never the same as another.
     account = await drive.user_email() or secrets.token_hex(8)
     facts = (account, root.id, str(root.drive_id), str(root.resource.get("ownedByMe")))
@@ -112,8 +119,9 @@ def _why_full(task: SourceTask, base: Origin | None, view: str, now: datetime) -
         return "asked" if task.mode == "full" else "noBase"
     reasons = {
         "asked": task.mode == "full",
-        # What others share makes no reliable entries, and what counts depends on the run's other sources.
-        "noFeed": Source.parse(task.source).kind == "shared",
+        # What others share makes no reliable entries, and what counts depends on the run's other sources. A single
+        # file is asked for by its id, for less than the feed costs.
+        "noFeed": Source.parse(task.source).rootless,
         "otherView": base.view != view,
         # This version may ask Drive for other fields.
         "newVersion": base.software != __version__,
@@ -135,7 +143,7 @@ def _is_due(last: datetime, now: datetime, every: timedelta) -> bool:
 async def _list_all(drive: Drive, store: BlobStore, source: Source, work: str) -> tuple[Found, bool]:
     """Read Drive's listing; whether Drive says that it is complete."""
     # Before the listing: what changes while it is read is then after the token, and so is never missed.
-    token = await drive.change_token(source)
+    token = "" if source.kind == "file" else await drive.change_token(source)
     size, closed, complete, outside = 0, 0, True, dict[str, Outside]()
     async with PartWriter[Item](store, listing_prefix(work), PART_ROWS) as writer:
         async for page in drive.list_shared(source) if source.kind == "shared" else drive.list_items(source):
@@ -154,8 +162,8 @@ async def _list_all(drive: Drive, store: BlobStore, source: Source, work: str) -
 async def _note_root(drive: Drive, store: BlobStore, task: SourceTask, item: Item, work: str) -> None:
     """Write down what is known of the folder that the source starts at, which no listing shows.
 
-    The members of a shared drive are its permissions, and hold for all that is in it. What is shared with a user has no
-    such folder.
+    The members of a shared drive are its permissions, and hold for all that is in it. A single file, and what is shared
+    with a user, have no such folder.
     """
     wanted: dict[str, Awaitable[Any]] = {}
     if item.drive_id == item.id:
@@ -173,9 +181,15 @@ async def _note_root(drive: Drive, store: BlobStore, task: SourceTask, item: Ite
         await writer.write(root)
 
 
-async def _root(drive: Drive, source: Source) -> Item:
+async def _root(drive: Drive, source: Source, task: SourceTask) -> Item:
     root = await drive.root(source)
-    if root.trashed:
+    if root.trashed and source.kind == "file" and not task.trashed:
+        raise SourceNotFoundError(
+            f"The file '{root.name}' of {source} is in Drive's trash, so it counts as deleted. Restore it in Drive, "
+            "take the source out of the job, or set 'trashed: true' in the job to save what is in the trash, too.",
+            reason="trashed",
+        )
+    if root.trashed and source.kind != "file":
         raise SourceNotFoundError(
             f"The folder '{root.name}' of {source} is in Drive's trash, so all that it holds counts as deleted. "
             "Restore it in Drive, or take the source out of the job.",

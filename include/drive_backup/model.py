@@ -31,7 +31,7 @@ FOLDER = "application/vnd.google-apps.folder"
 SHORTCUT = "application/vnd.google-apps.shortcut"
 NATIVE_PREFIX = "application/vnd.google-apps."
 
-SourceKind = Literal["user", "drive", "folder", "shared"]
+SourceKind = Literal["user", "drive", "folder", "file", "shared"]
 SOURCE_KINDS: tuple[SourceKind, ...] = get_args(SourceKind)
 ItemKind = Literal["file", "folder", "shortcut", "native"]
 Mode = Literal["incremental", "full"]
@@ -82,7 +82,9 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Source(Struct, frozen=True):
-    """One Drive corpus: ``user/<email>``, ``drive/<driveId>``, ``folder/<folderId>`` or ``shared/<email>``."""
+    """What is backed up as one: ``user/<email>``, ``drive/<driveId>``, ``folder/<folderId>``, ``file/<fileId>`` or
+    ``shared/<email>``.
+    """
 
     kind: SourceKind
     id: str
@@ -95,6 +97,11 @@ class Source(Struct, frozen=True):
         """The address of the user whose eyes this source is seen with; None when any reader will do."""
         return self.id if self.kind in ("user", "shared") else None
 
+    @property
+    def rootless(self) -> bool:
+        """Whether it starts at no folder, and no change feed tells all of it: a single file, and what others share."""
+        return self.kind in ("file", "shared")
+
     @classmethod
     def parse(cls, text: str) -> Source:
         """Read ``kind/id``.
@@ -105,7 +112,7 @@ class Source(Struct, frozen=True):
         if match is None:
             raise ConfigError(
                 f"'{text}' is not a source. Write user/<email address>, shared/<email address>, "
-                "drive/<shared drive id> or folder/<folder id>, e.g. user/ann@example.com."
+                "drive/<shared drive id>, folder/<folder id> or file/<file id>, e.g. user/ann@example.com."
             )
         kind, ident = match.groups()
         return cls(kind=kind, id=ident.lower() if kind in ("user", "shared") else ident)  # type: ignore[arg-type]

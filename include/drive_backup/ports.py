@@ -133,16 +133,19 @@ class Drive(Protocol):
         """The address that this credential acts as."""
 
     async def root(self, source: Source) -> Item:
-        """The folder that a source starts at.
+        """The folder that a source starts at. Of a source without one, something without an id stands for it.
 
-        :raises SourceNotFoundError: when it does not exist or may not be read, or is no folder.
+        :raises SourceNotFoundError: when it does not exist or may not be read, or is no folder, or no file.
         """
 
     async def change_token(self, source: Source) -> str:
         """The change feed's position now. Take it before a listing."""
 
     def list_items(self, source: Source) -> AsyncIterator[Page]:
-        """Every item of the corpus that holds the source, flat and in no order; trashed ones included."""
+        """Every item of the corpus that holds the source, flat and in no order; trashed ones included.
+
+        Of a single file: that item alone.
+        """
 
     def list_shared(self, source: Source) -> AsyncIterator[Page]:
         """Every item that others share with the source's user, with what is below shared folders."""

@@ -1,8 +1,8 @@
 """What a job's ``sources`` may say: single sources, and patterns that are resolved anew at each run. Vocabulary.
 
-A single source is ``user/<email>``, ``shared/<email>``, ``drive/<id>`` or ``folder/<id>``, with ``me`` for the user
-that the connection acts as. A pattern is ``users/<glob>``, ``shared/<glob>`` or ``drives/<glob>``, or a mapping that
-says more::
+A single source is ``user/<email>``, ``shared/<email>``, ``drive/<id>``, ``folder/<id>`` or ``file/<id>``, with ``me``
+for the user that the connection acts as. A pattern is ``users/<glob>``, ``shared/<glob>`` or ``drives/<glob>``, or a
+mapping that says more::
 
     {users: {domain: example.com, org_units: [/Sales], include: ["*"], exclude: ["robot-*"], admin: admin@example.com}}
 """
@@ -83,7 +83,7 @@ def parse_entry(value: Any) -> Entry:
     if rest and (word in ("users", "drives") or (word == "shared" and _GLOB.search(rest))):
         return Selection(kind=_WORDS[word], include=(rest,))
     if word in SOURCE_KINDS and _GLOB.search(rest):
-        plural = f"{word}s/{rest}" if f"{word}s" in _WORDS else "a single folder"
+        plural = f"{word}s/{rest}" if f"{word}s" in _WORDS else f"a single {word}"
         raise ConfigError(f"'{value}' has a wildcard, and names one {word}. Write {plural} instead.")
     return Source.parse(value)
 

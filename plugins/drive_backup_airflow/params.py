@@ -32,8 +32,8 @@ def backup_params(job: Job) -> dict[str, Param]:
             minItems=1,
             title="Sources",
             description="One a line: `user/<email address>`, `shared/<email address>` (what others share with that "
-            "user), `drive/<shared drive id>`, `folder/<folder id>`; `me` for the user that the connection acts as; "
-            "or patterns: `users/*@example.com`, `shared/*@example.com`, `drives/*`.",
+            "user), `drive/<shared drive id>`, `folder/<folder id>`, `file/<file id>`; `me` for the user that the "
+            "connection acts as; or patterns: `users/*@example.com`, `shared/*@example.com`, `drives/*`.",
         ),
         "instant": Param(
             None,

@@ -11,6 +11,7 @@ from include.drive_backup.errors import ConfigError
 from include.drive_backup.model import Source
 from include.drive_backup.restore.batches import RestoreTask
 from include.drive_backup.restore.container_target import KIND, ContainerPlace
+from include.drive_backup.restore.drive_place import parse_drive_place
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,7 +23,11 @@ def restore_params(time_zone: str = "UTC") -> dict[str, Param]:
     :param time_zone: in which times are that name none, unless the form says another one.
     """
     return {
-        "source": _text("", "Source", "What was backed up: `user/<email address>`, `drive/<id>` or `folder/<id>`."),
+        "source": _text(
+            "",
+            "Source",
+            "What was backed up: `user/<email address>`, `drive/<id>`, `folder/<id>` or `file/<id>`.",
+        ),
         "snapshot": _text(
             "latest",
             "As of",
@@ -42,7 +47,8 @@ def restore_params(time_zone: str = "UTC") -> dict[str, Param]:
             "",
             "Restore to",
             "In Drive: `user/<email address>`, `drive/<id>` or `folder/<id>`. Another Blob container: "
-            "`container/<name>` or `container/<name>/<prefix>`. Empty: where it came from.",
+            "`container/<name>` or `container/<name>/<prefix>`. Empty: where it came from, which has to be a "
+            "user, a drive or a folder.",
         ),
         "to_conn_id": _text(
             "", "Connection of that container", "Of the storage account, type `wasb`. Empty: the one of the backup."
@@ -119,11 +125,7 @@ def restore_task(context: Context) -> RestoreTask:
 
 
 def _drive(text: str, params: dict[str, Any]) -> dict[str, Any]:
-    to = Source.parse(text)
-    if to.kind == "shared":
-        raise ConfigError(
-            "to: nothing can be restored into what is shared with a user. Write user/, drive/ or folder/."
-        )
+    to = parse_drive_place(text, "to")
     if params["to_conn_id"]:
         raise ConfigError("to_conn_id: goes with a container; write container/<name> in 'to', or leave it empty.")
     subject = params["act_as"] or to.user

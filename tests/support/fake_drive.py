@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.drive_backup import ports
+from include.drive_backup.drive.single import check_file, file_root
 from include.drive_backup.errors import (
     BrokenBodyError,
     CredentialsError,
@@ -164,6 +165,13 @@ class FakeDrive:
             return Item(id="", name="Shared with me", mime_type=FOLDER)
         if source.kind == "user":
             return Item.from_resource(self.root_resource)
+        if source.kind == "file":
+            try:
+                item = Item.from_resource(self._known(source.id))
+            except ItemUnavailableError as error:
+                raise SourceNotFoundError(f"There is no {source}.", reason=error.reason) from error
+            check_file(source, item)
+            return file_root(item)
         resource = self.items.get(source.id) or (self.root_resource if source.id == self._root else None)
         if resource is None:
             raise SourceNotFoundError(f"There is no {source}.")
@@ -175,6 +183,9 @@ class FakeDrive:
 
     async def list_items(self, source: Source) -> AsyncIterator[Page]:
         self.calls.append("list_items")
+        if source.kind == "file":
+            yield Page(items=(Item.from_resource(self._known(source.id)),))
+            return
         resources = [
             found for ident in self.items if ident not in self.unseen and (found := self._listed(ident)) is not None
         ]

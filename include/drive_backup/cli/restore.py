@@ -29,6 +29,7 @@ from include.drive_backup.restore.container import TargetContainer
 from include.drive_backup.restore.container_names import container_names
 from include.drive_backup.restore.container_target import check_target, clean_prefix
 from include.drive_backup.restore.drive import DriveFolder
+from include.drive_backup.restore.drive_place import parse_drive_place
 from include.drive_backup.restore.drive_target import open_target
 from include.drive_backup.restore.local_target import open_local
 from include.drive_backup.restore.orders import Conflict, shortfall
@@ -141,7 +142,7 @@ def restore(
         )
     if prefix and to_container is None:
         raise ConfigError("--prefix goes with --to-container; leave it out.")
-    drive = None if to_drive is None else Source.parse(to_drive)
+    drive = None if to_drive is None else parse_drive_place(to_drive, "--to-drive")
     into = _Into(
         to,
         _signed(to_container, target_sas),

@@ -23,6 +23,7 @@ from include.drive_backup.drive.pages import entries_of, next_token, senseless
 from include.drive_backup.drive.ranges import Life, Part, list_in_ranges
 from include.drive_backup.drive.revisions import list_revisions, open_revision
 from include.drive_backup.drive.shared import SHARED_ROOT, shared_with_me
+from include.drive_backup.drive.single import check_file, file_root
 from include.drive_backup.drive.tokens import Tokens
 from include.drive_backup.drive.writing import DriveWriter
 from include.drive_backup.errors import ItemUnavailableError, SourceNotFoundError
@@ -65,6 +66,7 @@ class GoogleDrive:
         )
         self._email: str | None = None
         self._roots: dict[Source, Item] = {}
+        self._files: dict[Source, Item] = {}
         self._others: dict[str, Tokens] = {}
 
     async def __aenter__(self) -> Self:
@@ -99,10 +101,13 @@ class GoogleDrive:
         return self._email
 
     async def root(self, source: Source) -> Item:
-        """See :meth:`include.drive_backup.ports.Drive.root`. Asked once per source.
+        """See :meth:`include.drive_backup.ports.Drive.root`. Asked once per source; a single file each time.
 
         :raises SourceNotFoundError: also when the credential acts as another user than the source names.
         """
+        if source.kind == "file":
+            self._files[source] = item = await self._find_file(source)
+            return file_root(item)
         if source not in self._roots:
             self._roots[source] = await self._find_root(source)
         return self._roots[source]
@@ -124,6 +129,11 @@ class GoogleDrive:
 
         Items may come twice: when Drive rejects a page token, the listing starts over.
         """
+        if source.kind == "file":
+            # What the question for its root just told is not asked again: a file costs one call.
+            known = self._files.pop(source) if source in self._files else await self._find_file(source)
+            yield Page(items=(known,))
+            return
         corpus = await self._corpus(source)
         try:
             async for page in self._list(corpus, f"the listing of {source}"):
@@ -209,16 +219,24 @@ class GoogleDrive:
             await self._check_user(source)
         if source.kind == "shared":
             return SHARED_ROOT
+        item = await self._find(source, "root" if source.kind == "user" else source.id)
+        _check_root(source, item)
+        return item
+
+    async def _find_file(self, source: Source) -> Item:
+        item = await self._find(source, source.id)
+        check_file(source, item)
+        return item
+
+    async def _find(self, source: Source, item_id: str) -> Item:
         try:
-            item = await self.get_item("root" if source.kind == "user" else source.id)
+            return await self.get_item(item_id)
         except ItemUnavailableError as error:
             raise SourceNotFoundError(
                 f"{source} does not exist, or the account that the backup acts as cannot see it. Share it with that "
                 f"account (a shared drive: add it as a member) or correct the source. {error}",
                 reason=error.reason,
             ) from error
-        _check_root(source, item)
-        return item
 
     async def _check_user(self, source: Source) -> None:
         """Never store one user's files under another's name."""
@@ -331,7 +349,7 @@ def _check_root(source: Source, item: Item) -> None:
     if item.kind != "folder":
         raise SourceNotFoundError(
             f"{source} is not a folder but '{item.name}' ({item.mime_type}). Name the folder itself"
-            + (", not a shortcut to it." if item.kind == "shortcut" else "."),
+            + (", not a shortcut to it." if item.kind == "shortcut" else f", or this file alone: file/{item.id}."),
             reason="notAFolder",
         )
     if source.kind == "drive" and item.drive_id not in {None, item.id}:

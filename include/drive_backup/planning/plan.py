@@ -245,9 +245,9 @@ class _Planner:
         return self._over[0]
 
     def _tree(self, nodes: Mapping[str, Node], *, trash: bool) -> Tree:
-        kind = self._rules.source.kind
+        source = self._rules.source
         return build_tree(
-            nodes, self._listing.root_id, subtree=kind == "folder", rootless=kind == "shared", trash=trash
+            nodes, self._listing.root_id, subtree=source.kind == "folder", rootless=source.rootless, trash=trash
         )
 
     async def _look_back(self, nodes: dict[str, Node], newest: Mapping[str, int]) -> Hindsight | None:

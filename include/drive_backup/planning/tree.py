@@ -115,7 +115,7 @@ def build_tree(
     :param root_id: the folder that the source starts at; it is not placed itself.
     :param subtree: the source is a folder: what is not below the root is no part of it. Otherwise the listing is the
         source, and live items that no folder leads to are placed in :data:`ORPHANS`.
-    :param rootless: the source is what is shared with a user: items that no folder leads to are its top.
+    :param rootless: the source has no folder that it starts at: items that no folder leads to are its top.
     :param trash: place what is in the trash in :data:`TRASH`, a thrown-away folder with what is below it.
     """
     top = root_id if rootless else _ORPHANS
