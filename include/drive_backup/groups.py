@@ -32,6 +32,10 @@ Row = TypeVar("Row", bound=Struct)
 _LABEL = 40
 
 
+#: Reasons that say for certain that a person left, or is to leave.
+SUSPENDED, DELETED = "suspended", "deleted"
+
+
 class LeftOut(Struct, frozen=True):
     """A source that a pattern found and that is not backed up, and why."""
 

@@ -45,6 +45,8 @@ class SourceTask(Struct, frozen=True):
     """What ``resolve sources`` hands to the tasks of one source. ``subject`` is the user to act as, if any.
 
     ``asked``: the job names it, so that it is an error when it cannot be read; otherwise a pattern found it.
+    ``address``: of a user's source, the one that its person has now, which need not be that of its name.
+    ``person``: the ``permissionId`` that the user must have, where it is known.
     ``series``: the name of the series that the snapshot will be of. ``by_hand``: the job does not select this source; a
     person asked for it in this run.
     """
@@ -55,6 +57,8 @@ class SourceTask(Struct, frozen=True):
     series: str = DEFAULT_SERIES
     by_hand: bool = False
     subject: str | None = None
+    address: str | None = None
+    person: str | None = None
     mode: Mode = "incremental"
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()

@@ -36,6 +36,7 @@ async def list_source(
     :raises SourceNotFoundError: the source does not exist, is in the trash, or may not be read.
     """
     source, started = Source.parse(task.source), clock.now()
+    await _check_person(drive, task)
     root = await _root(drive, source, task)
     view = await _view(drive, source, root)
     work, found, complete = _new_work(task), None, True
@@ -98,6 +99,19 @@ def _new_work(task: SourceTask) -> str:
     return work_prefix(Source.parse(task.source), task.run, secrets.token_hex(6))
 
 
+async def _check_person(drive: Drive, task: SourceTask) -> None:
+    """Never store one person's files as another's: between two runs an address may be given to somebody else."""
+    if task.person is None:
+        return
+    found = await drive.user_id()
+    if found is not None and found != task.person:
+        raise SourceNotFoundError(
+            f"{task.address} is not the person whose history is {task.source}: Drive's id of that person is "
+            f"{task.person}, and this is {found}. Nothing was stored. The next run looks anew whose address it is.",
+            reason="otherPerson",
+        )
+
+
 def _may_lag(source: Source, why: str | None, base: Origin | None) -> bool:
     """Whether Drive may list things late: a full listing may lack them. A single file is asked for by its id."""
     return source.kind != "file" and (why is not None or base is None)
@@ -108,7 +122,8 @@ async def _view(drive: Drive, source: Source, root: Item) -> str:
     if source.kind == "file":
         return ""
     # An account that Drive does not name is never the same as another.
-    account = await drive.user_email() or secrets.token_hex(8)
+    # Its id stays when its address changes.
+    account = await drive.user_id() or await drive.user_email() or secrets.token_hex(8)
     facts = (account, root.id, str(root.drive_id), str(root.resource.get("ownedByMe")))
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:16]
 

@@ -61,9 +61,10 @@ class ChangePage(Struct, frozen=True):
 
 
 class Account(Struct, frozen=True):
-    """A user of the domain. ``suspended``: Google lets nobody act as this user."""
+    """A user of the domain. ``suspended``: Google lets nobody act as this user. ``id``: the Directory's, for good."""
 
     email: str
+    id: str | None = None
     suspended: bool = False
     org_unit: str = "/"
 
@@ -86,6 +87,15 @@ class Directory(Protocol):
 
     async def me(self) -> str:
         """The address of the user that the connection acts as."""
+
+    async def permission_id(self, address: str) -> str | None:
+        """Drive's id of the user who has an address; None when the connection cannot act as this user."""
+
+    def deleted_users(self, *, admin: str | None) -> AsyncIterator[Account]:
+        """Accounts that were deleted lately and can still be brought back.
+
+        :raises CredentialsError: ``admin`` may not list users.
+        """
 
     def users(self, *, domain: str | None, admin: str | None) -> AsyncIterator[Account]:
         """Everybody in the organisation, or in one of its domains.
@@ -131,6 +141,9 @@ class Drive(Protocol):
 
     async def user_email(self) -> str:
         """The address that this credential acts as."""
+
+    async def user_id(self) -> str | None:
+        """Drive's ``permissionId`` of the user that this credential acts as; None when Drive does not tell it."""
 
     async def root(self, source: Source) -> Item:
         """The folder that a source starts at. Of a source without one, something without an id stands for it.

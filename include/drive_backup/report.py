@@ -61,8 +61,9 @@ def readable(
         blocks.append(not_listed(missed))
     planned = [plan.unfit_globs.to_dict() for plan in dry]
     blocks += filter(None, [glob_lines([*(summary.get("unfit_globs") or {} for summary in done), *planned])])
-    if stopped:
-        blocks.append(["NOT BACKED UP ANY MORE, and not settled:", *(f"  {each}" for each in stopped)])
+    for title, left in (("NOT BACKED UP ANY MORE, and not settled:", False), ("Left the organisation, kept:", True)):
+        if found := [each for each in stopped if each.left == left]:
+            blocks.append([title, *(f"  {each}" for each in found)])
     return "\n\n".join("\n".join(map(one_line, block)) for block in blocks) or "Nothing was planned."
 
 
@@ -96,7 +97,7 @@ def verdict(
         problem for summary in done for problem in _problems(summary, sound, fail_on_unavailable=fail_on_unavailable)
     ]
     problems += [f"{plan.listing.task.source} was not committed" for plan in _without_snapshot(plan_refs, done)]
-    problems += map(str, stopped)
+    problems += [str(each) for each in stopped if not each.left]
     if problems:
         more = f"; and {_number(len(problems) - MANY)} more" if len(problems) > MANY else ""
         raise SnapshotIncompleteError(

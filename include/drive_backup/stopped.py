@@ -6,7 +6,8 @@ that notices writes a record and fails; later ones only report it, until a perso
     stopped/<source>/<series>/<id of its last snapshot>.json
     stopped/<source>/<series>/<id of its last snapshot>.settled.json
 
-A source that is backed up again has another last snapshot, so that its next stop is a new one.
+A source that is backed up again has another last snapshot, so that its next stop is a new one. Who left (the Directory
+says that the account is suspended, or was deleted) is recorded in the same way, and no run fails for it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Collection, Iterable
 import msgspec
 
 from include.drive_backup.blob.names import SnapshotName, stopped_name
-from include.drive_backup.groups import Listed
+from include.drive_backup.groups import DELETED, SUSPENDED, Listed
 from include.drive_backup.manifest.ended import settled_at, since_the_job
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Series, Source, Struct, format_instant
@@ -27,6 +28,7 @@ from include.drive_backup.values import decode_json
 log = logging.getLogger(__name__)
 
 _JSON = "application/json"
+_LEFT = (SUSPENDED, DELETED)
 _NOT_FOUND = "The job's sources do not find it any more: it was deleted, is out of reach, or the job does not name it."
 
 
@@ -47,7 +49,18 @@ class Stopped(Struct, frozen=True):
     run: str
     noticed: str
 
+    @property
+    def left(self) -> bool:
+        """Whether its person left, as the Directory says itself: that is kept, and alarms nobody."""
+        return self.reason in _LEFT
+
     def __str__(self) -> str:
+        if self.left:
+            return (
+                f"{self.source} has left ({self.reason}): its last snapshot is {self.snapshot}, and it is kept. "
+                f"{self.message} Nothing has to be done: retention keeps the newest complete snapshot of each series. "
+                f"To have no more word of it: drive-backup settle {self.source} --series {self.series}"
+            )
         return (
             f"{self.source} is not backed up any more ({self.reason}); its last snapshot is {self.snapshot}. "
             f"{self.message} If that is meant, say so: drive-backup settle {self.source} --series {self.series}"

@@ -103,7 +103,7 @@ async def open_shared_drive(
     user = await hook.acts_as() or ""
     async with (
         SharedQuota(store, QuotaSettings.from_dict(dict(quota)), await StoreClock.of(store), user=user) as shared,
-        hook.get_drive(limiter=shared.limiter, settings=settings, clock=clock) as drive,
+        hook.get_drive(limiter=shared.limiter, settings=settings, clock=clock, stands_for=task.address) as drive,
         recorded(drive, store, task, clock),
     ):
         yield drive

@@ -15,7 +15,7 @@ from tests.support.flow import Backup
 from tests.support.trees import file
 
 ANN, BOB = "user/ann@example.com", "user/bob@example.com"
-SUSPENDED = Listed(source=BOB, outcome="left_out", reason="suspended", message="The account is suspended.")
+NO_DRIVE = Listed(source=BOB, outcome="left_out", reason="serviceDisabled", message="Drive is switched off.")
 
 
 class World:
@@ -38,16 +38,33 @@ async def world():
 
 
 async def test_the_first_run_that_notices_fails_and_later_ones_say_it(world):
-    new, known = await world.look("run-2", ANN, left_out=[SUSPENDED])
-    assert [(each.source, each.reason, each.snapshot) for each in new] == [(BOB, "suspended", "20260301T000000.000Z")]
+    new, known = await world.look("run-2", ANN, left_out=[NO_DRIVE])
+    assert [(each.source, each.reason, each.snapshot) for each in new] == [
+        (BOB, "serviceDisabled", "20260301T000000.000Z")
+    ]
     assert known == []
     with pytest.raises(SnapshotIncompleteError, match=r"bob@example.com is not backed up any more.*settle"):
         verdict([], [], stopped=new)
     await record_stopped(world.store, new)
-    new, known = await world.look("run-3", ANN, left_out=[SUSPENDED])
+    new, known = await world.look("run-3", ANN, left_out=[NO_DRIVE])
     assert (new, [each.source for each in known]) == ([], [BOB])
     verdict([], [], stopped=new)
     assert "NOT BACKED UP ANY MORE" in readable([], [], stopped=known)
+
+
+@pytest.mark.parametrize("reason", ["suspended", "deleted"])
+async def test_who_left_by_the_directorys_own_word_is_kept_and_alarms_nobody(world, reason):
+    left = Listed(source=BOB, outcome="left_out", reason=reason, message="The account is gone.")
+    new, known = await world.look("run-2", ANN, left_out=[left])
+    verdict([], [], stopped=new)
+    report = readable([], [], stopped=new)
+    assert "Left the organisation, kept:" in report
+    assert f"{BOB} has left ({reason})" in report
+    assert "NOT BACKED UP ANY MORE" not in report
+    await record_stopped(world.store, new)
+    # Weeks later the Directory has forgotten the account: that is no new alarm.
+    new, known = await world.look("run-40", ANN)
+    assert (new, [(each.source, each.left) for each in known]) == ([], [(BOB, True)])
 
 
 async def test_a_run_that_is_cleared_says_it_again(world):

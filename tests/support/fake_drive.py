@@ -54,6 +54,9 @@ class FakeDrive:
         self.items: dict[str, dict[str, Any]] = {}
         self.contents: dict[str, bytes] = {}
         self.root_resource = {"id": root, "name": "My Drive", "mimeType": FOLDER}
+        #: who the credential acts as
+        self.email = "ann@example.com"
+        self.person: str | None = None
         self.incomplete = False
         #: ids in the order of their changes: what is not here, the change feed does not tell
         self.feed: list[str] = []
@@ -157,7 +160,10 @@ class FakeDrive:
         return self._use
 
     async def user_email(self) -> str:
-        return "ann@example.com"
+        return self.email
+
+    async def user_id(self) -> str | None:
+        return self.person
 
     async def root(self, source: Source) -> Item:
         self.calls.append("root")

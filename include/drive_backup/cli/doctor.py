@@ -122,7 +122,7 @@ def _judge_going_on(state: Stopped | Settled | None, age: timedelta) -> tuple[st
     if isinstance(state, Settled):
         return "ended", f"It is not backed up any more, as a person settled{_note(state)}; it is kept."
     if state is not None:
-        return "bad", str(state)
+        return "left" if state.left else "bad", str(state)
     if age > OLD:
         return "bad", "Find out in Airflow why the backup has not succeeded since."
     if age < -_AHEAD:

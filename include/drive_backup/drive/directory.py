@@ -21,7 +21,7 @@ DIRECTORY_SCOPE = "https://www.googleapis.com/auth/admin.directory.user.readonly
 DIRECTORY_SERVICE = "admin/directory/v1"
 
 _DIRECTORY_ENDPOINT = "https://admin.googleapis.com"
-_USER_FIELDS = "nextPageToken,users(primaryEmail,suspended,orgUnitPath)"
+_USER_FIELDS = "nextPageToken,users(id,primaryEmail,suspended,orgUnitPath)"
 _DRIVE_FIELDS = "nextPageToken,drives(id,name)"
 
 
@@ -31,14 +31,16 @@ def directory_endpoint(api_endpoint: str | None) -> str:
     return api_endpoint if own and api_endpoint else _DIRECTORY_ENDPOINT
 
 
-async def list_users(client: DriveClient, *, domain: str | None) -> AsyncIterator[Account]:
+async def list_users(client: DriveClient, *, domain: str | None, deleted: bool = False) -> AsyncIterator[Account]:
     """All users of the organisation, or of one of its domains; 500 a call.
 
     :param client: of the Directory API, as an administrator.
+    :param deleted: instead those whose account was deleted, as long as it can be brought back.
     :raises CredentialsError: the account may not list users.
     """
     whose = {"domain": domain} if domain else {"customer": "my_customer"}
     # No Drive quota units: the Directory API has a quota of its own, 2,400 calls a minute.
+    whose = {**whose, **({"showDeleted": "true"} if deleted else {})}
     query = {**whose, "maxResults": "500", "orderBy": "email", "fields": _USER_FIELDS}
     try:
         async for answer in _pages(client, "users", query, units=0, what="the users of the organisation"):
@@ -61,7 +63,7 @@ def _account(user: Mapping[str, Any]) -> Account | None:
     if not email:
         return None
     unit = read_text(user.get("orgUnitPath")) or "/"
-    return Account(email=email, suspended=user.get("suspended") is True, org_unit=unit)
+    return Account(email=email, id=read_id(user.get("id")), suspended=user.get("suspended") is True, org_unit=unit)
 
 
 async def shared_drives(client: DriveClient, *, as_admin: bool) -> AsyncIterator[tuple[str, str]]:

@@ -30,7 +30,7 @@ from include.drive_backup.errors import ItemUnavailableError, SourceNotFoundErro
 from include.drive_backup.model import ApiUse, Detail, Item, Revision, Source
 from include.drive_backup.pacing import LIST_UNITS, QuotaLimiter
 from include.drive_backup.ports import Body, ChangePage, Clock, Page
-from include.drive_backup.values import read_object, read_text
+from include.drive_backup.values import read_id, read_object, read_text
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,7 @@ class GoogleDrive:
     :param api_endpoint: root of the API.
     :param settings: attempts, time-outs, abuse flag.
     :param chance: random numbers in [0, 1) for the jitter of waits.
+    :param stands_for: the address of the user whose source is read, where the source has another name.
     """
 
     def __init__(
@@ -60,11 +61,13 @@ class GoogleDrive:
         api_endpoint: str = DEFAULT_ENDPOINT,
         settings: DriveSettings | None = None,
         chance: Callable[[], float] = random.random,
+        stands_for: str | None = None,
     ) -> None:
         self._client = DriveClient(
             tokens, limiter=limiter, clock=clock, api_endpoint=api_endpoint, settings=settings, chance=chance
         )
-        self._email: str | None = None
+        self._me: dict[str, Any] | None = None
+        self._stands_for = stands_for
         self._roots: dict[Source, Item] = {}
         self._files: dict[Source, Item] = {}
         self._others: dict[str, Tokens] = {}
@@ -95,10 +98,18 @@ class GoogleDrive:
 
     async def user_email(self) -> str:
         """The address that this credential acts as, in lower case; empty when Drive does not tell it. Asked once."""
-        if self._email is None:
-            about = await self._client.get_json("about", {"fields": "user(emailAddress)"}, what="the account")
-            self._email = (read_text(read_object(about.get("user")).get("emailAddress")) or "").lower()
-        return self._email
+        return (read_text((await self._about_me()).get("emailAddress")) or "").lower()
+
+    async def user_id(self) -> str | None:
+        """See :meth:`include.drive_backup.ports.Drive.user_id`. Asked once, with the address."""
+        return read_id((await self._about_me()).get("permissionId"))
+
+    async def _about_me(self) -> dict[str, Any]:
+        if self._me is None:
+            query = {"fields": "user(emailAddress,permissionId)"}
+            about = await self._client.get_json("about", query, what="the account")
+            self._me = read_object(about.get("user"))
+        return self._me
 
     async def root(self, source: Source) -> Item:
         """See :meth:`include.drive_backup.ports.Drive.root`. Asked once per source; a single file each time.
@@ -241,9 +252,10 @@ class GoogleDrive:
     async def _check_user(self, source: Source) -> None:
         """Never store one user's files under another's name."""
         email = await self.user_email()
-        if email and email != source.id.lower():
+        wanted = (self._stands_for or source.id).lower()
+        if email and email != wanted:
             raise SourceNotFoundError(
-                f"The Google connection acts as {email}, not as {source.id}. Name the source {source.kind}/{email}, or "
+                f"The Google connection acts as {email}, not as {wanted}. Name the source {source.kind}/{email}, or "
                 "use a service account with domain-wide delegation, which can act as each user.",
                 reason="otherUser",
             )

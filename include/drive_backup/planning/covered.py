@@ -8,7 +8,7 @@ shared.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from include.drive_backup.groups import Listed
 from include.drive_backup.handover import SourceTask
@@ -26,23 +26,30 @@ class Homes(Struct, frozen=True):
     :param covering: they were listed wholly.
     :param held: of these, the shared items that are in their listing.
     :param lacking: they could not be listed, or Drive did not list all of them.
+    :param names: of users whose address is not the name of their source: ``user/<address>`` to that name.
     """
 
     covering: frozenset[str] = frozenset()
     lacking: frozenset[str] = frozenset()
     held: Mapping[str, frozenset[str]] = {}
+    names: Mapping[str, str] = {}
 
 
 #: No other source holds anything.
 NO_HOMES = Homes()
 
 
-def find_homes(rows: Iterable[Listed]) -> Homes:
+def find_homes(rows: Sequence[Listed]) -> Homes:
     """What became of the sources when they were listed."""
     covering, lacking = set[str](), set[str]()
     for row in rows:
         (covering if _is_whole(row) else lacking).add(row.source)
-    return Homes(covering=frozenset(covering), lacking=frozenset(lacking))
+    return Homes(covering=frozenset(covering), lacking=frozenset(lacking), names=_names(rows))
+
+
+def _names(rows: Iterable[Listed]) -> dict[str, str]:
+    tasks = [row.listing.task for row in rows if row.listing is not None]
+    return {f"user/{task.address}": task.source for task in tasks if task.address and task.source.startswith("user/")}
 
 
 def _is_whole(row: Listed) -> bool:
@@ -63,6 +70,7 @@ class Covered:
         self._covering = frozenset[str]() if by_path else homes.covering
         self._lacking = homes.lacking
         self._held = homes.held
+        self._names = homes.names
         self._homes: dict[str, str] = {}
 
     def __bool__(self) -> bool:
@@ -70,7 +78,7 @@ class Covered:
 
     def note(self, item: Item) -> None:
         """Take in an item of the source."""
-        homes = set(homes_of(item))
+        homes = set(homes_of(item, self._names))
         for wanted in (self._covering, self._lacking):
             for home in sorted(homes & wanted):
                 self._homes.setdefault(item.id, home)
@@ -98,11 +106,15 @@ class Covered:
         return found
 
 
-def homes_of(item: Item) -> Iterator[str]:
-    """The sources that an item may live in: its shared drive, its owners' Drives."""
+def homes_of(item: Item, names: Mapping[str, str]) -> Iterator[str]:
+    """The sources that an item may live in: its shared drive, its owners' Drives.
+
+    :param names: see :class:`Homes`.
+    """
     if item.drive_id is not None:
         yield f"drive/{item.drive_id}"
     for owner in item.owners:
         address = read_text(owner.get("emailAddress"))
         if address:
-            yield f"user/{address.lower()}"
+            home = f"user/{address.lower()}"
+            yield names.get(home, home)

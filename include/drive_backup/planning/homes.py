@@ -33,7 +33,7 @@ async def load_homes(store: BlobStore, rows: Sequence[Listed]) -> Homes:
     for listing in shared:
         async for item in read_parts(store, listing_prefix(listing.work), Item, parts=listing.parts):
             wanted.add(item.id)
-            named.update(homes_of(item))
+            named.update(homes_of(item, homes.names))
     # Only what is named as a home can cover anything: the listings of all others are not read.
     covering, held, lacking = homes.covering & named, {}, set[str]()
     for row in rows:
@@ -46,7 +46,7 @@ async def load_homes(store: BlobStore, rows: Sequence[Listed]) -> Homes:
                 lacking.add(row.source)
             else:
                 held[row.source] = frozenset(ident for ident in wanted if ident in tree)
-    return Homes(covering=homes.covering - lacking, lacking=homes.lacking | lacking, held=held)
+    return Homes(covering=homes.covering - lacking, lacking=homes.lacking | lacking, held=held, names=homes.names)
 
 
 def _is_shared(row: Listed) -> bool:

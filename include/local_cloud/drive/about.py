@@ -9,6 +9,7 @@ from aiohttp import web
 from include.local_cloud.drive.context import Call, handles
 from include.local_cloud.drive.errors import ApiError, forbidden, invalid
 from include.local_cloud.drive.formats import EXPORT_FORMATS, IMPORT_FORMATS
+from include.local_cloud.drive.model import User
 from include.local_cloud.drive.pages import Cursor, fingerprint
 from include.local_cloud.drive.resource import user_resource
 from include.local_cloud.drive.state import DriveState
@@ -54,7 +55,8 @@ async def list_users(call: Call) -> web.Response:
     domain = call.params.get("domain")
     if domain and not any(email.endswith(f"@{domain}") for email in state.users):
         raise ApiError(404, "notFound", "Domain not found.")
-    emails = sorted(email for email in state.users if _matches(call, email))
+    gone = _deleted(call) if str(call.params.get("showDeleted", "")).lower() == "true" else None
+    emails = sorted(email for email in state.users if _matches(call, email)) if gone is None else sorted(gone)
     bound, now = fingerprint(call.email, call.method.id, call.params), state.clock.now()
     token = call.params.get("pageToken")
     pages = call.service.pages
@@ -63,11 +65,25 @@ async def list_users(call: Call) -> web.Response:
     end = cursor.position + int(call.params.get("maxResults", 100))
     data: dict[str, Any] = {
         "kind": "admin#directory#users",
-        "users": [_user(state, email) for email in cursor.ids[cursor.position : end] if email in state.users],
+        "users": [
+            _user(found)
+            for email in cursor.ids[cursor.position : end]
+            if (found := (state.users if gone is None else gone).get(email)) is not None
+        ],
     }
     if end < len(cursor.ids):
         data["nextPageToken"] = pages.save(Cursor(bound, cursor.ids, end, cursor.time, cursor.page + 1))
     return call.answer(data)
+
+
+def _deleted(call: Call) -> dict[str, User]:
+    """The accounts that were deleted in the last 20 days; Google takes no notice of a query here."""
+    domain, since = call.params.get("domain"), call.state.clock.now() - 20 * 86_400_000
+    return {
+        user.email: user
+        for user, when in call.state.deleted_users
+        if when >= since and (not domain or user.email.rpartition("@")[2] == domain)
+    }
 
 
 def _matches(call: Call, email: str) -> bool:
@@ -81,13 +97,12 @@ def _matches(call: Call, email: str) -> bool:
     return not query or call.state.users[email].suspended is (query == "isSuspended=true")
 
 
-def _user(state: DriveState, email: str) -> dict[str, Any]:
-    user = state.users[email]
+def _user(user: User) -> dict[str, Any]:
     given, _, family = user.name.partition(" ")
     return {
         "kind": "admin#directory#user",
-        "id": user.permission_id,
-        "primaryEmail": email,
+        "id": user.directory_id,
+        "primaryEmail": user.email,
         "name": {"givenName": given, "familyName": family, "fullName": user.name},
         "isAdmin": user.admin,
         "suspended": user.suspended,

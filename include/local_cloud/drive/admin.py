@@ -15,6 +15,7 @@ from include.local_cloud.drive.errors import ApiError
 from include.local_cloud.drive.faults import Rule, Settings
 from include.local_cloud.drive.listing import hash_contents
 from include.local_cloud.drive.model import Item
+from include.local_cloud.drive.people import delete_user, drop_alias, rename_user
 from include.local_cloud.drive.quota import Limits, Quota
 from include.local_cloud.drive.stats import Stats
 
@@ -137,6 +138,35 @@ async def _put_user(service: Service, request: web.Request) -> Any:
     return {"email": user.email, "rootId": user.root_id}
 
 
+class _RenameBody(msgspec.Struct, forbid_unknown_fields=True):
+    email: str
+    to: str
+
+
+async def _rename_user(service: Service, request: web.Request) -> Any:
+    """Give a user another primary address."""
+    body = msgspec.json.decode(await request.read(), type=_RenameBody)
+    user = rename_user(service.state, body.email, body.to)
+    service.tokens.rename(body.email, body.to)
+    return {"email": user.email, "rootId": user.root_id}
+
+
+class _AddressBody(msgspec.Struct, forbid_unknown_fields=True):
+    email: str
+
+
+async def _delete_user(service: Service, request: web.Request) -> Any:
+    body = msgspec.json.decode(await request.read(), type=_AddressBody)
+    delete_user(service.state, body.email)
+    service.tokens.rename(body.email, None)
+    return {}
+
+
+async def _drop_alias(service: Service, request: web.Request) -> Any:
+    drop_alias(service.state, msgspec.json.decode(await request.read(), type=_AddressBody).email)
+    return {}
+
+
 class _DriveBody(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     members: dict[str, str]
@@ -197,6 +227,9 @@ _ROUTES: list[tuple[str, str, Answer]] = [
     ("POST", "edit", _edit),
     ("POST", "revoke-tokens", _revoke),
     ("POST", "users", _put_user),
+    ("POST", "users/rename", _rename_user),
+    ("POST", "users/delete", _delete_user),
+    ("POST", "aliases/delete", _drop_alias),
     ("POST", "drives", _add_drive),
     ("POST", "delegation", _delegate),
     ("GET", "items", _items),

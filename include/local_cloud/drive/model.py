@@ -103,6 +103,11 @@ class User:
     drive_enabled: bool = True
     org_unit: str = "/"
 
+    @property
+    def directory_id(self) -> str:
+        """The Directory's id, which is not that of Drive."""
+        return f"1{self.permission_id[::-1]}"
+
 
 @dataclass(slots=True)
 class SharedDrive:

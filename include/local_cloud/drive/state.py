@@ -23,6 +23,9 @@ class DriveState:
     def __init__(self, *, seed: int = 1, clock: AdjustableClock | None = None) -> None:
         self.clock = clock or AdjustableClock()
         self.users: dict[str, User] = {}
+        #: other addresses of users, with their permission ids; nobody can sign in with one, or be acted as by it
+        self.aliases: dict[str, str] = {}
+        self.deleted_users: list[tuple[User, int]] = []
         self.drives: dict[str, SharedDrive] = {}
         self.items: dict[str, Item] = {}
         self.children: dict[str, dict[str, None]] = {}
@@ -42,7 +45,12 @@ class DriveState:
         return "1" + base64.urlsafe_b64encode(self._random.randbytes(length)).decode()[: length - 1]
 
     def add_user(self, email: str, name: str | None = None, *, admin: bool = False) -> User:
-        """A user with an empty My Drive."""
+        """A user with an empty My Drive.
+
+        :raises ValueError: the address is the alias of another user.
+        """
+        if email in self.aliases:
+            raise ValueError(f"Entity already exists: {email}")
         name = name or email.partition("@")[0].capitalize()
         permission_id = str(self._random.randrange(10**19, 10**20))
         user = User(email=email, name=name, permission_id=permission_id, root_id="0A" + self.new_id(17), admin=admin)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
@@ -83,6 +83,20 @@ class Tokens:
         if grant is None or grant.expires <= self.clock.now():
             raise invalid_credentials()
         return grant
+
+    def rename(self, old: str, new: str | None) -> None:
+        """What was granted to a user goes on under another address; None: the account is gone, and all grants."""
+        for token, grant in list(self._grants.items()):
+            if grant.email == old:
+                if new is None:
+                    del self._grants[token]
+                else:
+                    self._grants[token] = replace(grant, email=new)
+        for token, email in list(self.refresh_tokens.items()):
+            if email == old and new is None:
+                del self.refresh_tokens[token]
+            elif email == old and new is not None:
+                self.refresh_tokens[token] = new
 
     def revoke_all(self) -> None:
         """Make every access token invalid."""

@@ -31,6 +31,7 @@ class GoogleDriveBackupHook(ExplainedConnections, BaseHook):
     :param gcp_conn_id: the connection.
     :param subject: e-mail address of the user to act as, by domain-wide delegation.
     :param scope: OAuth scope, instead of the connection's.
+    :param connection: the connection, where the caller has it already.
     """
 
     conn_name_attr = "gcp_conn_id"
@@ -39,13 +40,18 @@ class GoogleDriveBackupHook(ExplainedConnections, BaseHook):
     hook_name = "Google Drive Backup"
 
     def __init__(
-        self, gcp_conn_id: str = default_conn_name, subject: str | None = None, scope: str | None = None
+        self,
+        gcp_conn_id: str = default_conn_name,
+        subject: str | None = None,
+        scope: str | None = None,
+        *,
+        connection: GoogleConnection | None = None,
     ) -> None:
         super().__init__()
         self.scope = scope
         self.gcp_conn_id = gcp_conn_id
         self.subject = subject
-        self._found: GoogleConnection | None = None
+        self._found = connection
 
     @asynccontextmanager
     async def get_drive(
@@ -54,8 +60,11 @@ class GoogleDriveBackupHook(ExplainedConnections, BaseHook):
         limiter: QuotaLimiter | None = None,
         settings: DriveSettings | None = None,
         clock: Clock | None = None,
+        stands_for: str | None = None,
     ) -> AsyncIterator[GoogleDrive]:
         """Open Drive; close its connections at the end.
+
+        :param stands_for: see :class:`GoogleDrive`.
 
         :param limiter: the quota budget; a new one of Google's default size when it is left out.
         :param settings: attempts and time-outs; the attempts are ``num_retries`` + 1 when they are left out.
@@ -74,6 +83,7 @@ class GoogleDriveBackupHook(ExplainedConnections, BaseHook):
             clock=clock,
             api_endpoint=connection.api_endpoint or DEFAULT_ENDPOINT,
             settings=settings or DriveSettings(attempts=connection.number("num_retries", 5) + 1),
+            stands_for=stands_for,
         )
         async with drive:
             if subject and not acts_as_subject:

@@ -70,7 +70,8 @@ class ReportOperator(DriveBackupOperator):
         bad = bad_tasks(context)
         if bad:
             # The next run does not fail for a source that stopped, so this one has to say it in any case.
-            said = [f"{failed_text(bad)} See their logs.", *map(str, new)]
+            alarming = [str(each) for each in new if not each.left]
+            said = [f"{failed_text(bad)} See their logs.", *alarming]
             raise SnapshotIncompleteError(" ".join(said))
         verdict(plans, run.summaries, run.missed, fail_on_unavailable=self.fail_on_unavailable, stopped=new)
         return {"sources": len(run.summaries), "left_out": len(run.missed)}

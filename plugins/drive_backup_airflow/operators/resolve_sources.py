@@ -12,8 +12,9 @@ from drive_backup_airflow.params import RunOptions, check_clock, instant_of, sel
 from drive_backup_airflow.wiring import directory, open_store
 from include.drive_backup.groups import run_work, write_groups
 from include.drive_backup.handover import SourceTask
+from include.drive_backup.identity.sources import find_sources
 from include.drive_backup.model import DEFAULT_SERIES, format_instant
-from include.drive_backup.resolve import Found, resolve
+from include.drive_backup.resolve import Found
 from include.drive_backup.series import Selected, is_of_job, names_me, series_name
 
 if TYPE_CHECKING:
@@ -64,9 +65,11 @@ class ResolveSourcesOperator(DriveBackupOperator):
         async with open_store(self.blob_conn_id, self.container) as store:
             await store.ensure_container(create=self.create_container)
             check_clock(instant, await store.now())
-            people = directory(self.gcp_conn_id, attempts=self.attempts)
-            found, left_out = await resolve(options.sources, people)
-            me = await people.me() if names_me(self._own(options)) else None
+            company = directory(self.gcp_conn_id, attempts=self.attempts)
+            found, left_out = await find_sources(
+                store, options.sources, company, by=context["run_id"], keep=not options.dry_run
+            )
+            me = await company.me() if names_me(self._own(options)) else None
             work = run_work(context["run_id"])
             tasks = self._tasks(found, options, instant, context["run_id"], me)
             groups = await write_groups(store, work, tasks, left_out, max_groups=self.max_groups)
@@ -96,8 +99,10 @@ class ResolveSourcesOperator(DriveBackupOperator):
                 instant=format_instant(instant),
                 run=run,
                 series=series_name(self.job, own, options.selected, each.source),
-                by_hand=not is_of_job(each.source, own, me),
-                subject=each.source.user,
+                by_hand=not (is_of_job(each.entry, own, me) or is_of_job(each.source, own, me)),
+                subject=each.person.address if each.person else None,
+                address=each.person.address if each.person else None,
+                person=each.person.permission_id if each.person else None,
                 mode=options.mode,
                 include=options.items.include,
                 exclude=options.items.exclude,
