@@ -24,13 +24,13 @@ _AT_ONCE = 8
 class Found(Struct, frozen=True):
     """A source of the run. ``asked``: it is named, and not only found by a pattern.
 
-    :param entry: as the job's settings have it: with the address of now, or as the job names it.
+    :param entry: as the job's settings may have it, with the address; None: as ``source``.
     :param person: of a user's source: who it is.
     """
 
     source: Source
     asked: bool
-    entry: Source
+    entry: Source | None = None
     person: Person | None = None
 
 
@@ -75,7 +75,7 @@ async def _unknown(_address: str) -> str | None:
 
 async def _named(entry: Source, directory: Directory, people: Recogniser) -> Found:
     if entry.user is None:
-        return Found(source=entry, asked=True, entry=entry)
+        return Found(source=entry, asked=True)
     source = Source(kind=entry.kind, id=(await directory.me()).lower()) if entry.user == ME else entry
     person = await people.person(source.id)
     return Found(source=Source(kind=source.kind, id=person.name), asked=True, entry=source, person=person)
@@ -158,7 +158,7 @@ class _Lists:
 
 def _drive(drive: SharedDrive) -> Found | LeftOut:
     source = Source(kind="drive", id=drive.id)
-    return Found(source=source, asked=False, entry=source) if drive.readable else _unreadable(drive)
+    return Found(source=source, asked=False) if drive.readable else _unreadable(drive)
 
 
 def _suspended(source: Source) -> LeftOut:

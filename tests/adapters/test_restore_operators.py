@@ -8,8 +8,11 @@ import pytest
 from drive_backup_airflow.operators import restore
 from drive_backup_airflow.restore_params import restore_params, restore_task
 from include.drive_backup.errors import ConfigError, SnapshotIncompleteError, SnapshotNotFoundError
+from include.drive_backup.identity.people import People, Person
+from include.drive_backup.identity.registry import write_people
 from include.drive_backup.model import Series, Source
 from include.drive_backup.protection import read_readers
+from include.drive_backup.restore.person import of_person
 from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
 from tests.support.memory_target import MemoryTargetStore
@@ -225,3 +228,15 @@ async def test_the_plan_says_that_a_snapshot_was_selected_by_hand(opened, backup
     said.clear()
     await plan.run(context(**told), None)
     assert not [*filter(None, said)]
+
+
+@pytest.mark.parametrize("written", ["user/ann@example.com", "user/anne@example.com"])
+async def test_the_history_of_somebody_renamed_goes_back_to_the_address_of_now(backup, written):
+    ann = Person(name="ann@example.com", address="anne@example.com", former=("ann@example.com",), permission_id="p1")
+    assert await write_people(backup.store, 0, People([ann]), "run", backup.clock)
+    task, _ = await of_person(backup.store, restore_task(context(source=written)))
+    assert (task.source, task.to, task.subject) == (ANN, "user/anne@example.com", "anne@example.com")
+    task, _ = await of_person(backup.store, restore_task(context(source=written, to="user/bob@example.com")))
+    assert (task.source, task.to, task.subject) == (ANN, "user/bob@example.com", "bob@example.com")
+    task, _ = await of_person(backup.store, restore_task(context(source=written, to="container/x")))
+    assert (task.source, task.to) == (ANN, "container/x")

@@ -112,6 +112,7 @@ def common(
 def application() -> typer.Typer:
     """The application with all its commands, which register themselves when they are imported."""
     from include.drive_backup.cli import (  # noqa: F401, PLC0415
+        alias,
         browse,
         doctor,
         find,

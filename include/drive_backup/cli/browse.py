@@ -11,17 +11,19 @@ import typer
 from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.cli.choose import choose
+from include.drive_backup.cli.people import named_source
 from include.drive_backup.errors import UNREADABLE, SnapshotNotFoundError
 from include.drive_backup.globs import composed, folded
 from include.drive_backup.manifest.compare import compare, states_between
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.narrowed import by_hand_text, selection_text
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Series, Source, parse_instant
+from include.drive_backup.model import Series, parse_instant
 from include.drive_backup.paths import ItemPath
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.restore.selection import drive_rows
 from include.drive_backup.retention.holds import read_holds
+from include.drive_backup.stopped import Stopped, state_of
 
 SourceArgument = Annotated[str, typer.Argument(help="e.g. user/ann@example.com; `drive-backup sources` lists them.")]
 SeriesOption = Annotated[
@@ -46,10 +48,16 @@ ZoneOption = Annotated[
 ]
 
 
-@app.command(epilog="Example: `drive-backup sources`")
+sources_app = typer.Typer(name="sources", invoke_without_command=True, rich_markup_mode="markdown")
+app.add_typer(sources_app)
+
+
+@sources_app.callback(epilog="Examples: `drive-backup sources`; whose is whose: `drive-backup sources alias`")
 def sources(context: typer.Context) -> None:
     """List what is backed up, each with its newest snapshot."""
     session: Session = context.obj
+    if context.invoked_subcommand is not None:
+        return
 
     async def find(store: BlobStore) -> list[dict[str, Any]]:
         repository = SnapshotRepository(store)
@@ -71,8 +79,12 @@ def snapshots(context: typer.Context, source: SourceArgument, series: SeriesOpti
 
     async def find(store: BlobStore) -> list[dict[str, Any]]:
         repository = SnapshotRepository(store)
-        names = await repository.some_names(Source.parse(source), series)
-        reader, held = _Reader(repository), await read_holds(store, Source.parse(source))
+        whose = await named_source(session.output, store, source)
+        names = await repository.some_names(whose, series)
+        reader, held = _Reader(repository), await read_holds(store, whose)
+        for each in dict.fromkeys(name.series for name in names):
+            state = await state_of(store, each)
+            session.output.note(str(state) if isinstance(state, Stopped) and state.left else None)
         return [{**await reader.facts(name), "held": list(held.get(name.key, ()))} for name in names]
 
     columns = ("snapshot", "series", "time", "kind", "status", "items", "copied", "not_saved", "bytes", "held", "note")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from include.drive_backup.cli.app import Session
+from include.drive_backup.cli.people import named_source
 from include.drive_backup.errors import UNREADABLE, SnapshotNotFoundError, SourceBusyError
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.narrowed import narrowed_note
@@ -32,13 +33,13 @@ def going_on(session: Session, *, alone: bool) -> Iterator[None]:
         session.output.flaw(str(error))
 
 
-async def sources_of(store: BlobStore, source: str | None, series: str | None = None) -> list[Source]:
+async def sources_of(session: Session, store: BlobStore, source: str | None, series: str | None = None) -> list[Source]:
     """The source that a person names; None: all of them, or all that have a series.
 
     :raises SnapshotNotFoundError: the container has no snapshot, or none of this series.
     """
     if source:
-        return [Source.parse(source)]
+        return [await named_source(session.output, store, source)]
     found = [each.source for each in await SnapshotRepository(store).all_series() if series in (None, each.name)]
     if found:
         return list(dict.fromkeys(found))
@@ -59,7 +60,8 @@ async def choose(
     :raises SnapshotNotFoundError: there is none.
     :raises CorruptStoreError: it is damaged.
     """
-    found = await SnapshotRepository(store).choose(Source.parse(source), at, series, read_zone(time_zone))
+    whose = await named_source(session.output, store, source)
+    found = await SnapshotRepository(store).choose(whose, at, series, read_zone(time_zone))
     for note in (*found.notes, await narrowed_note(store, found.manifest)):
         session.output.note(note)
     for flaw in found.flaws:

@@ -10,11 +10,12 @@ import typer
 from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.cli.browse import COLUMNS, SeriesOption, SourceArgument, shown
+from include.drive_backup.cli.people import named_source
 from include.drive_backup.errors import UNREADABLE
 from include.drive_backup.globs import Wanted
 from include.drive_backup.manifest.found import Unreadable, unreadable_text
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source, counted
+from include.drive_backup.model import counted
 from include.drive_backup.paths import ItemPath
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.restore.selection import drive_rows
@@ -45,7 +46,8 @@ def find(
 
     async def look(store: BlobStore) -> _Search:
         search = _Search(store, pattern, wanted)
-        for name in await SnapshotRepository(store).some_names(Source.parse(source), series):
+        whose = await named_source(session.output, store, source)
+        for name in await SnapshotRepository(store).some_names(whose, series):
             await search.snapshot(name)
         return search
 

@@ -44,7 +44,7 @@ def repair(
 
     async def each_source(store: RepairStore) -> bool:
         well = True
-        for each in await sources_of(store, source):
+        for each in await sources_of(session, store, source):
             with going_on(session, alone=source is not None):
                 well = await _one(session, store, each, _DEPTHS[read], apply=apply) and well
         return well

@@ -11,11 +11,11 @@ from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.cli.browse import SeriesOption, SourceArgument, ZoneOption
 from include.drive_backup.cli.choose import choose
+from include.drive_backup.cli.people import named_source
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import ApprovalNeededError, ConfigError
 from include.drive_backup.locking import SourceLock
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source
 from include.drive_backup.moments import read_zone
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.retention import holds
@@ -75,7 +75,7 @@ def forget(
     read_zone(time_zone)
 
     async def plan_and_apply(store: BlobStore) -> None:
-        whose = Source.parse(source)
+        whose = await named_source(session.output, store, source)
         plan = await plan_source(store, whose, policy)
         _show(session, plan)
         if not apply or plan.empty:
@@ -137,7 +137,8 @@ async def _named(
     session: Session, store: BlobStore, source: str, snapshot: str, series: str | None, time_zone: str
 ) -> SnapshotName:
     """The snapshot of an id, though it may be damaged: it may be mended later. Else the one that readers take."""
-    name = await SnapshotRepository(store).named(Source.parse(source), snapshot, series)
+    whose = await named_source(session.output, store, source)
+    name = await SnapshotRepository(store).named(whose, snapshot, series)
     return name or (await choose(session, store, source, snapshot, series, time_zone)).name
 
 

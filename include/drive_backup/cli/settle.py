@@ -8,10 +8,10 @@ import typer
 
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.cli.browse import SeriesOption, SourceArgument
+from include.drive_backup.cli.people import named_source
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.manifest.choice import choose_series
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.stopped import settle as settle_series
 
@@ -27,7 +27,7 @@ def settle(
     session: Session = context.obj
 
     async def record(store: BlobStore) -> str:
-        found = await SnapshotRepository(store).some_names(Source.parse(source), series)
+        found = await SnapshotRepository(store).some_names(await named_source(session.output, store, source), series)
         chosen = choose_series(found, or_narrowed=series is not None)
         last = await settle_series(store, chosen, note, SystemClock())
         return (

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.cli.browse import SourceArgument
+from include.drive_backup.cli.people import named_source
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.locking import SourceLock, holding
-from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.retention.readable import moves_text, unmoved_text
 from include.drive_backup.retention.settings import RetentionSettings, TierSettings
@@ -38,18 +38,18 @@ def tier(
     """Show which content would move to a cooler tier by its age; with --apply, move it. Never to a warmer one."""
     session: Session = context.obj
     rules = _rules(cool_days, cold_days, archive_days)
-    whose = Source.parse(source)
 
     async def plan_and_move(store: BlobStore) -> None:
+        whose = await named_source(session.output, store, source)
         moves = await plan_moves(store, whose, rules)
-        _show(session, source, Moved(moves=moves), "would move")
+        _show(session, str(whose), Moved(moves=moves), "would move")
         if not moves or not apply:
             session.output.say("Nothing is due." if not moves else "Nothing was moved: add --apply.")
             return
         lock = SourceLock(store, whose, f"drive-backup tier {secrets.token_hex(6)}")
         async with holding(lock, SystemClock(), give_back=True):
             done = await move_content(store, whose, rules, lock.confirm)
-        _show(session, source, done, "moved")
+        _show(session, str(whose), done, "moved")
 
     session.run(plan_and_move)
 

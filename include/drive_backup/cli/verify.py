@@ -68,7 +68,7 @@ def verify(
 
     async def check(store: BlobStore) -> bool:
         zone, bad = read_zone(time_zone), False
-        for each in await sources_of(store, source, series):
+        for each in await sources_of(session, store, source, series):
             with going_on(session, alone=source is not None):
                 names = await choose(store, each, at, series, zone, session.output.note)
                 verified = await _one(session, store, names, at, read, period, keep)

@@ -21,6 +21,7 @@ class Person(Struct, frozen=True):
     :param address: the address of now; None: it is another person's by now, or somebody cleared it.
     :param directory_id: the Directory's ``id``, and ``permission_id`` Drive's, as far as they are known.
     :param former: earlier addresses.
+    :param given: a person said whose address it is, and no id is known yet: those that are found are taken.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Person(Struct, frozen=True):
     directory_id: str | None = None
     permission_id: str | None = None
     former: tuple[str, ...] = ()
+    given: bool = False
 
     def contradicts(self, directory_id: str | None, permission_id: str | None) -> bool:
         """Whether an id that is known of both is another one."""
@@ -52,6 +54,7 @@ class Person(Struct, frozen=True):
             address=address,
             directory_id=self.directory_id or directory_id,
             permission_id=self.permission_id or permission_id,
+            given=self.given and not (directory_id or permission_id),
             former=tuple(each for each in former if each != address),
         )
 

@@ -63,7 +63,9 @@ class Recogniser:
 
     @staticmethod
     def _is_open(holder: Person, directory_id: str | None) -> bool:
-        """Whether the Directory alone knows who had the address: Drive could not be asked, so nothing was stored."""
+        """Whether a person said whose address it is, or the Directory alone knows it: then nothing was stored yet."""
+        if holder.given:
+            return True
         only_listed = holder.directory_id is not None and holder.permission_id is None
         return only_listed and not holder.contradicts(directory_id, None)
 

@@ -59,7 +59,7 @@ async def write_people(store: BlobStore, number: int, people: People, by: str, c
 
 
 async def change_people(
-    store: BlobStore, change: Callable[[People], None], by: str, clock: Clock, *, note: str = ""
+    store: BlobStore, change: Callable[[People], object], by: str, clock: Clock, *, note: str = ""
 ) -> People:
     """Read, change and write; again when somebody else wrote meanwhile.
 

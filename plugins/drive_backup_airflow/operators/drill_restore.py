@@ -15,6 +15,8 @@ from drive_backup_airflow.operators.choose_snapshots import after_backup
 from drive_backup_airflow.wiring import open_drive, open_store
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import UNREADABLE, CorruptStoreError, SnapshotIncompleteError, SnapshotNotFoundError
+from include.drive_backup.identity.names import address_of
+from include.drive_backup.identity.registry import read_people
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, format_instant
@@ -76,9 +78,10 @@ class DrillRestoreOperator(DriveBackupOperator):
 
     async def _drill(self, store: BlobStore, manifest: Manifest, seed: str, most_bytes: int) -> Drilled:
         reader = Reader(who=f"the drill of {seed}", doing="restored")
+        _, people = await read_people(store)
         with TemporaryDirectory(prefix="drive-backup-drill-") as folder:
             async with (
-                open_drive(self.gcp_conn_id, manifest.name.source.user) as drive,
+                open_drive(self.gcp_conn_id, address_of(people, manifest.name.source)) as drive,
                 protected(store, SystemClock(), manifest.name, reader, self.log.warning),
             ):
                 done = await drill(

@@ -99,7 +99,7 @@ class ResolveSourcesOperator(DriveBackupOperator):
                 instant=format_instant(instant),
                 run=run,
                 series=series_name(self.job, own, options.selected, each.source),
-                by_hand=not (is_of_job(each.entry, own, me) or is_of_job(each.source, own, me)),
+                by_hand=not any(is_of_job(named, own, me) for named in (each.source, each.entry) if named),
                 subject=each.person.address if each.person else None,
                 address=each.person.address if each.person else None,
                 person=each.person.permission_id if each.person else None,

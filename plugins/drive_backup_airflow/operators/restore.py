@@ -42,6 +42,7 @@ from include.drive_backup.restore.batches import (
 from include.drive_backup.restore.container_batches import plan_container_restore, restore_container_batch
 from include.drive_backup.restore.container_target import ContainerPlace, check_target
 from include.drive_backup.restore.orders import shortfall
+from include.drive_backup.restore.person import of_person
 from include.drive_backup.restore.rehydrate import archived_among, contents_of, notice
 from include.drive_backup.restore.settings import RestoreSettings
 
@@ -117,6 +118,8 @@ class PlanRestoreOperator(RestoreOperator):
         self._check(task)
         async with open_store(self.blob_conn_id, self.container) as store:
             await store.ensure_container(create=False)
+            task, note = await of_person(store, task)
+            self._note(note)
             if task.dry_run:
                 await self._show(store, task)
                 context["ti"].xcom_push(key=PLAN, value={})

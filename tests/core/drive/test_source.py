@@ -61,7 +61,7 @@ def ids(pages: list[Page]) -> list[str]:
 async def test_who_we_are(drive: GoogleDrive, server: ScriptedServer) -> None:
     assert await drive.user_email() == "ann@example.com"
     assert await drive.user_email() == "ann@example.com"
-    assert server.queries("/drive/v3/about") == [{"fields": "user(emailAddress)"}]
+    assert server.queries("/drive/v3/about") == [{"fields": "user(emailAddress,permissionId)"}]
 
 
 async def test_a_users_listing_is_flat_and_takes_no_call_too_many(drive: GoogleDrive, server: ScriptedServer) -> None:
