@@ -360,7 +360,7 @@ class BlobStore(Protocol):
     async def delete(self, names: Sequence[str], *, guard: Guard | None = None) -> dict[str, Refused]:
         """Delete by name, several at once and in no order; a missing one is no error.
 
-        Of ``content/`` and ``snapshots/`` only retention deletes.
+        Of ``content/`` and ``snapshots/`` only retention deletes, and an erasure that a person asked for.
 
         :param guard: when it raises, nothing more is deleted.
         :return: what the service keeps, and why: an immutability policy, a legal hold, a snapshot or a lease of it.

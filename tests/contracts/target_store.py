@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
+import pytest
+
+from include.drive_backup.blob.errors import LEASED
+from include.drive_backup.errors import PermanentError
 from tests.contracts.blob_store import BlobStoreContract
 
 
@@ -48,6 +52,16 @@ class TargetStoreContract(BlobStoreContract):
             await store.delete([how])
             assert not await write(store.over(seen), how, b"newer", how)
             assert await store.head(how) is None
+
+    async def test_what_is_leased_is_not_replaced(self, store):
+        await store.put("a", b"old")
+        assert await store.lease("a")
+        with pytest.raises(PermanentError) as caught:
+            await store.over(await store.head("a")).put("a", b"newer")
+        assert caught.value.reason == LEASED
+        assert await store.read("a") == b"old"
+        await store.end_lease("a")
+        assert await store.over(await store.head("a")).put("a", b"newer")
 
     async def test_the_container_itself_still_only_creates(self, store):
         await store.put("a", b"old")

@@ -100,6 +100,11 @@ def why_kept(error: AzureError) -> Refused | None:
     return Refused(reason=code, message=_KEPT[code])
 
 
+def kept_because(reason: str | None) -> str | None:
+    """Why the service keeps a blob, as a sentence, by the reason of an error; None: the error says something else."""
+    return _KEPT.get(reason or "")
+
+
 def why_not_moved(error: AzureError) -> Refused | None:
     """Why the service will not give a blob another tier, if it is the blob or the kind of account that is why."""
     code, status = error_code(error), getattr(error, "status_code", None)

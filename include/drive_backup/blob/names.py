@@ -11,6 +11,7 @@
     locks/<kind>/<id>/<number>
     holds/<kind>/<id>/<series>/<instant>[.<generation>]/<tag>, ~<number of releases>
     reading/<kind>/<id>/[<series>/<instant>[.<generation>]/]<token>
+    erased/<kind>/<id>/<instant>-<token>/begun.json, done.json
 
 docs/format.md describes the same for readers who do not have this software.
 """
@@ -59,6 +60,7 @@ __all__ = [
     "damaged_prefix",
     "decode_segment",
     "encode_segment",
+    "erased_prefix",
     "extension_of",
     "fit_folders",
     "hold_name",
@@ -73,8 +75,10 @@ __all__ = [
     "released_name",
     "sibling_segments",
     "snapshots_prefix",
+    "source_of",
     "source_path",
     "stopped_name",
+    "stopped_prefix",
     "verified_prefix",
     "work_prefix",
 ]
@@ -198,6 +202,11 @@ def quota_prefix(group: str) -> str:
     return f"quota/{encode_segment(group)}"
 
 
+def erased_prefix(source: Source) -> str:
+    """Records of what a person erased of a source are under this prefix."""
+    return f"erased/{source_path(source)}/"
+
+
 def lock_prefix(source: Source) -> str:
     """The lock of a source: of the blobs under this prefix the last one counts."""
     return f"locks/{source_path(source)}/"
@@ -223,9 +232,14 @@ def released_name(snapshot: SnapshotName, number: int) -> str:
     return f"{holds_prefix(snapshot.source)}{snapshot.key}/~{number:06d}"
 
 
+def stopped_prefix(source: Source) -> str:
+    """Records of when the series of a source ended are under this prefix."""
+    return f"stopped/{source_path(source)}/"
+
+
 def stopped_name(series: Series, ident: str, *, settled: bool = False) -> str:
     """The record that a series ended with a snapshot, or that a person has settled it."""
-    return f"stopped/{source_path(series.source)}/{series.name}/{ident}{'.settled' if settled else ''}.json"
+    return f"{stopped_prefix(series.source)}{series.name}/{ident}{'.settled' if settled else ''}.json"
 
 
 def reading_prefix(source: Source) -> str:
@@ -359,6 +373,11 @@ def parse_snapshot(name: str) -> SnapshotName | None:
     if source is None or match is None or match[2] == "1" or not is_instant(match[1]):
         return None
     return SnapshotName(series=Series(source=source, name=parts[3]), instant=match[1], generation=int(match[2] or 1))
+
+
+def source_of(name: str) -> Source | None:
+    """The source whose name is the second and third segment of a blob's name; None when they name none."""
+    return _source(name.split("/")[1:3])
 
 
 def _source(segments: list[str]) -> Source | None:

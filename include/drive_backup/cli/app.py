@@ -115,6 +115,7 @@ def application() -> typer.Typer:
         alias,
         browse,
         doctor,
+        erase,
         find,
         repair,
         restore,

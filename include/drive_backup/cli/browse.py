@@ -15,6 +15,7 @@ from include.drive_backup.cli.people import named_source
 from include.drive_backup.errors import UNREADABLE, SnapshotNotFoundError
 from include.drive_backup.globs import composed, folded
 from include.drive_backup.manifest.compare import compare, states_between
+from include.drive_backup.manifest.erased import erased_text
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.narrowed import by_hand_text, selection_text
 from include.drive_backup.manifest.repository import SnapshotRepository
@@ -117,7 +118,8 @@ class _Reader:
         if not manifest.narrowed:
             self._jobs[name.series] = manifest.selection
         job = Series(source=name.source, name=name.series.job)
-        return {**_facts(manifest), "note": by_hand_text(manifest, self._jobs.get(job))}
+        notes = filter(None, (by_hand_text(manifest, self._jobs.get(job)), erased_text(manifest)))
+        return {**_facts(manifest), "note": "; ".join(notes) or None}
 
 
 def _facts(manifest: Manifest) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from include.drive_backup.cli.app import Session
 from include.drive_backup.cli.people import named_source
 from include.drive_backup.errors import UNREADABLE, SnapshotNotFoundError, SourceBusyError
+from include.drive_backup.manifest.erased import erased_note
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.narrowed import narrowed_note
 from include.drive_backup.manifest.repository import SnapshotRepository
@@ -62,7 +63,7 @@ async def choose(
     """
     whose = await named_source(session.output, store, source)
     found = await SnapshotRepository(store).choose(whose, at, series, read_zone(time_zone))
-    for note in (*found.notes, await narrowed_note(store, found.manifest)):
+    for note in (*found.notes, await narrowed_note(store, found.manifest), erased_note(found.manifest)):
         session.output.note(note)
     for flaw in found.flaws:
         session.output.flaw(flaw)

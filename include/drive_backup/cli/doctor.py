@@ -13,6 +13,7 @@ import typer
 from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.cli.choose import NO_SNAPSHOT
+from include.drive_backup.manifest.erased import erased_note
 from include.drive_backup.manifest.found import unreadable_text
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Series, Source, counted, human_bytes, parse_instant
@@ -112,7 +113,8 @@ def _judge(found: Restorable, state: Stopped | Settled | None, series: Series, n
         )
     if not found.condition.whole:
         return "bad", f"{said}, and it is damaged: {_damage(found, series, now)}"
-    said = f"{said}, and all of it is there.{_partial(found)}"
+    erased = erased_note(found.newest)
+    said = f"{said}, and all of it is there.{f' {erased}' if erased else ''}{_partial(found)}"
     result, more = _judge_going_on(state, age)
     return "bad" if found.newer else result, f"{said} {more}".rstrip()
 

@@ -24,10 +24,13 @@ from include.drive_backup.ports import BlobStore
 from include.drive_backup.protection import Reader, protected
 from include.drive_backup.verification.drill import drill
 from include.drive_backup.verification.model import Depth
+from include.drive_backup.verification.readable import erased_text
 from include.drive_backup.verification.run import PERIOD, Verified, Watch, choose, verify_source
 
 Read = Literal["none", "sample", "all"]
 _DRILL_BYTES, _DRILL_FILES = 100_000_000, 100
+#: What programs get of what was checked.
+_COUNTS = ("snapshots", "references", "blobs", "bytes", "erased", "erased_from")
 _DEPTHS: dict[Read, Depth] = {"none": "listing", "sample": "sample", "all": "all"}
 
 
@@ -137,7 +140,7 @@ def _show(session: Session, source: Source, verified: Verified) -> None:
             {
                 "source": str(source),
                 "result": "bad" if bad else "good",
-                **{key: getattr(checked, key) for key in ("snapshots", "references", "blobs", "bytes")},
+                **{key: getattr(checked, key) for key in _COUNTS},
                 "read": reading.blobs,
                 "read_bytes": reading.bytes,
                 "archived": reading.archived,
@@ -159,6 +162,7 @@ def _sentence(verified: Verified) -> str:
         f"({human_bytes(reading.bytes)}) read again"
     )
     looked += f", {reading.archived:,} not read because they are archived" if reading.archived else ""
+    looked += erased_text(checked.erased, checked.erased_from)
     bad = sum(damage.alarming for damage in verified.damages)
     known = len(verified.damages) - bad
     found = f"{bad:,} DAMAGED" if bad else "nothing is damaged" if not known else "nothing else is damaged"

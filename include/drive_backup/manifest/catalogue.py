@@ -10,7 +10,7 @@ import msgspec
 
 from include.drive_backup.errors import UNREADABLE, CorruptStoreError
 from include.drive_backup.manifest.manifest import ANOTHER, Manifest, Part
-from include.drive_backup.ports import BlobStore
+from include.drive_backup.ports import BlobStore, Guard
 from include.drive_backup.work import put_once
 
 if TYPE_CHECKING:
@@ -33,15 +33,19 @@ class TableWriter:
 
     :param kind: ``items``, ``details`` or ``left``.
     :param part_name: the name of a part, by its number.
+    :param guard: asked before each write.
     """
 
-    def __init__(self, store: BlobStore, kind: str, part_name: Callable[[int], str]) -> None:
+    def __init__(
+        self, store: BlobStore, kind: str, part_name: Callable[[int], str], guard: Guard | None = None
+    ) -> None:
         from include.drive_backup.manifest.digest import Digest  # noqa: PLC0415 - imports pyarrow
 
         self._digest = Digest()
         self._store = store
         self._kind = kind
         self._part_name = part_name
+        self._guard = guard
         self._group = bytearray()
         self._in_group = 0
         self.parts: list[Part] = []
@@ -89,7 +93,7 @@ class TableWriter:
 
     async def _end_part(self) -> None:
         data, blob = self._parquet.close(), self._part_name(len(self.parts))
-        if not await put_once(self._store, blob, data, content_type=PARQUET):
+        if not await put_once(self._store, blob, data, content_type=PARQUET, guard=self._guard):
             raise NameTakenError(blob)
         digest = hashlib.sha256(data).hexdigest()
         self.parts.append(Part(blob=blob, rows=self._rows, bytes=len(data), sha256=digest))

@@ -62,6 +62,19 @@ class Left(Struct, frozen=True):
     parts: tuple[Part, ...] = ()
 
 
+class Erased(Struct, frozen=True):
+    """What a person erased from a snapshot: rows of the catalogue, and rows of what left.
+
+    :param record: the folder in the container that says who erased what, and why.
+    :param when: an instant.
+    """
+
+    record: str
+    when: str
+    items: int = 0
+    left: int = 0
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a snapshot holds and how it came to be. Times are UTC in the form of instants; sizes are bytes."""
 
@@ -98,6 +111,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     past: Past | None = None
     covered: dict[str, int] = {}
     not_covered: dict[str, int] = {}
+    erased: tuple[Erased, ...] = ()
     format_version: int = FORMAT_VERSION
 
     @property
@@ -140,6 +154,7 @@ def _check(manifest: Manifest) -> None:
         parse_instant(instant)
     counts = (manifest.items, manifest.counts, manifest.bytes, manifest.fidelity, manifest.left_out, manifest.reasons)
     _check_counts(msgspec.to_builtins((counts, manifest.covered, manifest.not_covered, manifest.listed)))
+    _check_counts([count for each in manifest.erased for count in (each.items, each.left)])
     folder = manifest.name.prefix
     for part in (*manifest.parts, *manifest.beside):
         if not part.blob.startswith(folder) or "/" in part.blob.removeprefix(folder) or part.blob == folder:
@@ -154,6 +169,7 @@ def _check(manifest: Manifest) -> None:
 
 def _instants(manifest: Manifest) -> Iterator[str]:
     yield from (manifest.instant, manifest.started, manifest.ended)
+    yield from (each.when for each in manifest.erased)
     yield from (reason.since for reason in manifest.reasons.values() if reason.since is not None)
     if (listed := manifest.listed) is not None:
         yield from (listed.started, listed.last_full)

@@ -173,6 +173,12 @@ def rows_having(batch: pa.RecordBatch, column: str) -> list[dict[str, Any]]:
     return batch.filter(pc.is_valid(batch[column])).to_pylist()  # type: ignore[no-any-return]
 
 
+def ids_of_rows_with(batch: pa.RecordBatch, column: str, text: str) -> list[str]:
+    """The ids of the items whose rows have a text in a column, in upper or lower case."""
+    has = pc.match_substring(batch[column], text, ignore_case=True)
+    return batch.filter(pc.fill_null(has, False))["item_id"].to_pylist()  # type: ignore[no-any-return]  # noqa: FBT003
+
+
 def _table(lines: bytearray, schema: pa.Schema) -> pa.Table:
     """Lines of JSON as a table.
 

@@ -7,7 +7,8 @@ ours by the clock, and whether the last look for holds and readers is young enou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import TypeVar
 
 from include.drive_backup.blob.errors import LEASED
 from include.drive_backup.blob.names import content_prefix, snapshots_prefix
@@ -15,12 +16,14 @@ from include.drive_backup.errors import SourceBusyError, StoppedError
 from include.drive_backup.locking import SourceLock
 from include.drive_backup.manifest.void import read_folders
 from include.drive_backup.model import Refused, Source
-from include.drive_backup.ports import BlobInfo, BlobStore, Clock
+from include.drive_backup.ports import BlobInfo, BlobStore, Clock, Guard
 from include.drive_backup.protection import FENCE, WHOLE, read_readers
 from include.drive_backup.retention.amount import Amount, chunks
 from include.drive_backup.retention.holds import read_holds
 from include.drive_backup.retention.plan import is_older, kept_references, read_manifests, snapshot_of
 from include.drive_backup.retention.rules import Policy
+
+Result = TypeVar("Result")
 
 #: Seconds after which holds and readers are looked for again.
 _FRESH = FENCE / 2
@@ -52,7 +55,7 @@ class Deletion:
         looked = self._clock.monotonic()
         readers = await read_readers(self._store, self.source)
         if WHOLE in readers:
-            raise SourceBusyError(f"{self.source} is {readers[WHOLE][0]}; retention is tried again later.")
+            raise SourceBusyError(f"{self.source} is {readers[WHOLE][0]}; this is tried again later.")
         kept = {*await read_holds(self._store, self.source), *readers}
         self._looked = looked
         return kept
@@ -91,7 +94,7 @@ class Deletion:
             for info in folder.others
             if name.key in forgotten or is_older(info.modified, before)
         ]
-        return await self._delete(going)
+        return await self.delete(going)
 
     async def content(self, policy: Policy) -> tuple[Amount, str | None]:
         """Delete what no snapshot that is left refers to, once past the grace; or say why not.
@@ -108,7 +111,7 @@ class Deletion:
         before = await self._store.now() - policy.grace
         async for some in chunks(self._store.list(content_prefix(self.source))):
             unused = [info for info in some if info.name not in references and is_older(info.modified, before)]
-            done += await self._delete(unused)
+            done += await self.delete(unused)
         return done, None
 
     async def marks(self, policy: Policy) -> Amount:
@@ -116,9 +119,10 @@ class Deletion:
         if policy.keep.empty:
             return Amount()
         folders = await read_folders(self._store, snapshots_prefix(self.source))
-        return await self._delete([info for folder in folders.values() if not folder.others for info in folder.marks])
+        return await self.delete([info for folder in folders.values() if not folder.others for info in folder.marks])
 
-    async def _delete(self, blobs: Sequence[BlobInfo]) -> Amount:
+    async def delete(self, blobs: Sequence[BlobInfo]) -> Amount:
+        """Delete, and remember what the service refuses."""
         if not blobs:
             return Amount()
         refused = await self._refusals(blobs) or {}
@@ -129,8 +133,20 @@ class Deletion:
     async def _refusals(self, blobs: Sequence[BlobInfo], unless: str | None = None) -> dict[str, Refused] | None:
         """Delete.
 
-        :param unless: the place of a snapshot; if that is held or read, nothing is deleted.
+        :param unless: see :meth:`guarded`.
         :return: what the service refused; None: nothing was deleted.
+        """
+        return await self.guarded(
+            lambda guard: self._store.delete([info.name for info in blobs], guard=guard), unless=unless
+        )
+
+    async def guarded(self, request: Callable[[Guard], Awaitable[Result]], unless: str | None = None) -> Result | None:
+        """Send what cannot be undone, after a fresh look.
+
+        :param request: gets the guard that is to be asked before each request; may be called again.
+        :param unless: the place of a snapshot; if that is held or read, nothing is sent.
+        :return: what the request gives; None: nothing was sent.
+        :raises StoppedError: the task was asked to stop.
         """
         while True:
             if self._stop.is_set():
@@ -139,7 +155,7 @@ class Deletion:
             if unless in await self.look():
                 return None
             try:
-                return await self._store.delete([info.name for info in blobs], guard=self._guard)
+                return await request(self._guard)
             except _LookAgain:
                 continue
 

@@ -23,7 +23,7 @@ class References:
         self._fingerprints: set[bytes] = set()
 
     def __contains__(self, blob: str) -> bool:
-        return _fingerprint(blob) in self._fingerprints
+        return blob_mark(blob) in self._fingerprints
 
     async def add(self, store: BlobStore, manifest: Manifest, sound: Set[bytes] | None = None) -> int:
         """Read the catalogue of a snapshot.
@@ -38,7 +38,7 @@ class References:
             counts[row["outcome"]] += 1
             fidelity[row["fidelity"]] += 1
             for content in row["contents"] or ():
-                self._fingerprints.add(_fingerprint(content["blob"]))
+                self._fingerprints.add(blob_mark(content["blob"]))
                 mark = fingerprint(content["blob"], content["size"], content["md5"])
                 damaged += sound is not None and mark not in sound
         if (counts, fidelity) != (Counter(manifest.counts), Counter(manifest.fidelity)):
@@ -46,5 +46,6 @@ class References:
         return damaged
 
 
-def _fingerprint(blob: str) -> bytes:
+def blob_mark(blob: str) -> bytes:
+    """16 bytes that stand for the name of a blob."""
     return hashlib.blake2b(blob.encode(), digest_size=16).digest()

@@ -50,6 +50,8 @@ class CheckedGroup(Struct, frozen=True):
     blobs: int
     bytes: int
     found: Found
+    erased: int = 0
+    erased_from: int = 0
     batches: tuple[ReadBatch, ...] = ()
     samples: dict[str, Sample] = {}
     unchecked: tuple[str, ...] = ()

@@ -85,6 +85,8 @@ async def check_group(
     return CheckedGroup(
         sources=len(checks),
         snapshots=sum(each.snapshots for each in checks),
+        erased=sum(each.erased for each in checks),
+        erased_from=sum(each.erased_from for each in checks),
         blobs=sum(each.blobs for each in checks),
         bytes=sum(each.bytes for each in checks),
         found=await write_found(store, f"{work}/found-", damages),

@@ -75,7 +75,7 @@ class _Check:
         self._repository = SnapshotRepository(store)
         self._seen: set[bytes] = set()
         self._lost: dict[bytes, Reference] = {}
-        self._snapshots = self._references = self._bytes = 0
+        self._snapshots = self._references = self._bytes = self._erased = self._erased_from = 0
 
     async def snapshot(self, name: SnapshotName) -> None:
         """Check one snapshot; one that is gone was deleted by retention."""
@@ -88,6 +88,8 @@ class _Check:
         if manifest is None:
             return
         self._snapshots += 1
+        self._erased += sum(each.items for each in manifest.erased)
+        self._erased_from += bool(manifest.erased)
         sound = adds_up(manifest)
         for table in tables_of(manifest):
             if await self._table(name, table):
@@ -200,6 +202,8 @@ class _Check:
         return Checked(
             source=str(self._source),
             snapshots=self._snapshots,
+            erased=self._erased,
+            erased_from=self._erased_from,
             references=self._references,
             blobs=len(self._seen),
             bytes=self._bytes,

@@ -94,10 +94,13 @@ class Checked(Struct, frozen=True):
     """How much of a source was held against the listing, and what was found.
 
     :param returned: names records of what was lost and is there again.
+    :param erased: items that a person erased, counted in each snapshot; from so many snapshots: ``erased_from``.
     """
 
     source: str
     snapshots: int = 0
+    erased: int = 0
+    erased_from: int = 0
     references: int = 0
     blobs: int = 0
     bytes: int = 0

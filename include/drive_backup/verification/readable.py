@@ -45,4 +45,13 @@ def summary(checked: Sequence[CheckedGroup], read: Sequence[ReadGroup]) -> str:
         f"{counted(sum(each.read.blobs for each in read), 'content')} "
         f"({human_bytes(sum(each.read.bytes for each in read))}) read again"
         + (f", {archived:,} not read because they are archived" if archived else "")
+        + erased_text(sum(each.erased for each in checked), sum(each.erased_from for each in checked))
     )
+
+
+def erased_text(erased: int, snapshots: int) -> str:
+    """What a person erased, to follow how much was looked at; empty when nothing was."""
+    if not snapshots:
+        return ""
+    of_each = ", counted in each" if snapshots > 1 else ""
+    return f"; {counted(erased, 'item')} erased by a person from {counted(snapshots, 'snapshot')}{of_each}"

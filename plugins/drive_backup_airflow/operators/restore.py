@@ -18,6 +18,7 @@ from drive_backup_airflow.wiring import open_restore_drive, open_store, open_tar
 from include.drive_backup.blob.names import parse_snapshot
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import ApprovalNeededError, CredentialsError, SnapshotIncompleteError
+from include.drive_backup.manifest.erased import erased_note
 from include.drive_backup.manifest.found import Found
 from include.drive_backup.manifest.narrowed import narrowed_note
 from include.drive_backup.manifest.repository import SnapshotRepository
@@ -165,7 +166,8 @@ class PlanRestoreOperator(RestoreOperator):
 
     async def _found(self, store: BlobStore, task: RestoreTask) -> Found:
         found = await find_snapshot(store, task)
-        for text in (*found.notes, *found.flaws, await narrowed_note(store, found.manifest)):
+        notes = (await narrowed_note(store, found.manifest), erased_note(found.manifest))
+        for text in (*found.notes, *found.flaws, *notes):
             self._note(text)
         return found
 

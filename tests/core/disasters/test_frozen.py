@@ -512,7 +512,7 @@ async def test_a_snapshot_that_is_read_is_kept_and_the_plan_says_by_whom(house):
 async def test_retention_waits_while_all_of_a_source_is_verified_and_not_for_a_killed_one(house):
     clock = Standing(house.backup.clock)
     async with protected(house.store, clock, ANN, Reader("me", "verified"), print):
-        with pytest.raises(SourceBusyError, match="being verified by me; retention is tried again later"):
+        with pytest.raises(SourceBusyError, match="being verified by me; this is tried again later"):
             await retention(house)
     await register(house.store, ANN, Reader("me", "verified"))  # and then it is killed
     house.backup.clock.pass_by(1790)
