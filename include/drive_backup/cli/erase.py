@@ -10,6 +10,7 @@ import typer
 
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.cli.choose import going_on
+from include.drive_backup.cli.people import named_source
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.erasure import readable
 from include.drive_backup.erasure.model import ErasePlan, Who
@@ -48,9 +49,9 @@ def erase(
         raise ConfigError("Say what to erase: a source, such as user/ann@example.com, or an item with --item ID.")
     if item is not None and (not item.isprintable() or not item.strip()):
         raise ConfigError("--item wants the id of an item; `drive-backup find` shows it.")
-    asked = None if source is None else Source.parse(source)
 
     async def run(store: RepairStore) -> bool:
+        asked = None if source is None else await named_source(session.output, store, source)
         work = _Work(session, store, who)
         for each in await sources_for(store, asked):
             with going_on(session, alone=source is not None):

@@ -21,7 +21,7 @@ from include.drive_backup.retention.leftovers import delete_all
 from include.drive_backup.retention.plan import is_older
 
 #: What runs left behind that belongs to no source alone, and how many segments of a name one run's blobs share.
-_SHARED = {"work/run/": 3, "work/restore/": 3, "outbox/": 1, "quota/": 1}
+_SHARED = {"work/run/": 3, "work/restore/": 3, "outbox/": 1, "quota/": 1, "people/": 1}
 #: These may be deleted when nothing was written there for so long: their runs are over. docs/format.md says so.
 _OF_RUNS = ("work/run/", "work/restore/")
 _OVER = timedelta(days=2)

@@ -127,6 +127,7 @@ async def test_what_else_names_the_person_is_found():
     world.tomorrow(3)
     await world.store.put("work/run/r4/t/group.jsonl", b'{"source":"user/ann@example.com"}')
     await world.store.put("outbox/20260301-1.json", b'{"subject":"user/ann@example.com"}')
+    await world.store.put("people/00000001.json", b'{"persons":[{"name":"ann@example.com"}]}')
     found = await look_elsewhere(world.store, ANN, None, [], delete=False)
     (mention,) = found.mentions
     assert (mention.source, mention.snapshots, mention.examples) == (str(BOB), 1, ("id3",))
@@ -135,6 +136,7 @@ async def test_what_else_names_the_person_is_found():
         ("work/restore/r3", True),
         ("work/run/r4", False),
         ("outbox", False),
+        ("people", False),
     }
     done = await look_elsewhere(world.store, ANN, None, [], delete=True)
     assert done.deleted.blobs == 2
