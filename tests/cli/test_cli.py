@@ -123,7 +123,7 @@ def test_find_shows_each_version_once(cli):
 
 
 def test_diff_says_what_happened(cli):
-    found = {row["item_id"]: (row["change"], row.get("was")) for row in lines(cli("--json", "diff", ANN, "2026-03-02"))}
+    found = {row["id"]: (row["change"], row.get("was")) for row in lines(cli("--json", "diff", ANN, "2026-03-02"))}
     assert found == {
         "a": ("changed", None),
         "old": ("removed", None),
@@ -134,7 +134,7 @@ def test_diff_says_what_happened(cli):
 
 def test_diff_says_what_became_of_what_was_removed(cli):
     rows = lines(cli("--json", "diff", ANN, "2026-03-02"))
-    assert {row["item_id"]: row["state"] for row in rows if row["change"] == "removed"} == {"old": "gone"}
+    assert {row["id"]: row["state"] for row in rows if row["change"] == "removed"} == {"old": "gone"}
 
 
 def test_restore_brings_a_folder_back_as_it_was(cli, tmp_path):

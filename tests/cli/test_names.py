@@ -137,7 +137,7 @@ def test_a_path_that_is_shown_anywhere_works_everywhere(name, other, on_store, t
     for number, ident in enumerate((TOP, INNER, "f1")):
         paths = shlex.split(shlex.join(["--path", shown[ident]]))
         restored = rows_of(run, "restore", ANN, *paths, "--to", str(tmp_path / str(number)))
-        files = {row["item_id"]: row["path"] for row in restored if not row["path"].endswith("/")}
+        files = {row["id"]: row["path"] for row in restored if not row["path"].endswith("/")}
         assert files == ({HELD: shown[HELD]} if ident == "f1" else {ident: shown[ident]})
     # a job that leaves it out, and one that saves it alone
     job = {"include": (), "exclude": (shown[INNER], shown["f1"], shown[TOP])}
@@ -146,7 +146,7 @@ def test_a_path_that_is_shown_anywhere_works_everywhere(name, other, on_store, t
     alone = asyncio.run(backup.run("2026-03-03", include=(shown[INNER],)))
     assert set(asyncio.run(backup.rows(alone))) == {INNER, "dir"}
     # diff
-    changed = {row["item_id"]: row["path"] for row in rows_of(run, "diff", ANN, first["instant"], second["instant"])}
+    changed = {row["id"]: row["path"] for row in rows_of(run, "diff", ANN, first["instant"], second["instant"])}
     assert changed == {ident: shown[ident] for ident in (INNER, "f1", HELD, TOP)}
     # nothing of that had to be warned of
     assert "GLOBS" not in readable([], [second, alone])

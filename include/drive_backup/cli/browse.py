@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -111,7 +110,7 @@ class _Reader:
         try:
             manifest = await self._repository.read(name)
         except UNREADABLE as error:
-            facts = {"snapshot": name.ident, "series": name.series.name, "time": _time(name.instant)}
+            facts = {"snapshot": name.ident, "series": name.series.name, "time": parse_instant(name.instant)}
             return {**facts, "status": "damaged", "message": str(error)}
         if manifest is None:
             return {}
@@ -126,7 +125,7 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
     return {
         "snapshot": manifest.name.ident,
         "series": manifest.series,
-        "time": _time(manifest.instant),
+        "time": parse_instant(manifest.instant),
         "kind": manifest.kind,
         "status": manifest.status,
         "items": manifest.items,
@@ -136,16 +135,6 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
         "narrowed": manifest.narrowed,
         "manifest": manifest.name.manifest,
     }
-
-
-def _time(instant: str) -> str:
-    return _shown_time(parse_instant(instant))
-
-
-def _shown_time(moment: datetime) -> str:
-    """To the last digit, so that it means the same when it is typed again."""
-    precision = "milliseconds" if moment.microsecond else "seconds"
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(' ', precision)}Z"
 
 
 @app.command(epilog="Example: `drive-backup ls user/ann@example.com /Reports/2026 --at 2026-11-01`")
@@ -243,7 +232,7 @@ def shown(path: ItemPath, row: dict[str, Any]) -> dict[str, Any]:
         "id": row["item_id"],
         "kind": row["kind"],
         "size": sum(content["size"] or 0 for content in row["contents"] or ()),
-        "modified": None if row["modified"] is None else _shown_time(row["modified"]),
+        "modified": row["modified"],
         "outcome": row["outcome"],
         "reason": row["reason"],
         "sha256": [content["sha256"] for content in row["contents"] or ()],
@@ -270,10 +259,10 @@ def diff(
         second = await choose(session, store, source, after, series, time_zone)
         session.output.note(_across(first, second))
         states = await states_between(store, first, second, session.output.flaw)
-        return [change.to_dict() async for change in compare(store, first, second, states)]
+        return [{**change.to_dict(), "id": change.item_id} async for change in compare(store, first, second, states)]
 
     rows = session.run(look)
-    session.output.rows(rows, ("change", "state", "item_id", "path", "was"))
+    session.output.rows(rows, ("change", "state", "id", "path", "was"))
 
 
 def _across(first: Manifest, second: Manifest) -> str | None:

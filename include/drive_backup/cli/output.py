@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -55,8 +56,9 @@ class Output:
                 print("\t".join(line))  # noqa: T201
 
     def line(self, row: Row) -> None:
-        """Print one object as JSON."""
-        print(json.dumps(msgspec.to_builtins(row)))  # noqa: T201
+        """Print one object as JSON. An item's id is ``id`` in all commands, a time is as in RFC 3339."""
+        named = {"id" if key == "item_id" else key: value for key, value in row.items()}
+        print(json.dumps(msgspec.to_builtins(named)))  # noqa: T201
 
     def problem(self, kind: str, message: str) -> None:
         """Why the command could not be done, on stderr.
@@ -92,6 +94,12 @@ class Output:
             self.warn(text)
 
 
+def shown_time(moment: datetime) -> str:
+    """To the last digit, so that it means the same when it is typed again."""
+    precision = "milliseconds" if moment.microsecond else "seconds"
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(' ', precision)}Z"
+
+
 def _aligned(lines: Sequence[Sequence[str]]) -> Iterable[str]:
     columns = [[cell_len(text) for text in column] for column in zip(*lines, strict=True)]
     widths = [max((size for size in column if size <= _WIDEST), default=0) for column in columns]
@@ -103,6 +111,8 @@ def _aligned(lines: Sequence[Sequence[str]]) -> Iterable[str]:
 def _shown(column: str, value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, datetime):
+        return shown_time(value)
     if column in ("bytes", "size") and isinstance(value, int):
         return human_bytes(value)
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -75,7 +75,8 @@ class RestoreProgress:
         self._tally.add(result)
         if result.outcome == "left-out" and result.path in self._wanted and self._wanted[result.path].asked:
             self.asked_and_left_out.append(result.path)
-        row = {**result.to_dict(), "path": result.shown}
+        facts = {key: value for key, value in result.to_dict().items() if key not in ("bytes", "asked")}
+        row = {**facts, "path": result.shown, "size": result.bytes}
         if self._output.as_json:
             self._output.line(row)
         elif result.message or result.outcome in _SHOWN:

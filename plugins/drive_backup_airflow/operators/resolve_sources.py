@@ -13,7 +13,7 @@ from drive_backup_airflow.wiring import directory, open_store
 from include.drive_backup.groups import run_work, write_groups
 from include.drive_backup.handover import SourceTask
 from include.drive_backup.identity.sources import find_sources
-from include.drive_backup.model import DEFAULT_SERIES, format_instant
+from include.drive_backup.model import DEFAULT_SERIES, counted, format_instant
 from include.drive_backup.resolve import Found
 from include.drive_backup.series import Selected, is_of_job, names_me, series_name
 
@@ -76,9 +76,9 @@ class ResolveSourcesOperator(DriveBackupOperator):
         for name in sorted({task.series for task in tasks} - {self.job}):
             self.log.warning(NARROWED, name, self.job)
         self.log.info(
-            "As of %s: %d sources (%d left out): %s%s",
+            "As of %s: %s (%d left out): %s%s",
             instant.isoformat(),
-            len(tasks),
+            counted(len(tasks), "source"),
             len(left_out),
             ", ".join(task.source for task in tasks[:20]),
             " …" if len(tasks) > 20 else "",
