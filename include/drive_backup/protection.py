@@ -1,4 +1,4 @@
-"""Who reads a snapshot for long (a restore, a rehydration, a verification) keeps retention from deleting it meanwhile.
+"""Who reads a snapshot for long (a restore, a verification, a repair) keeps retention from deleting it meanwhile.
 
 A reader writes a create-only record ``reading/<source>/<snapshot>/<token>``, or ``reading/<source>/<token>`` for all
 snapshots of the source. It counts for the ``seconds`` in its metadata after Blob Storage wrote it, by Blob Storage's
@@ -34,8 +34,8 @@ FENCE = 60
 WHOLE = ""
 
 _READ_ONLY = (
-    "This credential may only read. That is enough, but nothing keeps retention from deleting {what} while it is "
-    "{doing}: pause google_drive_retention in Airflow meanwhile, if it runs there."
+    "This credential may only read. That is enough, but nothing keeps retention from deleting {what} while "
+    "{they} being {doing}: pause google_drive_retention in Airflow meanwhile, if it runs there."
 )
 
 
@@ -43,7 +43,7 @@ class Reader(Struct, frozen=True):
     """Who reads, and what for.
 
     :param who: e.g. ``google_drive_restore/manual__2026-11-23``; the records of one reader can be found by it.
-    :param doing: what becomes of the snapshot: ``restored``, ``verified``.
+    :param doing: what becomes of the snapshot: ``restored``, ``verified``, ``looked at for a repair``.
     """
 
     who: str
@@ -142,7 +142,7 @@ async def protected(
         names.append(await register(store, what, reader))
     except CredentialsError as error:
         log.info("%s", error)
-        warn(_READ_ONLY.format(what=named, doing=reader.doing))
+        warn(_READ_ONLY.format(what=named, they="it is" if snapshot else "they are", doing=reader.doing))
     renewal = asyncio.create_task(_renew(store, clock, what, reader, names))
     try:
         yield

@@ -46,6 +46,7 @@ def on_store(monkeypatch, capsys):
             yield store
 
         monkeypatch.setattr(app, "open_store", opened)
+        monkeypatch.setattr(app, "open_repair_store", opened)
         return runner(monkeypatch, capsys)
 
     return of

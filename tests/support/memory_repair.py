@@ -33,6 +33,10 @@ class MemoryRepairStore(MemoryTargetStore):
         return [earlier for earlier, _ in reversed(self.kept.get(name, []))]
 
     async def stream_earlier(self, earlier: Earlier) -> AsyncIterator[bytes]:
+        if not (earlier.version or earlier.snapshot or earlier.deleted):
+            async for piece in self.stream(earlier.info.name):
+                yield piece
+            return
         self._enter("stream", earlier.info.name)
         for each, data in self.kept.get(earlier.info.name, []):
             if each == earlier and not each.deleted:

@@ -1,4 +1,4 @@
-"""``drive-backup repair``: put back what is damaged or missing from what the storage account keeps."""
+"""``drive-backup repair``: put back what is damaged or missing from what has the same bytes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def repair(
         Read, typer.Option(help="`all` reads every content again; else what a listing shows and what is on record.")
     ] = "none",
 ) -> None:
-    """Look for deleted blobs, older versions and Blob snapshots that have the right bytes, and put them back."""
+    """Look for deleted blobs, older versions, Blob snapshots and other blobs with the right bytes; put them back."""
     session: Session = context.obj
 
     async def each_source(store: RepairStore) -> bool:
@@ -57,7 +57,7 @@ async def _one(session: Session, store: RepairStore, source: Source, depth: Dept
     """Whether nothing is damaged any more."""
     token, clock = secrets.token_hex(6), SystemClock()
     if not apply:
-        reader = Reader(who=f"drive-backup repair {token}", doing="verified")
+        reader = Reader(who=f"drive-backup repair {token}", doing="looked at for a repair")
         async with protected(store, clock, source, reader, session.output.warn_once):
             found = await run.look(store, source, clock, depth)
         _show(session, found, applied=False)
@@ -77,33 +77,52 @@ def _show(session: Session, outcome: Outcome, *, applied: bool) -> None:
         return
     for done in outcome.repaired:
         session.output.say(
-            f"{'REPAIRED' if done.done else 'FAILED'}  {done.remedy.what}: {done.why or _how(done.remedy)}"
+            f"{'REPAIRED' if done.done else 'FAILED'}  {_named(done.remedy)}: {done.why or _how(done.remedy)}"
         )
     for remedy in outcome.remedies:
         if not applied or remedy.how == "none":
             word = "CANNOT BE REPAIRED" if remedy.how == "none" else "can be repaired"
-            session.output.say(f"{word}  {remedy.what} ({remedy.blob}): {_how(remedy)}")
+            session.output.say(f"{word}  {_named(remedy)}: {_how(remedy)}")
     session.output.say(f"{outcome.source}: {_sentence(outcome, applied=applied)}")
+
+
+def _named(remedy: Remedy) -> str:
+    return remedy.blob if remedy.what == remedy.blob else f"{remedy.what} ({remedy.blob})"
 
 
 def _how(remedy: Remedy) -> str:
     if remedy.how == "none":
         return remedy.why
+    return " ".join([_whence(remedy), *remedy.unread])
+
+
+def _whence(remedy: Remedy) -> str:
     if remedy.how == "copy":
-        return f"{remedy.earlier} has the right bytes (SHA-256 compared)."
-    return f"{remedy.earlier}. It has the right length; its bytes can be compared only when it is back."
+        return f"{remedy.whence} has the right bytes (SHA-256 compared)."
+    return f"{remedy.whence}. It has the right length; its bytes can be compared only when it is back."
 
 
 def _sentence(outcome: Outcome, *, applied: bool) -> str:
     if not outcome.remedies and not outcome.repaired:
         return "nothing is damaged."
-    can = sum(remedy.how != "none" for remedy in outcome.remedies)
-    if applied:
-        said = f"{counted(sum(each.done for each in outcome.repaired), 'blob')} repaired"
-    else:
-        said = f"{counted(can, 'blob')} can be repaired; run it again with --apply"
+    said = _count(outcome, applied=applied)
     if outcome.whole:
         said += f"; whole {'again' if applied else 'then'}: {', '.join(outcome.whole)}"
     if outcome.left:
         said += f"; still damaged: {', '.join(outcome.left)}"
     return f"{said}."
+
+
+def _count(outcome: Outcome, *, applied: bool) -> str:
+    can = (
+        {each.remedy.blob for each in outcome.repaired if each.done}
+        if applied
+        else {remedy.blob for remedy in outcome.remedies if remedy.how != "none"}
+    )
+    damaged = len(outcome.remedies)
+    if not can:
+        return f"none of {counted(damaged, 'damaged blob')} {'was' if applied else 'can be'} repaired"
+    of_all = f" of {damaged:,}" if len(can) < damaged else ""
+    return f"{counted(len(can), 'blob')}{of_all} " + (
+        "repaired" if applied else "can be repaired; run it again with --apply"
+    )

@@ -1,14 +1,14 @@
-"""Put one blob back: undeleted, or written from an older version, and its bytes compared with the catalogue's hash."""
+"""Put one blob back: undeleted, or written from what has its bytes, all compared with the catalogue's hash."""
 
 from __future__ import annotations
 
 from typing import get_args
 
-from include.drive_backup.errors import CorruptStoreError, CredentialsError, PermanentError
+from include.drive_backup.errors import ContentArchivedError, CorruptStoreError, CredentialsError
 from include.drive_backup.model import Tier
 from include.drive_backup.ports import Earlier, Guard, RepairStore
+from include.drive_backup.repair.candidates import ONE_LESS, Wanted, are_bytes, first_right
 from include.drive_backup.repair.model import Remedy, Repaired
-from include.drive_backup.repair.search import Wanted, are_bytes, has_bytes
 from include.drive_backup.transfer.upload import Upload
 
 _NOT_RIGHT = (
@@ -18,7 +18,7 @@ _CHANGED = "Somebody wrote the blob meanwhile. It was left as it is; verify agai
 
 
 async def mend(store: RepairStore, remedy: Remedy, guard: Guard) -> Repaired:
-    """Do what a remedy says. A blob that has the right bytes is left alone.
+    """Do what a remedy says. A blob that has the right bytes is left alone, and so is one that cannot be read now.
 
     :param guard: asked before each change.
     :raises CredentialsError: the credential may not write.
@@ -27,7 +27,7 @@ async def mend(store: RepairStore, remedy: Remedy, guard: Guard) -> Repaired:
         why = await _mend(store, remedy, guard)
     except CredentialsError:
         raise
-    except PermanentError as error:  # such as an immutability policy of this blob
+    except ONE_LESS as error:  # such as an immutability policy of this blob
         why = str(error)
     return Repaired(remedy=remedy, done=not why, why=why)
 
@@ -35,8 +35,12 @@ async def mend(store: RepairStore, remedy: Remedy, guard: Guard) -> Repaired:
 async def _mend(store: RepairStore, remedy: Remedy, guard: Guard) -> str:
     """Why it did not work; empty when it did."""
     wanted, earlier = (remedy.size or 0, remedy.sha256 or ""), remedy.earlier
-    if await _is_right(store, remedy.blob, wanted):
-        return ""
+    try:
+        if await _is_right(store, remedy.blob, wanted):
+            return ""
+    except ContentArchivedError:
+        # Whether somebody wrote it since it was found damaged is asked again by the write itself.
+        pass
     if remedy.how == "undelete":
         return await _undelete(store, remedy, wanted, guard)
     if earlier is None:
@@ -52,10 +56,11 @@ async def _undelete(store: RepairStore, remedy: Remedy, wanted: Wanted, guard: G
         if await _is_right(store, remedy.blob, wanted):
             return ""
         # What came back is not the blob itself, but an older state of it.
-        earlier = await _readable(store, remedy.blob, wanted)
-        if earlier is None:
-            return _NOT_RIGHT
-        return "" if await _write(store, remedy, earlier, guard) else _CHANGED
+        kept = [each for each in await store.earlier(remedy.blob) if not each.deleted and each.info.size == wanted[0]]
+        tried = await first_right(store, remedy.blob, kept, wanted)
+        if tried.right is None:
+            return " ".join([_NOT_RIGHT, *tried.unread])
+        return "" if await _write(store, remedy, tried.right, guard) else _CHANGED
     finally:
         for each in await store.earlier(remedy.blob):
             if each.snapshot in deleted and not each.deleted:
@@ -69,22 +74,15 @@ async def _is_right(store: RepairStore, blob: str, wanted: Wanted) -> bool:
     return await are_bytes(store.stream(blob), wanted)
 
 
-async def _readable(store: RepairStore, blob: str, wanted: Wanted) -> Earlier | None:
-    for each in await store.earlier(blob):
-        if not each.deleted and each.info.size == wanted[0] and await has_bytes(store, each, wanted):
-            return each
-    return None
-
-
 async def _write(store: RepairStore, remedy: Remedy, earlier: Earlier, guard: Guard) -> bool:
-    """Write an older state under the blob's name: in the place of what was looked at, or as a new blob.
+    """Write an older state, or another blob's bytes, under the blob's name: in the place of what was looked at, or new.
 
     :raises CorruptStoreError: it has other bytes than when it was looked at.
     """
-    info = earlier.info
+    info = remedy.properties or earlier.info
     target = store if remedy.found is None else store.over(remedy.found)
     tier = info.tier if info.tier in get_args(Tier) else None
-    async with Upload(target, info.name, info.size, tier) as upload:  # type: ignore[arg-type]
+    async with Upload(target, remedy.blob, earlier.info.size, tier) as upload:  # type: ignore[arg-type]
         async for piece in store.stream_earlier(earlier):
             await upload.write(piece)
         await upload.finish()

@@ -8,13 +8,15 @@ from msgspec.structs import replace
 
 from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.damage import found_stem, load_damaged
+from include.drive_backup.errors import CredentialsError
 from include.drive_backup.locking import SourceLock, holding
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore, Clock, RepairStore
+from include.drive_backup.repair.candidates import Wanted
 from include.drive_backup.repair.mend import mend
 from include.drive_backup.repair.model import Outcome, Remedy, Repaired
-from include.drive_backup.repair.search import Wanted, find_remedies
+from include.drive_backup.repair.search import find_instead, find_remedies
 from include.drive_backup.verification.describe import record
 from include.drive_backup.verification.model import Damage, Depth
 from include.drive_backup.verification.run import Watch, choose, verify_source
@@ -54,7 +56,9 @@ async def repair(
     async with holding(lock, clock, give_back=True):
         for _ in range(_ROUNDS):
             found = await look(store, source, clock, depth, watch)
-            done = [await mend(store, each, lock.ensure) for each in found.remedies if each.how != "none"]
+            done = await _mend(store, [each for each in found.remedies if each.how != "none"], lock, repaired)
+            instead = await _instead(store, source, [each.remedy for each in done if not each.done])
+            done += await _mend(store, instead, lock, [*repaired, *done])
             await _close_losses(store, source, [each.remedy for each in done if each.done])
             repaired += done
             remedies |= {each.blob: each for each in found.remedies}
@@ -62,6 +66,33 @@ async def repair(
                 break
     mended = {each.remedy.blob for each in repaired if each.done}
     return replace(_outcome(source, list(remedies.values()), mended), repaired=tuple(repaired))
+
+
+async def _mend(
+    store: RepairStore, remedies: Sequence[Remedy], lock: SourceLock, before: Sequence[Repaired]
+) -> list[Repaired]:
+    """Mend one after the other; a credential that ends meanwhile does not hide what was done before.
+
+    :raises CredentialsError: it may not write, and nothing was done.
+    """
+    done = list[Repaired]()
+    for remedy in remedies:
+        try:
+            done.append(await mend(store, remedy, lock.ensure))
+        except CredentialsError as error:
+            if not any(each.done for each in (*before, *done)):
+                raise
+            done.append(Repaired(remedy=remedy, done=False, why=str(error)))
+    return done
+
+
+async def _instead(store: RepairStore, source: Source, failed: Sequence[Remedy]) -> list[Remedy]:
+    """Other blobs for what was undeleted and has other bytes: before, nobody could know."""
+    undeleted = [remedy for remedy in failed if remedy.how == "undelete"]
+    if not undeleted:
+        return []
+    damages = [damage for remedy in undeleted for damage in remedy.of]
+    return await find_instead(store, undeleted, await _parts(store, await choose(store, source), damages))
 
 
 async def _close_losses(store: BlobStore, source: Source, remedies: Sequence[Remedy]) -> None:
@@ -88,12 +119,9 @@ def _outcome(source: Source, remedies: Sequence[Remedy], mended: set[str]) -> Ou
 
 
 async def _parts(store: BlobStore, names: Sequence[SnapshotName], damages: Sequence[Damage]) -> dict[str, Wanted]:
-    """What the damaged parts of catalogues should be, as their manifests say."""
-    damaged = {damage.blob for damage in damages if damage.sha256 is None}
+    """What the parts of all catalogues should be, as their manifests say; nothing where none is damaged."""
     wanted = dict[str, Wanted]()
-    for name in names:
-        if not any(blob.startswith(name.prefix) for blob in damaged):
-            continue
+    for name in names if any(damage.sha256 is None for damage in damages) else ():
         manifest = await SnapshotRepository(store).try_read(name)
         parts = (*manifest.parts, *manifest.beside) if manifest else ()
         wanted |= {part.blob: (part.bytes, part.sha256) for part in parts}

@@ -10,6 +10,9 @@ from include.drive_backup.model import Source, format_instant
 from include.drive_backup.ports import BlobInfo, BlobStore
 from include.drive_backup.verification.model import Damage, Reference, Wrong
 
+#: What damage says of a content.
+_CONTENT = ("item_id", "path", "format", "size", "sha256", "md5", "mime_type", "checked")
+
 
 class Findings:
     """What one look at one source finds.
@@ -30,7 +33,7 @@ class Findings:
 
         :param found: what has the blob's name now.
         """
-        item = {name: getattr(reference, name) for name in ("item_id", "path", "format", "size", "sha256")}
+        item = {name: getattr(reference, name) for name in _CONTENT}
         self._add(reference.blob, wrong, message, found, lost=reference.sha256, **item)
 
     def part(

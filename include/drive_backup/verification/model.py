@@ -25,6 +25,8 @@ class Reference(Struct, frozen=True):
     sha256: str
     item_id: str
     path: str
+    mime_type: str | None = None
+    checked: str | None = None
 
 
 _REPAIR = "`drive-backup repair {source}` puts it back where the storage account keeps it."
@@ -39,6 +41,7 @@ _AGAIN = (
 class Damage(Struct, frozen=True):
     """One blob that is not what snapshots say, with the item that it is of; none for a manifest or a whole catalogue.
 
+    :param size: what the catalogue says of the content, as ``sha256``, ``md5``, ``mime_type`` and ``checked``.
     :param snapshots: the ids of those that refer to it, newest first; of a manifest or catalogue, the one it is of.
     :param modified: Last-Modified of what is there now, as an instant; None when nothing is.
     :param record: names its record, which is there when it is ``known``.
@@ -59,6 +62,9 @@ class Damage(Struct, frozen=True):
     format: str | None = None
     size: int | None = None
     sha256: str | None = None
+    md5: str | None = None
+    mime_type: str | None = None
+    checked: str | None = None
     snapshots: tuple[str, ...] = ()
     modified: str | None = None
     record: str = ""
@@ -75,9 +81,15 @@ class Damage(Struct, frozen=True):
         return self.current or not self.known
 
     def __str__(self) -> str:
-        what = f"{self.path} ({self.item_id}" + (f", {self.format})" if self.format != "original" else ")")
+        what = self._what()
         shown = ", ".join(self.snapshots[:3]) + (f" and {len(self.snapshots) - 3} more" if self.snapshots[3:] else "")
-        return f"{what if self.item_id else self.blob}: {self.message} In {shown}.{self._remedy()}"
+        return f"{what}{self.message} In {shown}.{self._remedy()}"
+
+    def _what(self) -> str:
+        """What begins the sentence, unless the message names it."""
+        if self.item_id:
+            return f"{self.path} ({self.item_id}" + (f", {self.format}): " if self.format != "original" else "): ")
+        return "" if self.blob in self.message else f"{self.blob}: "
 
     def _remedy(self) -> str:
         if self.replaced and self.saved:

@@ -101,4 +101,6 @@ def _reference(row: dict[str, Any], content: dict[str, Any]) -> Reference:
         sha256=content["sha256"],
         item_id=row["item_id"],
         path=shown_path(row["path"]),
+        mime_type=content.get("mime_type"),
+        checked=content.get("checked"),
     )
