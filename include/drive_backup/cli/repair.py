@@ -61,17 +61,19 @@ async def _one(session: Session, store: RepairStore, source: Source, depth: Dept
         async with protected(store, clock, source, reader, session.output.warn_once):
             found = await run.look(store, source, clock, depth)
         _show(session, found, applied=False)
-        return not found.remedies
+        return not found.remedies and not found.unread
     lock = SourceLock(store, source, f"drive-backup repair {token}")
     try:
         done = await run.repair(store, source, lock, clock, depth)
     except CredentialsError as error:
         raise CredentialsError(_MAY_NOT.format(said=error), reason=error.reason) from error
     _show(session, done, applied=True)
-    return not done.left
+    return not done.left and not done.unread
 
 
 def _show(session: Session, outcome: Outcome, *, applied: bool) -> None:
+    for text in outcome.unread:
+        session.output.flaw(text)
     if session.output.as_json:
         session.output.line({"applied": applied, **outcome.to_dict()})
         return
@@ -104,7 +106,7 @@ def _whence(remedy: Remedy) -> str:
 
 def _sentence(outcome: Outcome, *, applied: bool) -> str:
     if not outcome.remedies and not outcome.repaired:
-        return "nothing is damaged."
+        return "no damage found." if outcome.unread else "nothing is damaged."
     said = _count(outcome, applied=applied)
     if outcome.whole:
         said += f"; whole {'again' if applied else 'then'}: {', '.join(outcome.whole)}"

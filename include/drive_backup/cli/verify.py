@@ -133,17 +133,20 @@ def _reader() -> Reader:
 def _show(session: Session, source: Source, verified: Verified) -> None:
     checked, reading = verified.checked, verified.read
     bad = sum(damage.alarming for damage in verified.damages)
+    for text in reading.why_unread:
+        session.output.flaw(text)
     if session.output.as_json:
         for damage in verified.damages:
             session.output.line({"damage": damage.to_dict(), "alarming": damage.alarming})
         session.output.line(
             {
                 "source": str(source),
-                "result": "bad" if bad else "good",
+                "result": "bad" if bad or reading.unread else "good",
                 **{key: getattr(checked, key) for key in _COUNTS},
                 "read": reading.blobs,
                 "read_bytes": reading.bytes,
                 "archived": reading.archived,
+                "unread": reading.unread,
                 "damaged": len(verified.damages),
                 "alarming": bad,
             }
@@ -162,10 +165,12 @@ def _sentence(verified: Verified) -> str:
         f"({human_bytes(reading.bytes)}) read again"
     )
     looked += f", {reading.archived:,} not read because they are archived" if reading.archived else ""
+    looked += f", {reading.unread:,} NOT READ" if reading.unread else ""
     looked += erased_text(checked.erased, checked.erased_from)
     bad = sum(damage.alarming for damage in verified.damages)
     known = len(verified.damages) - bad
-    found = f"{bad:,} DAMAGED" if bad else "nothing is damaged" if not known else "nothing else is damaged"
+    fine = "no damage found" if reading.unread else "nothing is damaged" if not known else "nothing else is damaged"
+    found = f"{bad:,} DAMAGED" if bad else fine
     return f"{looked}; {found}" + (f"; {known:,} known of before" if known else "") + "."
 
 

@@ -69,6 +69,7 @@ class Outcome(Struct, frozen=True):
 
     :param whole: the snapshots that are whole again, newest first.
     :param left: those that still lack something.
+    :param unread: of contents that could not be read, and may be damaged, a sentence for the first.
     """
 
     source: str
@@ -76,3 +77,4 @@ class Outcome(Struct, frozen=True):
     repaired: tuple[Repaired, ...] = ()
     whole: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()

@@ -37,7 +37,7 @@ async def look(
     remedies = await find_remedies(store, verified.damages, await _parts(store, names, verified.damages))
     # What a catalogue names that comes back is only looked at afterwards: nobody can promise that all of it is there.
     mended = {remedy.blob for remedy in remedies if remedy.how != "none" and remedy.of[0].sha256 is not None}
-    return _outcome(source, remedies, mended)
+    return replace(_outcome(source, remedies, mended), unread=verified.read.why_unread)
 
 
 async def repair(
@@ -65,7 +65,8 @@ async def repair(
             if not any(each.done and each.remedy.of[0].sha256 is None for each in done):
                 break
     mended = {each.remedy.blob for each in repaired if each.done}
-    return replace(_outcome(source, list(remedies.values()), mended), repaired=tuple(repaired))
+    outcome = _outcome(source, list(remedies.values()), mended)
+    return replace(outcome, repaired=tuple(repaired), unread=found.unread)
 
 
 async def _mend(

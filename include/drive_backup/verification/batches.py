@@ -59,8 +59,9 @@ class CheckedGroup(Struct, frozen=True):
 
 
 class ReadGroup(Struct, frozen=True):
-    """What reading one batch gave: sums, and where the damage is."""
+    """What reading one batch of a source gave: sums, and where the damage is."""
 
+    source: str
     read: ReadAgain
     found: Found
 

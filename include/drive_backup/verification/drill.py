@@ -13,13 +13,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from include.drive_backup.errors import ItemUnavailableError
+from include.drive_backup.errors import BrokenBodyError, ItemUnavailableError, PermanentError, ServiceUnavailableError
 from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.manifest import Manifest
+from include.drive_backup.manifest.schema import CatalogueRow
 from include.drive_backup.model import Struct, human_bytes
 from include.drive_backup.ports import BlobStore, Drive
 from include.drive_backup.restore.local_target import open_local
-from include.drive_backup.restore.orders import ARCHIVED, RestoreResult, incomplete
+from include.drive_backup.restore.orders import ARCHIVED, Destination, RestoreResult, incomplete, not_saved, result_for
 from include.drive_backup.restore.run import restore
 from include.drive_backup.restore.selection import Entry, Selection, select
 
@@ -68,7 +69,7 @@ async def drill(
     """
     chosen = pick((await select(store, manifest, Selection())).values(), seed, most_bytes, most_files)
     results: list[RestoreResult] = []
-    destination = open_local(folder, chosen, store)
+    destination = _Trying(open_local(folder, chosen, store))
     counted = await restore(store, manifest, chosen, destination, results.append)
     rows = read_rows(store, manifest, ["item_id", "path", "kind", "md5", "sha256"])
     facts = {row["path"]: row async for row in rows if row["path"] in chosen}
@@ -86,6 +87,20 @@ async def drill(
         problems=tuple(problems),
         shortfall=incomplete(manifest),
     )
+
+
+class _Trying:
+    """A destination to which one file that cannot be read is one result: a drill has few, and tells of all."""
+
+    def __init__(self, destination: Destination) -> None:
+        self._destination = destination
+
+    async def restore(self, row: CatalogueRow) -> list[RestoreResult]:
+        """See the port."""
+        try:
+            return await self._destination.restore(row)
+        except (PermanentError, ServiceUnavailableError, BrokenBodyError) as error:
+            return [result_for(row, "failed", reason=error.reason, message=str(error)), *not_saved(row)]
 
 
 _WRONG = "what was restored is not what Drive has, though Drive says that it did not change."

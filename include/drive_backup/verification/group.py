@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime, tzinfo
 
+from msgspec.structs import replace
+
 from include.drive_backup.blob.names import SnapshotName
 from include.drive_backup.errors import UNREADABLE, SnapshotNotFoundError
 from include.drive_backup.groups import run_work
@@ -116,7 +118,8 @@ async def read_batch(
     async with _protected(store, source, run, clock):
         read = await read_again(store, source, contents_of(store, batch), in_flight=in_flight, stop=stop)
     return ReadGroup(
-        read=type(read)(blobs=read.blobs, bytes=read.bytes, archived=read.archived),
+        source=batch.source,
+        read=replace(read, damages=()),
         found=await write_found(store, f"{run_work(run)}/found-", read.damages),
     )
 
@@ -141,12 +144,23 @@ async def tell(store: BlobStore, founds: Iterable[Found]) -> list[Damage]:
     ]
 
 
-async def keep(store: BlobStore, damages: Iterable[Damage], groups: Iterable[CheckedGroup], *, whole: bool) -> None:
-    """Record damage that was told of and, when all that was to be read was read, that it was.
+async def keep(
+    store: BlobStore,
+    damages: Iterable[Damage],
+    groups: Iterable[CheckedGroup],
+    *,
+    whole: bool,
+    read: Iterable[ReadGroup] = (),
+) -> None:
+    """Record damage that was told of and, of each source of which all was read that was to be read, that it was.
 
     :param whole: every task of the verification did its work.
+    :param read: what came of reading.
     """
     await record(store, damages)
+    unread = {each.source for each in read if each.read.unread}
     for group in groups if whole else ():
         for source, sample in group.samples.items():
+            if source in unread:
+                continue
             await mark_read(store, Source.parse(source), sample)

@@ -121,9 +121,14 @@ class Checked(Struct, frozen=True):
 
 
 class ReadAgain(Struct, frozen=True):
-    """How much was read again, and what was found. ``archived`` blobs cannot be read before they are rehydrated."""
+    """How much was read again, and what was found. ``archived`` blobs cannot be read before they are rehydrated.
+
+    :param unread: how many could not be read: nobody knows what they hold. ``why_unread`` is a sentence for the first.
+    """
 
     blobs: int = 0
     bytes: int = 0
     archived: int = 0
+    unread: int = 0
+    why_unread: tuple[str, ...] = ()
     damages: tuple[Damage, ...] = ()

@@ -22,21 +22,22 @@ def headline(damages: Sequence[Damage]) -> str:
     )
 
 
-def not_checked(checked: Sequence[CheckedGroup], *, named: bool) -> str | None:
-    """What was to be checked and was not, as one sentence; None: nothing of that kind.
+def not_checked(checked: Sequence[CheckedGroup], read: Sequence[ReadGroup], *, named: bool) -> str | None:
+    """What was to be checked or read and was not, as one sentence; None: nothing of that kind.
 
     :param named: somebody asked for these sources by name: then each of them must have been there.
     """
     problems = [text for group in checked for text in group.unreadable]
     if named or not any(group.snapshots for group in checked):
         problems += [text for group in checked for text in group.unchecked]
+    problems += [f"{group.source}: {text}" for group in read for text in group.read.why_unread]
     more = f" And {len(problems) - _NAMED:,} more." if problems[_NAMED:] else ""
     return f"Not all was checked that was asked for. {' '.join(problems[:_NAMED])}{more}" if problems else None
 
 
 def summary(checked: Sequence[CheckedGroup], read: Sequence[ReadGroup]) -> str:
     """How much was looked at."""
-    archived = sum(each.read.archived for each in read)
+    archived, unread = sum(each.read.archived for each in read), sum(each.read.unread for each in read)
     return (
         f"{counted(sum(each.sources for each in checked), 'source')}, "
         f"{counted(sum(each.snapshots for each in checked), 'snapshot')} with "
@@ -45,6 +46,7 @@ def summary(checked: Sequence[CheckedGroup], read: Sequence[ReadGroup]) -> str:
         f"{counted(sum(each.read.blobs for each in read), 'content')} "
         f"({human_bytes(sum(each.read.bytes for each in read))}) read again"
         + (f", {archived:,} not read because they are archived" if archived else "")
+        + (f", {unread:,} could not be read" if unread else "")
         + erased_text(sum(each.erased for each in checked), sum(each.erased_from for each in checked))
     )
 

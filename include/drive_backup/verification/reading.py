@@ -5,7 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from include.drive_backup.errors import ContentArchivedError, CorruptStoreError, StoppedError
+from include.drive_backup.errors import (
+    BrokenBodyError,
+    ContentArchivedError,
+    CorruptStoreError,
+    DriveBackupError,
+    PermanentError,
+    ServiceUnavailableError,
+    StoppedError,
+)
 from include.drive_backup.hashing import Checksums
 from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore
@@ -13,6 +21,12 @@ from include.drive_backup.verification.findings import Findings, begin
 from include.drive_backup.verification.model import ReadAgain, Reference
 
 Progress = Callable[[int], None]
+
+#: What reading one blob may meet, and reading the next one not.
+_UNREAD = (PermanentError, ServiceUnavailableError, BrokenBodyError)
+#: After so many one after the other it is not the blobs that are why.
+_IN_A_ROW = 16
+_NAMED = 20
 
 
 async def read_again(
@@ -30,6 +44,7 @@ async def read_again(
     :param stop: set it to end soon.
     :param progress: called with the size of each blob in bytes as it is done.
     :raises StoppedError: ``stop`` was set.
+    :raises DriveBackupError: nothing can be read any more.
     """
     findings = await begin(store, source)
     reading = _Reading(store, findings, references, stop or asyncio.Event(), progress)
@@ -43,6 +58,8 @@ async def read_again(
         blobs=reading.blobs,
         bytes=reading.bytes,
         archived=reading.archived,
+        unread=reading.unread,
+        why_unread=tuple(reading.why_unread),
         damages=tuple(findings.damages),
     )
 
@@ -58,7 +75,9 @@ class _Reading:
         stop: asyncio.Event,
         progress: Progress | None,
     ) -> None:
-        self.blobs = self.bytes = self.archived = 0
+        self.blobs = self.bytes = self.archived = self.unread = 0
+        self.why_unread: list[str] = []
+        self._in_a_row = 0
         self._store = store
         self._findings = findings
         self._references = references
@@ -85,10 +104,22 @@ class _Reading:
         except ContentArchivedError:
             self.archived += 1
             return
+        except _UNREAD as error:
+            self._not_read(reference, error)
+            return
+        self._in_a_row = 0
         self.blobs += 1
         self.bytes += reference.size
         if said is not None:
             self._findings.content(reference, "bytes", said, await self._store.head(reference.blob))
+
+    def _not_read(self, reference: Reference, error: DriveBackupError) -> None:
+        self.unread += 1
+        self._in_a_row += 1
+        if self._in_a_row == _IN_A_ROW:
+            raise error
+        if self.unread <= _NAMED:
+            self.why_unread.append(f"{reference.path} ({reference.item_id}) could not be read: {error}")
 
     async def _compare(self, reference: Reference) -> str | None:
         """What is wrong with a blob's bytes; None when nothing is."""

@@ -135,7 +135,8 @@ async def verify_source(
     damages = await describe(store, source, (*checked.damages, *read.damages))
     if keep_records:
         await record(store, damages, [(str(source), each) for each in checked.returned])
-        await mark_read(store, source, sample)
+        if not read.unread:
+            await mark_read(store, source, sample)
     return Verified(checked=checked, read=read, damages=tuple(damages))
 
 

@@ -50,14 +50,14 @@ class ReportDamageOperator(DriveBackupOperator):
             alarming = [damage for damage in damages if damage.alarming]
             await emit_facts(_facts(context, alarming), **self.events)
             await emit_for_task_states(context, **self.events)
-            await keep(store, damages, checked, whole=not bad)
+            await keep(store, damages, checked, whole=not bad, read=read)
         if alarming:
             raise CorruptStoreError(headline(alarming), reason="damaged")
         if bad:
             raise SnapshotIncompleteError(
                 f"{failed_text(bad)} See their logs. What they were to check was not checked; the next run does it."
             )
-        if lacks := not_checked(checked, named=bool(context["params"]["sources"])):
+        if lacks := not_checked(checked, read, named=bool(context["params"]["sources"])):
             raise SnapshotIncompleteError(lacks)
         return {"checked": sum(each.blobs for each in checked), "read": sum(each.read.blobs for each in read)}
 
