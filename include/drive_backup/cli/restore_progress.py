@@ -43,7 +43,7 @@ class RestoreProgress:
     @property
     def summary(self) -> str:
         """What was done so far."""
-        return f"{self._tally} to {self._into}."
+        return f"{self._tally} to {self._into}. {self._tally.changed_names}".rstrip()
 
     async def follow(
         self,

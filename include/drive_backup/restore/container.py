@@ -16,7 +16,15 @@ from include.drive_backup.model import StoredContent
 from include.drive_backup.ports import BlobInfo, BlobStore, TargetStore
 from include.drive_backup.restore.container_names import BlobNames, safe_segment
 from include.drive_backup.restore.naming import numbered
-from include.drive_backup.restore.orders import Conflict, RestoreResult, left_out, not_saved, result_for, wrong_bytes
+from include.drive_backup.restore.orders import (
+    Conflict,
+    RestoreResult,
+    left_out,
+    not_saved,
+    renamed_from,
+    result_for,
+    wrong_bytes,
+)
 from include.drive_backup.transfer.upload import Upload
 
 _TRIES = 3
@@ -84,14 +92,14 @@ class TargetContainer:
 
     async def _folder(self, row: CatalogueRow, name: str) -> RestoreResult:
         """An empty blob stands for an empty folder, as Azure's own tools make one; others come with their blobs."""
-        shown = self._shown(name)
+        shown, renamed = self._shown(name), renamed_from(row, "", _last(name))
         if name.endswith("/"):
-            return result_for(row, "same", shown)
+            return result_for(row, "same", shown, renamed=renamed)
         if await self._target.put(name, b"", metadata=restored_metadata(row.item, None, *self._snapshot)):
-            return result_for(row, "restored", shown)
+            return result_for(row, "restored", shown, renamed=renamed)
         found = await self._target.head(name)
         if found is not None and found.metadata.get("hdi_isfolder") == "true":
-            return result_for(row, "same", shown)
+            return result_for(row, "same", shown, renamed=renamed)
         return result_for(row, "failed", shown, reason="nameTaken", message=_NO_FOLDER)
 
     async def _file(self, row: CatalogueRow, content: StoredContent, wanted: str) -> RestoreResult:
@@ -100,7 +108,8 @@ class TargetContainer:
             if there == "other" and self._conflict == "copy":
                 name, there, found = await self._beside(wanted, content)
             if there == "same":
-                return result_for(row, "same", self._shown(name))
+                renamed = renamed_from(row, content.format, _last(name))
+                return result_for(row, "same", self._shown(name), renamed=renamed)
             if there == "other" and self._conflict == "skip":
                 return result_for(row, "skipped", self._shown(name))
             if await self._write(name, row, content, found):
@@ -154,7 +163,12 @@ class TargetContainer:
         found = await self._target.head(name)
         if found is None or (found.size, found.md5) != (content.size, content.md5):
             return result_for(row, "failed", self._shown(name), reason="checksum", message=_OTHER_BYTES)
-        return result_for(row, "restored", self._shown(name), size=content.size)
+        renamed = renamed_from(row, content.format, _last(name))
+        return result_for(row, "restored", self._shown(name), size=content.size, renamed=renamed)
 
     def _shown(self, name: str) -> str:
         return f"{self._target.url}/{name}"
+
+
+def _last(name: str) -> str:
+    return name.rstrip("/").rpartition("/")[2]

@@ -15,14 +15,22 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from include.drive_backup.errors import ContentArchivedError, CorruptStoreError, PermanentError
+from include.drive_backup.errors import BrokenBodyError, ContentArchivedError, CorruptStoreError, PermanentError
 from include.drive_backup.manifest.schema import CatalogueRow
 from include.drive_backup.model import StoredContent
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.restore.local_look import Claims, Found, look
 from include.drive_backup.restore.naming import Names, Safe, numbered, portable_name, safe_name
 from include.drive_backup.restore.open_folder import OpenFolder, flush, hold, set_mode
-from include.drive_backup.restore.orders import Conflict, RestoreResult, left_out, not_saved, result_for, wrong_bytes
+from include.drive_backup.restore.orders import (
+    Conflict,
+    RestoreResult,
+    left_out,
+    not_saved,
+    renamed_from,
+    result_for,
+    wrong_bytes,
+)
 from include.drive_backup.restore.placing import Ground, give_name, probe, sweep, temporary
 
 _TRIES = 20
@@ -76,8 +84,11 @@ class LocalFolder:
         try:
             content = next((each for each in row.contents if each.format == content_format), None)
             return self._make_folder(row, place) if content is None else await self._file(row, content, place)
-        except (ContentArchivedError, CorruptStoreError) as error:
-            # The other formats of the item are worth having.
+        except (PermanentError, BrokenBodyError) as error:
+            # The other formats of the item are worth having. The base class itself is Blob's refusal of one blob.
+            of_one = isinstance(error, (ContentArchivedError, CorruptStoreError, BrokenBodyError))
+            if not of_one and type(error) is not PermanentError:
+                raise
             return result_for(row, "failed", self._shown(place), reason=error.reason, message=str(error))
         except OSError as error:
             why = _OTHER_DISK if error.errno == errno.EXDEV else f"{error.strerror or error}."
@@ -87,14 +98,15 @@ class LocalFolder:
             return result_for(row, "failed", self._shown(place), reason="localFolder", message=message)
 
     def _make_folder(self, row: CatalogueRow, place: tuple[str, ...]) -> RestoreResult:
+        renamed = renamed_from(row, "", place[-1])
         with self._folder(place[:-1]) as above:
             _check(place[-1])
             try:
                 above.make(place[-1])
             except FileExistsError:
                 with above.below(place[-1]):
-                    return result_for(row, "same", self._shown(place))
-        return result_for(row, "restored", self._shown(place))
+                    return result_for(row, "same", self._shown(place), renamed=renamed)
+        return result_for(row, "restored", self._shown(place), renamed=renamed)
 
     async def _file(self, row: CatalogueRow, content: StoredContent, place: tuple[str, ...]) -> RestoreResult:
         said = None
@@ -124,17 +136,17 @@ class LocalFolder:
         if alias or (there.state in ("other", "no file") and (said is not None or self._conflict == "copy")):
             name, there = self._free_name(folder, tuple(above), name, content)
             said = _ALIAS.format(name=name) if alias else said
-        shown = self._shown((*above, name))
+        shown, renamed = self._shown((*above, name)), renamed_from(row, content.format, name)
         if there.state == "same":
             self._claims.take(there, (*above, name))
-            return result_for(row, "same", shown, message=said)
+            return result_for(row, "same", shown, message=said, renamed=renamed)
         if there.state == "other" and self._conflict == "skip":
             return result_for(row, "skipped", shown)
         if there.state == "no file":
             raise IsADirectoryError(errno.EISDIR, "a folder or a link has its name")
         await self._write(folder, name, content, row.item.modified, there)
         self._claims.take(look(folder, name, None), (*above, name))
-        return result_for(row, "restored", shown, size=content.size, message=said)
+        return result_for(row, "restored", shown, size=content.size, message=said, renamed=renamed)
 
     def _free_name(
         self, folder: OpenFolder, above: tuple[str, ...], name: str, content: StoredContent

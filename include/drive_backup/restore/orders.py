@@ -33,6 +33,7 @@ class RestoreResult(Struct, frozen=True):
     :param path: the catalogue's.
     :param target: where it is now, in the destination's own words.
     :param kind: of the item: ``file``, ``folder``, ``shortcut``, ``native``.
+    :param renamed: Drive's own name, where it has another one now in a folder or a container.
     :param asked: somebody named the item itself; known in the steps of a DAG.
     """
 
@@ -44,6 +45,7 @@ class RestoreResult(Struct, frozen=True):
     reason: str | None = None
     message: str | None = None
     kind: str = ""
+    renamed: str | None = None
     asked: bool = False
 
     @property
@@ -80,10 +82,12 @@ def result_for(
     size: int = 0,
     reason: str | None = None,
     message: str | None = None,
+    renamed: str | None = None,
 ) -> RestoreResult:
     """The result for an item.
 
     :param size: bytes written.
+    :param renamed: from :func:`renamed_from`.
     """
     return RestoreResult(
         item_id=row.item.id,
@@ -94,7 +98,19 @@ def result_for(
         reason=reason,
         message=message,
         kind=row.item.kind,
+        renamed=renamed,
     )
+
+
+def renamed_from(row: CatalogueRow, content_format: str, name: str) -> str | None:
+    """Drive's own name, with the extension of an export; None where the restored name is just that.
+
+    :param content_format: ``original``, an export's, or empty for a folder.
+    """
+    own = row.item.name
+    if content_format not in ("", "original"):
+        own = f"{own.removesuffix(f'.{content_format}')}.{content_format}"
+    return None if own == name else own
 
 
 def not_saved(row: CatalogueRow) -> list[RestoreResult]:

@@ -273,7 +273,8 @@ class RestoreReportOperator(DriveBackupOperator):
                 # What failed can be cleared and tried again: then it is still to be read.
                 again = bool(found["failed"] or found["missing"] or bad_tasks(context))
                 gone = await self._end_protection(store, plan, str(context["run_id"]), keep=again)
-                self.log.info("%s. Every item: %s", await tally_of(store, plan), blob)
+                tally = await tally_of(store, plan)
+                self.log.info("%s. %s Every item: %s", tally, tally.changed_names, blob)
             counts = dict(found)
         await emit_for_task_states(context, **self.events)
         if gone is not None:
