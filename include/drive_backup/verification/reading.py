@@ -116,7 +116,7 @@ class _Reading:
     def _not_read(self, reference: Reference, error: DriveBackupError) -> None:
         self.unread += 1
         self._in_a_row += 1
-        if self._in_a_row == _IN_A_ROW:
+        if self._in_a_row >= _IN_A_ROW:
             raise error
         if self.unread <= _NAMED:
             self.why_unread.append(f"{reference.path} ({reference.item_id}) could not be read: {error}")
