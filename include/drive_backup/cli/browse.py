@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from include.drive_backup.blob.names import SnapshotName
+from include.drive_backup.blob.names import SnapshotName, snapshots_prefix
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.cli.choose import choose
 from include.drive_backup.cli.people import named_source
 from include.drive_backup.errors import UNREADABLE, SnapshotNotFoundError
 from include.drive_backup.globs import composed, folded
+from include.drive_backup.manifest.catalogue import lost_part, sizes_of
 from include.drive_backup.manifest.compare import compare, states_between
 from include.drive_backup.manifest.erased import erased_text
 from include.drive_backup.manifest.manifest import Manifest
@@ -61,9 +62,11 @@ def sources(context: typer.Context) -> None:
 
     async def find(store: BlobStore) -> list[dict[str, Any]]:
         repository = SnapshotRepository(store)
-        reader, found = _Reader(repository), []
+        there, found = dict[str, int](), []
+        reader = _Reader(store, there)
         for series in await repository.all_series():
             names = await repository.names(series)
+            there |= await sizes_of(store, names[-1].prefix)
             newest = await reader.facts(names[-1])
             found.append({"source": str(series.source), "snapshots": len(names), **newest})
         return found
@@ -81,7 +84,9 @@ def snapshots(context: typer.Context, source: SourceArgument, series: SeriesOpti
         repository = SnapshotRepository(store)
         whose = await named_source(session.output, store, source)
         names = await repository.some_names(whose, series)
-        reader, held = _Reader(repository), await read_holds(store, whose)
+        # Before the manifests are read: parts that retention deletes are gone only after their manifest.
+        reader = _Reader(store, await sizes_of(store, snapshots_prefix(whose)))
+        held = await read_holds(store, whose)
         for each in dict.fromkeys(name.series for name in names):
             state = await state_of(store, each)
             session.output.note(str(state) if isinstance(state, Stopped) and state.left else None)
@@ -99,10 +104,15 @@ def _show(session: Session, rows: list[dict[str, Any]], columns: tuple[str, ...]
 
 
 class _Reader:
-    """Reads snapshots for a list, and remembers what each job selected last: others are held against it."""
+    """Reads snapshots for a list, and remembers what each job selected last: others are held against it.
 
-    def __init__(self, repository: SnapshotRepository) -> None:
-        self._repository = repository
+    :param there: the lengths of the parts of catalogues, from :func:`.catalogue.sizes_of`: none of them is read.
+    """
+
+    def __init__(self, store: BlobStore, there: Mapping[str, int]) -> None:
+        self._store = store
+        self._repository = SnapshotRepository(store)
+        self._there = there
         self._jobs: dict[Series, Mapping[str, Any]] = {}
 
     async def facts(self, name: SnapshotName) -> dict[str, Any]:
@@ -118,7 +128,15 @@ class _Reader:
             self._jobs[name.series] = manifest.selection
         job = Series(source=name.source, name=name.series.job)
         notes = filter(None, (by_hand_text(manifest, self._jobs.get(job)), erased_text(manifest)))
-        return {**_facts(manifest), "note": "; ".join(notes) or None}
+        facts = {**_facts(manifest), "note": "; ".join(notes) or None}
+        lost = await self._lost(manifest)
+        return facts if lost is None else {**facts, "status": "damaged", "message": lost}
+
+    async def _lost(self, manifest: Manifest) -> str | None:
+        """What of its catalogue is lost; looked at again, since an erasure may have replaced the parts meanwhile."""
+        if lost_part(manifest, self._there) is None:
+            return None
+        return lost_part(manifest, await sizes_of(self._store, manifest.name.prefix))
 
 
 def _facts(manifest: Manifest) -> dict[str, Any]:
