@@ -127,10 +127,10 @@ class _Reader:
         if not manifest.narrowed:
             self._jobs[name.series] = manifest.selection
         job = Series(source=name.source, name=name.series.job)
-        notes = filter(None, (by_hand_text(manifest, self._jobs.get(job)), erased_text(manifest)))
-        facts = {**_facts(manifest), "note": "; ".join(notes) or None}
         lost = await self._lost(manifest)
-        return facts if lost is None else {**facts, "status": "damaged", "message": lost}
+        damage = {} if lost is None else {"status": "damaged", "message": lost}
+        notes = filter(None, (by_hand_text(manifest, self._jobs.get(job)), erased_text(manifest)))
+        return {**_facts(manifest), "note": "; ".join(notes) or None, **damage}
 
     async def _lost(self, manifest: Manifest) -> str | None:
         """What of its catalogue is lost; looked at again, since an erasure may have replaced the parts meanwhile."""

@@ -25,8 +25,9 @@ from include.drive_backup.left.told import State
 from include.drive_backup.manifest import catalogue
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.tables import CONTENT, DETAILS_SCHEMA, LEFT_SCHEMA, SCHEMA
-from include.drive_backup.model import CopyOrder, Detail
+from include.drive_backup.model import FOLDER, CopyOrder, Detail
 from tests.core.manifest.plans import commit, content, copied, item, refused, row
+from tests.support import exfat
 from tests.support.fake_drive import FakeDrive
 from tests.support.flow import Backup
 from tests.support.memory_blob import MemoryBlobStore
@@ -113,12 +114,15 @@ async def test_the_digests_can_be_computed_as_described():
         assert described["digest"](parts) == table["digest"]
 
 
-async def by_hand(manifest, target, **env):
-    """Run the script in the document."""
+async def by_hand(manifest, target, before="", **env):
+    """Run the script in the document.
+
+    :param before: Python to run first.
+    """
     (script,) = re.findall(r"```python\n(.*?)```", DOC, re.DOTALL)
     return await asyncio.to_thread(
         subprocess.run,
-        [sys.executable, "-c", script, manifest, str(target)],
+        [sys.executable, "-c", f"{before}\n{script}", manifest, str(target)],
         env={**os.environ, **env},
         capture_output=True,
         text=True,
@@ -196,12 +200,61 @@ async def test_the_reader_in_the_document_goes_on_after_damage_and_names_it_at_t
         assert done.returncode == 1, done.stderr
         lost = [line for line in done.stdout.splitlines() if line.startswith("NOT RESTORED")]
         assert [re.search(r"b\.txt|c\.txt|items-00001", line)[0] for line in lost] == ["b.txt", "c.txt", "items-00001"]
-        assert f"shortened: {LONG} is " in done.stdout
+        assert f"renamed: {LONG} is " in done.stdout
         found = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
         [long] = [name for name in found if name.startswith("é")]
         assert (long.endswith(".txt"), len(long.encode()) <= 255, found.pop(long)) == (True, True, b"d")
         # What was there is as it was, nothing spoilt has a name, and what is there is not written again.
         assert found == {"a.txt": b"mine", "a a.txt": b"a"}
+
+
+#: Lets the program's own process refuse what exFAT refuses.
+EXFAT = """
+import sys, types
+from tests.support import exfat
+exfat.pretend(types.SimpleNamespace(setattr=setattr), sys.argv[2])
+"""
+
+
+@pytest.fixture(params=["double", "exfat"])
+def no_colons(request, tmp_path):
+    """A folder of a file system without colons and question marks, and what to run before a program that uses it."""
+    if request.param == "double":
+        yield tmp_path, EXFAT
+        return
+    with exfat.mounted(tmp_path) as place:
+        if place is None:
+            pytest.skip("this machine cannot mount an exFAT (needs root, exfatprogs, exfat-fuse)")
+        yield place, ""
+
+
+@pytest.mark.integration
+async def test_the_reader_in_the_document_encodes_what_the_file_system_cannot_hold(azurite, no_colons):
+    target, before = no_colons
+    async with (
+        ContainerClient.from_connection_string(azurite, f"c{uuid.uuid4().hex[:20]}") as client,
+        AzureBlobStore(client, SystemClock()) as store,
+    ):
+        await store.ensure_container(create=True)
+        paths = {"a": 'To: "all"?/a|b.txt', "b": "To%3A.txt", "c": "<c>*.txt"}
+        stored = {ident: content(ident, ident.encode()) for ident in paths}
+        for ident, each in stored.items():
+            await store.put(each.blob, ident.encode())
+        rows = [row(ident, "unchanged", contents=(stored[ident],), path=path) for ident, path in paths.items()]
+        rows.append(row("f", "metadata", item=item("f", mimeType=FOLDER), path="Empty?"))
+        manifest = (await commit(store, rows, []))["manifest"]
+        for _ in range(2):
+            done = await by_hand(manifest, target, before, CONTAINER_URL=f"{client.url}?{signature(client)}")
+            assert (done.returncode, done.stderr) == (0, "")
+            found = {str(path.relative_to(target)): path.is_dir() or path.read_bytes() for path in target.rglob("*")}
+            assert found == {
+                "To%3A %22all%22%3F": True,
+                "To%3A %22all%22%3F/a%7Cb.txt": b"a",
+                "To%3A.txt": b"b",
+                "%3Cc%3E%2A.txt": b"c",
+                "Empty%3F": True,
+            }
+            assert "renamed: <c>*.txt is " in done.stdout
 
 
 @pytest.mark.integration
