@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from airflow.providers.microsoft.azure.hooks import wasb
 from azure.core.credentials import AzureSasCredential
 from azure.identity.aio import ClientSecretCredential, DefaultAzureCredential
+from azure.storage.blob import generate_container_sas
 from azure.storage.blob.aio import BlobServiceClient
 
 from drive_backup_airflow.hooks.blob import DriveBackupBlobHook
@@ -146,6 +148,32 @@ async def test_a_wrong_field_is_a_sentence(connect, fields, what):
     with pytest.raises(ConfigError, match=what):
         async with connect(**fields).store():
             pass
+
+
+@pytest.mark.parametrize("extra", [{"sas_token": "sv=1"}, {"sas_token": "sv=1&sig=SECRET%"}, {"sas_token": "SECRET"}])
+async def test_a_sas_that_is_not_whole_is_a_sentence_without_it(connect, extra):
+    with pytest.raises(ConfigError, match="The SAS of the Airflow connection 'blob_test' is not whole") as caught:
+        async with connect(login="account", extra=extra).store():
+            pass
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("letters", "hours", "said"), [("rl", -1, "The SAS expired at "), ("r", 1, r"lacks c, w, d, l\. Make one with")]
+)
+async def test_a_sas_that_is_refused_is_told_by_what_it_says(connect, azurite, azurite_container, letters, hours, said):
+    sas = generate_container_sas(
+        "devstoreaccount1",
+        azurite_container,
+        account_key=AZURITE_KEY,
+        permission=letters,
+        expiry=datetime.now(UTC) + timedelta(hours=hours),
+    )
+    fields = {"host": endpoint_of(azurite), "login": "devstoreaccount1", "extra": {"sas_token": sas}}
+    async with connect(azurite_container, **fields).store() as store:
+        with pytest.raises(CredentialsError, match=said):
+            await store.ensure_container(create=True)
 
 
 RESOURCE_ID = "/subscriptions/0000/resourceGroups/backup/providers/Microsoft.Storage/storageAccounts/account"

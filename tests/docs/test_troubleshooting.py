@@ -6,6 +6,7 @@ import pytest
 
 from include.drive_backup import errors
 from include.drive_backup.blob import errors as blob_errors
+from include.drive_backup.blob import sas
 from include.drive_backup.drive import errors as drive_errors
 from include.drive_backup.drive import refused_writes, token_errors
 from tests.docs import markdown
@@ -41,7 +42,7 @@ def test_every_limit_that_a_restore_may_meet_is_explained():
 
 
 def test_every_refusal_of_blob_is_explained():
-    assert set(blob_errors._DENIED) - documented() == set()
+    assert {*blob_errors._DENIED, *sas._BOUNDS} - documented() == set()
 
 
 def test_every_refusal_of_googles_token_endpoint_is_explained():

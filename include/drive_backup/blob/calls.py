@@ -13,6 +13,7 @@ from azure.storage.blob.aio import BlobClient, ContainerClient
 from include.drive_backup.blob.errors import translate
 from include.drive_backup.blob.gate import Watch
 from include.drive_backup.blob.sending import Line
+from include.drive_backup.blob.signing import sas_of
 from include.drive_backup.errors import DriveBackupError, ServiceUnavailableError
 from include.drive_backup.pacing import Backoff, is_transient, retry
 from include.drive_backup.ports import Clock
@@ -97,7 +98,7 @@ class Calls:
             try:
                 return await call()
             except AzureError as error:
-                problem = translate(error, doing=doing, container=self.url, needs=needs)
+                problem = translate(error, doing=doing, container=self.url, needs=needs, sas=sas_of(self._container))
                 self.strain += isinstance(problem, ServiceUnavailableError)
                 raise problem from error
             except TimeoutError as error:

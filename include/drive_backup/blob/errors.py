@@ -8,6 +8,8 @@ The SDK's classes are no guide: every HTTP 409 becomes ``ResourceExistsError``, 
 from __future__ import annotations
 
 import math
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 
 from azure.core.exceptions import (
     AzureError,
@@ -17,6 +19,7 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 
+from include.drive_backup.blob.sas import why_refused
 from include.drive_backup.errors import (
     BrokenBodyError,
     ConfigError,
@@ -114,12 +117,13 @@ def why_not_moved(error: AzureError) -> Refused | None:
     return Refused(reason=code or f"http{status}", message=said)
 
 
-def translate(error: AzureError, *, doing: str, container: str, needs: str = "cw") -> DriveBackupError:
+def translate(error: AzureError, *, doing: str, container: str, needs: str = "cw", sas: str = "") -> DriveBackupError:
     """The error to raise instead.
 
     :param doing: what was tried, to follow "could not", e.g. ``write 'work/a'``.
     :param container: the container's URL without its query.
     :param needs: the letters that a SAS has to have for it.
+    :param sas: the SAS that was used, if one was; it is not quoted.
     """
     status = getattr(error, "status_code", None) if isinstance(error, HttpResponseError) else None
     code = error_code(error)
@@ -140,7 +144,20 @@ def translate(error: AzureError, *, doing: str, container: str, needs: str = "cw
             "which takes hours: start it again, or wait.",
             reason=code,
         )
+    if status in (401, 403) and sas and (why := _why_sas(error, sas, code, needs)):
+        return CredentialsError(f"{said} {why}", reason=code or None)
     return _refusal(error, status, code, said, needs)
+
+
+def _why_sas(error: AzureError, sas: str, code: str, needs: str) -> str:
+    """Why the service refuses a SAS, in its own words and by its own clock."""
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    try:
+        now = parsedate_to_datetime(headers.get("Date", "")).replace(tzinfo=UTC)
+    except ValueError:
+        now = None
+    detail = getattr(error, "additional_info", None) or {}
+    return why_refused(sas, code=code, needs=needs, now=now, detail=detail.get("authenticationerrordetail") or "")
 
 
 def _without_answer(error: AzureError, said: str) -> DriveBackupError:

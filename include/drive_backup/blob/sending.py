@@ -9,6 +9,7 @@ do the credential and the errors.
 from __future__ import annotations
 
 import base64
+import html
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -302,6 +303,8 @@ def _refusal(response: aiohttp.ClientResponse, body: bytes) -> HttpResponseError
     error.status_code = response.status
     error.response = response  # type: ignore[assignment]
     error.error_code = response.headers.get("x-ms-error-code") or _element(body, "Code")  # type: ignore[attr-defined]
+    detail = html.unescape(_element(body, "AuthenticationErrorDetail"))
+    error.additional_info = {"authenticationerrordetail": detail}  # type: ignore[attr-defined]
     return error
 
 

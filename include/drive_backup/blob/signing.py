@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, quote
 from azure.core.credentials import AccessToken, AzureSasCredential
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import ClientAuthenticationError
-from azure.storage.blob.aio import ContainerClient
+from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 from yarl import URL
 
 from include.drive_backup.ports import Clock
@@ -134,8 +134,16 @@ def signer_of(container: ContainerClient, clock: Clock, audience: str = AUDIENCE
         return Bearer(credential, clock, audience)
     if isinstance(credential, AzureSasCredential):
         return Sas(credential)
-    # A SAS in a connection string, or given as text, is part of the client's URL.
-    return Sas(str(container.url).partition("?")[2])
+    return Sas(sas_of(container))
+
+
+def sas_of(container: ContainerClient | BlobServiceClient) -> str:
+    """The SAS that an SDK client authenticates with; empty: it does so in another way."""
+    credential: Any = container.credential
+    if isinstance(credential, AzureSasCredential):
+        return str(credential.signature)
+    # One in a connection string, or given as text, is part of the client's URL.
+    return str(container.url).partition("?")[2]
 
 
 def string_to_sign(method: str, resource: str, query: Mapping[str, str], headers: Mapping[str, str]) -> str:

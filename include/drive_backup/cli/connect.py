@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -75,9 +76,12 @@ async def _unopened(account: Account, stack: AsyncExitStack) -> ContainerClient:
     from azure.identity.aio import DefaultAzureCredential
     from azure.storage.blob.aio import ContainerClient
 
+    # What the SDK has to say, it raises; its warnings say the same in words that help nobody.
+    logging.getLogger("azure").addHandler(logging.NullHandler())
     if account.container_url:
         _check_url(account.container_url)
-        if urlsplit(account.container_url).query:
+        if sas := urlsplit(account.container_url).query:
+            _check_sas(sas)
             return ContainerClient.from_container_url(account.container_url)
         _check_secure(account.container_url)
         credential = await stack.enter_async_context(DefaultAzureCredential())
@@ -91,6 +95,13 @@ async def _unopened(account: Account, stack: AsyncExitStack) -> ContainerClient:
         "Say where the backup is: set DRIVE_BACKUP_CONTAINER_URL to https://ACCOUNT.blob.core.windows.net/CONTAINER, "
         "or AZURE_STORAGE_CONNECTION_STRING."
     )
+
+
+def _check_sas(sas: str) -> None:
+    from include.drive_backup.blob.sas import malformed
+
+    if flaw := malformed(sas):
+        raise ConfigError(f"What is behind '?' in the container's URL is no whole SAS. {flaw}")
 
 
 def _check_url(url: str) -> None:

@@ -16,8 +16,9 @@ from drive_backup_airflow.supervisor_line import ask_async
 from drive_backup_airflow.vault import ExplainedConnections
 from include.drive_backup.blob.azure import AzureBlobStore
 from include.drive_backup.blob.calls import CallSettings
+from include.drive_backup.blob.sas import malformed
 from include.drive_backup.blob.sending import Line
-from include.drive_backup.blob.signing import AUDIENCE
+from include.drive_backup.blob.signing import AUDIENCE, sas_of
 from include.drive_backup.blob.target import AzureTargetStore
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import ConfigError
@@ -88,6 +89,8 @@ class DriveBackupBlobHook(ExplainedConnections, WasbAsyncHook):
             client = await stack.enter_async_context(await self._client())
             if hasattr(client.credential, "close"):
                 stack.push_async_callback(client.credential.close)
+            if (sas := sas_of(client)) and (flaw := malformed(sas)):
+                raise ConfigError(f"The SAS of the Airflow connection '{self.conn_id}' is not whole. {flaw}")
             _check_account(_resource_id(connection, extra), client.account_name)
             container = client.get_container_client(self.container)
             store = kind(container, SystemClock(), settings)
