@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.support.fake_drive import FakeDrive
+from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
 from tests.support.trees import file, folder
 
@@ -33,3 +33,29 @@ def test_what_is_asked_for_and_not_waited_for_is_protected_for_a_day(on_store, t
     assert name.startswith(f"reading/{ANN}/default/20260301T000000.000Z/")
     assert info.metadata["seconds"] == "86400"
     assert info.metadata["who"] == "drive-backup restore --no-wait"
+
+
+def test_a_path_in_other_letters_is_told_the_right_one(on_store, tmp_path):
+    made = backed_up(folder("Reports", file("a.txt", b"a", id="a"), id="r"))
+    code, _, err = on_store(made.store)("restore", ANN, "--to", str(tmp_path / "out"), "--path", "/REPORTS/")
+    assert (code, "In other upper and lower case there is: '/Reports/'." in err) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_how_a_dry_run_ends(on_store, tmp_path):
+    """As docs/restore.md says: nothing is missing yet, whatever is not saved."""
+    made = backed_up(file("a.txt", b"a", id="a"), folder("Closed", id="closed", capabilities=SHUT))
+    run = on_store(made.store)
+    dry = ("restore", ANN, "--to", str(tmp_path / "out"), "--dry-run")
+    code, out, _ = run(*dry)
+    assert (code, "1 item not saved, or not all of it" in out) == (0, True)
+    asyncio.run(made.store.set_tier(made.contents(), "archive"))
+    assert run(*dry)[0] == 0
+    made.clock.set(at("2026-03-02T00:10"))
+    made.drive.write("a", b"b", "2026-03-02T00:00:00.000Z")
+    asyncio.run(made.run("2026-03-02"))
+    [newest] = [name for name in made.store.blobs if "20260302" in name and name.endswith("/manifest.json")]
+    made.store.blobs[newest] = (b"{", made.store.blobs[newest][1])
+    assert run(*dry)[0] == 1
+    assert run(*dry, "--path", "/nothing")[0] == 2
+    assert not (tmp_path / "out").exists()

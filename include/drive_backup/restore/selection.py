@@ -12,14 +12,18 @@ from msgspec.structs import replace
 from include.drive_backup.errors import SnapshotNotFoundError
 from include.drive_backup.glob_watch import GlobWatch, sentences
 from include.drive_backup.globs import compile_globs
+from include.drive_backup.globs import folded as caseless
 from include.drive_backup.manifest.catalogue import read_rows, read_rows_there_are
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.model import Struct
 from include.drive_backup.paths import ItemPath, item_path, shown_path
 from include.drive_backup.ports import BlobStore
+from include.drive_backup.printing import visible
 from include.drive_backup.restore.folding import folded
 
 log = logging.getLogger(__name__)
+#: Paths in a sentence.
+_NAMED = 3
 
 
 class Selection(Struct, frozen=True):
@@ -182,11 +186,26 @@ def _fitting(
     nothing = [glob for glob in watch.unfit.idle if not glob.startswith("!")]
     said = list(sentences(watch.unfit))
     if nothing or not found:
-        what = "' or '".join(nothing or paths)
-        raise SnapshotNotFoundError(" ".join([_NOT_THERE.format(what=what, where=manifest.name.manifest), *said]))
+        what, other = "' or '".join(nothing or paths), _in_other_case(entries, folders, nothing)
+        raise SnapshotNotFoundError(
+            " ".join([_NOT_THERE.format(what=what, where=manifest.name.manifest), *other, *said])
+        )
     for sentence in said:
         note(sentence)
     return found
+
+
+def _in_other_case(entries: Mapping[str, Entry], folders: Mapping[str, str], globs: Sequence[str]) -> Iterable[str]:
+    """What globs would select if upper and lower case were the same, without what is in a folder of these."""
+    alike, found, whole = compile_globs(globs, caseless), list[str](), "\0"
+    for path, entry in entries.items():
+        if not path.startswith(whole) and alike.match(item_path(folders, path, entry.name, entry.kind)):
+            found.append(entry.shown)
+            whole = f"{path}/" if entry.kind == "folder" else whole
+    if found:
+        more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
+        named = ", ".join(f"'{visible(each)}'" for each in found[:_NAMED])
+        yield f"In other upper and lower case there is: {named}{more}."
 
 
 _NOT_THERE = (
