@@ -121,3 +121,28 @@ def test_a_source_that_a_backup_holds_keeps_no_other_from_being_repaired(cli, az
     assert f"WARNING: {ANN} is held by another run, google_drive_backup/now" in err
     code, _, err = cli("repair", ANN, "--apply")
     assert (code, "is held by another run" in err) == (2, True)
+
+
+def test_where_the_account_keeps_nothing_another_blob_with_the_same_bytes_is_taken(cli, azurite):
+    async def of_zoe():
+        async with (
+            ContainerClient.from_connection_string(azurite, cli.container.container_name) as container,
+            AzureBlobStore(container, SystemClock()) as store,
+        ):
+            await Backup(FakeDrive(file("her own.bin", LARGE, id="z")), store).run(source="user/zoe@example.com")
+
+    asyncio.run(of_zoe())
+    name, other = content(cli, "large"), content(cli, "zoe")
+    before = cli.container.get_blob_client(name).get_blob_properties()
+    cli.container.delete_blob(name)
+    cli.proxy.kept.clear()
+    code, out, _ = cli("repair", ANN)
+    assert code == 1
+    assert f"can be repaired  large.bin ({name}): the blob {other} has the right bytes (SHA-256 compared)." in out
+    code, out, _ = cli("repair", ANN, "--apply")
+    assert (code, "1 blob repaired; whole again: 2026" in out) == (0, True)
+    blob = cli.container.get_blob_client(name)
+    assert blob.download_blob().readall() == LARGE
+    assert blob.get_blob_properties().metadata["file_id"] == before.metadata["file_id"] != "z"
+    assert blob.get_blob_properties().content_settings.content_md5 == before.content_settings.content_md5
+    assert cli("verify", "--read", "all")[0] == 0
