@@ -17,7 +17,7 @@ def test_the_command_line_says_it_and_ends_with_1(store, on_store):
     refuse(store, REFUSALS["refused"])
     code, out, err = on_store(store)("verify", "--read", "all")
     assert code == 1
-    assert "0.txt (n0) could not be read: HTTP 403" in err
+    assert "/0.txt (n0) could not be read: HTTP 403" in err
     assert "1 NOT READ; no damage found" in out
     code, out, _ = on_store(store)("--json", "verify", "--read", "all")
     said = json.loads(out.splitlines()[-1])

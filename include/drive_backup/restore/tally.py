@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from include.drive_backup.model import counted, human_bytes
-from include.drive_backup.restore.orders import RestoreOutcome, RestoreResult
 from include.drive_backup.printing import visible
+from include.drive_backup.restore.orders import RestoreOutcome, RestoreResult
 
 _WORDS: dict[RestoreOutcome, str] = {
     "restored": "restored",

@@ -90,6 +90,11 @@ def test_what_azure_says_of_the_signature_is_told(detail, said):
     assert "String to sign" not in told
 
 
+def test_a_time_beyond_all_times_says_nothing():
+    for odd in ("0001-01-01T00:00+23:00", "9999-12-31T23:59-23:00", "now", ""):
+        assert why_refused(sas(se=odd, st=odd), code="AuthorizationFailure", needs="rl", now=NOW) == ""
+
+
 @given(st.text(max_size=60), st.text(max_size=60), st.text("rlcwd", max_size=5), st.text(max_size=80))
 def test_whatever_is_in_it_nothing_of_it_that_is_secret_is_quoted(expiry, start, letters, detail):
     text = sas(se=expiry, st=start, sp=letters)

@@ -59,9 +59,9 @@ async def test_the_others_are_read_and_the_damage_of_others_is_found(refusal):
     backup.store.blobs[spoilt] = (b"other!", backup.store.blobs[spoilt][1])
     refuse(backup.store, refusal)
     done = await verified(backup.store)
-    assert [(damage.path, damage.wrong) for damage in done.damages] == [("1.txt", "bytes")]
+    assert [(damage.path, damage.wrong) for damage in done.damages] == [("/1.txt", "bytes")]
     assert (done.read.blobs, done.read.unread) == (2, 1)
-    assert done.read.why_unread == (f"0.txt (n0) could not be read: {refusal}",)
+    assert done.read.why_unread == (f"/0.txt (n0) could not be read: {refusal}",)
     assert not (await load_damaged(backup.store, ANN)).suspects(next(n for n in backup.contents() if "/0.txt/" in n))
 
 
@@ -96,7 +96,7 @@ async def test_several_tasks_tell_it_and_mark_the_other_sources_as_read():
     await keep(backup.store, (), [checked], whole=True, read=read)
     assert "1 could not be read" in summary([checked], read)
     said = not_checked([checked], read, named=False)
-    assert "user/ann@example.com: 0.txt (n0) could not be read: HTTP 403" in said
+    assert "user/ann@example.com: /0.txt (n0) could not be read: HTTP 403" in said
     marked = [name for name in backup.store.blobs if name.startswith("verified/")]
     assert [name.split("/")[2] for name in marked] == ["bob@example.com"]
 
@@ -116,4 +116,4 @@ async def test_a_drill_goes_on_and_says_what_it_could_not_read(refusal, tmp_path
     limits = {"most_bytes": 1_000, "most_files": 100}
     done = await drill(backup.store, manifest, tmp_path, drive=None, seed="monday", **limits)
     assert done.counts == {"restored": 2, "failed": 1}
-    assert done.problems == (f"0.txt (n0): {refusal}",)
+    assert done.problems == (f"/0.txt (n0): {refusal}",)
