@@ -138,7 +138,7 @@ def test_where_the_account_keeps_nothing_another_blob_with_the_same_bytes_is_tak
     cli.proxy.kept.clear()
     code, out, _ = cli("repair", ANN)
     assert code == 1
-    assert f"can be repaired  large.bin ({name}): the blob {other} has the right bytes (SHA-256 compared)." in out
+    assert f"can be repaired  /large.bin ({name}): the blob {other} has the right bytes (SHA-256 compared)." in out
     code, out, _ = cli("repair", ANN, "--apply")
     assert (code, "1 blob repaired; whole again: 2026" in out) == (0, True)
     blob = cli.container.get_blob_client(name)
