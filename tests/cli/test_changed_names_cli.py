@@ -18,7 +18,7 @@ def test_changed_names_are_told(on_store, tmp_path):
     assert "2 names were changed, since others have them or the place cannot hold them: " in out.splitlines()[-1]
     assert f"'x/y' is '{tmp_path}/x%2Fy'" in out
     _, out, _ = run("--json", "restore", ANN, "--to", str(tmp_path))
-    told = {each["item_id"]: each.get("renamed") for each in map(json.loads, out.splitlines()) if "item_id" in each}
+    told = {each["id"]: each.get("renamed") for each in map(json.loads, out.splitlines()) if "id" in each}
     assert told == {"s": "x/y", "a": None, "b": "a.txt"}
 
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
 import typer
 
-from include.drive_backup.blob.names import SnapshotName, snapshots_prefix
+from include.drive_backup.blob.names import snapshots_prefix
 from include.drive_backup.cli.app import Session, app
 from include.drive_backup.cli.choose import choose
 from include.drive_backup.cli.people import named_source
-from include.drive_backup.errors import UNREADABLE, SnapshotNotFoundError
+from include.drive_backup.cli.snapshot_facts import SnapshotReader
+from include.drive_backup.errors import SnapshotNotFoundError
 from include.drive_backup.globs import composed, folded
-from include.drive_backup.manifest.catalogue import lost_part, sizes_of
+from include.drive_backup.manifest.catalogue import sizes_of
 from include.drive_backup.manifest.compare import compare, states_between
-from include.drive_backup.manifest.erased import erased_text
 from include.drive_backup.manifest.manifest import Manifest
-from include.drive_backup.manifest.narrowed import by_hand_text, selection_text
+from include.drive_backup.manifest.narrowed import selection_text
 from include.drive_backup.manifest.repository import SnapshotRepository
-from include.drive_backup.model import Series, parse_instant
 from include.drive_backup.paths import ItemPath
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.restore.selection import drive_rows
@@ -63,7 +62,7 @@ def sources(context: typer.Context) -> None:
     async def find(store: BlobStore) -> list[dict[str, Any]]:
         repository = SnapshotRepository(store)
         there, found = dict[str, int](), []
-        reader = _Reader(store, there)
+        reader = SnapshotReader(store, there)
         for series in await repository.all_series():
             names = await repository.names(series)
             there |= await sizes_of(store, names[-1].prefix)
@@ -85,7 +84,7 @@ def snapshots(context: typer.Context, source: SourceArgument, series: SeriesOpti
         whose = await named_source(session.output, store, source)
         names = await repository.some_names(whose, series)
         # Before the manifests are read: parts that retention deletes are gone only after their manifest.
-        reader = _Reader(store, await sizes_of(store, snapshots_prefix(whose)))
+        reader = SnapshotReader(store, await sizes_of(store, snapshots_prefix(whose)))
         held = await read_holds(store, whose)
         for each in dict.fromkeys(name.series for name in names):
             state = await state_of(store, each)
@@ -101,58 +100,6 @@ def _show(session: Session, rows: list[dict[str, Any]], columns: tuple[str, ...]
     for row in rows:
         if row.get("status") == "damaged":
             session.output.flaw(row["message"])
-
-
-class _Reader:
-    """Reads snapshots for a list, and remembers what each job selected last: others are held against it.
-
-    :param there: the lengths of the parts of catalogues, from :func:`.catalogue.sizes_of`: none of them is read.
-    """
-
-    def __init__(self, store: BlobStore, there: Mapping[str, int]) -> None:
-        self._store = store
-        self._repository = SnapshotRepository(store)
-        self._there = there
-        self._jobs: dict[Series, Mapping[str, Any]] = {}
-
-    async def facts(self, name: SnapshotName) -> dict[str, Any]:
-        """What is printed of a snapshot."""
-        try:
-            manifest = await self._repository.read(name)
-        except UNREADABLE as error:
-            facts = {"snapshot": name.ident, "series": name.series.name, "time": parse_instant(name.instant)}
-            return {**facts, "status": "damaged", "message": str(error)}
-        if manifest is None:
-            return {}
-        if not manifest.narrowed:
-            self._jobs[name.series] = manifest.selection
-        job = Series(source=name.source, name=name.series.job)
-        lost = await self._lost(manifest)
-        damage = {} if lost is None else {"status": "damaged", "message": lost}
-        notes = filter(None, (by_hand_text(manifest, self._jobs.get(job)), erased_text(manifest)))
-        return {**_facts(manifest), "note": "; ".join(notes) or None, **damage}
-
-    async def _lost(self, manifest: Manifest) -> str | None:
-        """What of its catalogue is lost; looked at again, since an erasure may have replaced the parts meanwhile."""
-        if lost_part(manifest, self._there) is None:
-            return None
-        return lost_part(manifest, await sizes_of(self._store, manifest.name.prefix))
-
-
-def _facts(manifest: Manifest) -> dict[str, Any]:
-    return {
-        "snapshot": manifest.name.ident,
-        "series": manifest.series,
-        "time": parse_instant(manifest.instant),
-        "kind": manifest.kind,
-        "status": manifest.status,
-        "items": manifest.items,
-        "copied": manifest.counts.get("copied", 0),
-        "not_saved": manifest.counts.get("unavailable", 0) + manifest.counts.get("failed", 0),
-        "bytes": sum(manifest.bytes.values()),
-        "narrowed": manifest.narrowed,
-        "manifest": manifest.name.manifest,
-    }
 
 
 @app.command(epilog="Example: `drive-backup ls user/ann@example.com /Reports/2026 --at 2026-11-01`")
