@@ -110,7 +110,8 @@ def renamed_from(row: CatalogueRow, content_format: str, name: str) -> str | Non
     own = row.item.name
     if content_format not in ("", "original"):
         own = f"{own.removesuffix(f'.{content_format}')}.{content_format}"
-    return None if own == name else own
+    # Half a pair of surrogates, which no text that is stored can hold.
+    return None if own == name else own.encode(errors="backslashreplace").decode()
 
 
 def not_saved(row: CatalogueRow) -> list[RestoreResult]:

@@ -34,6 +34,7 @@ async def named():
             file("report", b"6", id="r2", createdTime="2026-01-02T08:00:00.000Z"),
             file(LONG, b"7", id="l"),
             file("x/y", b"8", id="s"),
+            file("half \ud83d", b"11", id="h"),
             native("Plan", content=b"9", id="plan"),
             native("Notes.docx", content=b"10", id="notes"),
         )
@@ -51,12 +52,14 @@ ANYWHERE = {
     "r2": ("report", "report (r2)"),
     "l": (LONG, LONG[:85]),
     "s": ("x/y", "x%2Fy"),
+    "h": ("half \\ud83d", "half ?"),
 }
 
 
 async def test_on_a_disk_of_linux(named, tmp_path):
     _, results = await bring_back(named, tmp_path)
     assert changed(results) == ANYWHERE
+    assert all(each.to_dict() for each in results)
     _, again = await bring_back(named, tmp_path)
     assert {each.outcome for each in again} == {"same"}
     assert changed(again) == ANYWHERE
@@ -67,7 +70,8 @@ async def test_where_fewer_names_can_be(named, tmp_path, monkeypatch):
     place.mkdir()
     exfat.pretend(monkeypatch, place)
     _, results = await bring_back(named, place)
-    assert changed(results) == ANYWHERE | {"f": ("a:b", "a%3Ab"), "q": ("what?.txt", "what%3F.txt")}
+    hard = {"f": ("a:b", "a%3Ab"), "q": ("what?.txt", "what%3F.txt"), "h": (ANYWHERE["h"][0], "half %3F")}
+    assert changed(results) == ANYWHERE | hard
 
 
 async def test_beside_what_is_there(named, tmp_path):
@@ -93,7 +97,7 @@ async def test_in_another_container(named):
     results = []
     await restore(named.store, manifest, wanted, TargetContainer(target, names, named.store, origin), results.append)
     # Blob holds long names of fewer bytes, and a colon and a question mark.
-    assert changed(results) == {key: ANYWHERE[key] for key in ("t2", "r2", "s")}
+    assert changed(results) == {key: ANYWHERE[key] for key in ("t2", "r2", "s", "h")}
 
 
 def test_the_sum_names_the_first_ones():
