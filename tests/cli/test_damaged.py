@@ -142,7 +142,7 @@ def test_what_is_shown_of_a_time_finds_that_snapshot_again(nights, run):
     asyncio.run(nights.backup.run(moment.isoformat()))
     _, out, _ = run("--json", "snapshots", ANN)
     shown = json.loads(out.splitlines()[-1])["time"]
-    assert shown == "2026-03-04 10:00:00.417Z"
+    assert shown == "2026-03-04T10:00:00.417000Z"
     assert f"the snapshot is {format_instant(moment)}" in run("ls", ANN, "--at", shown)[2]
 
 
