@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 
+from include.drive_backup.errors import ContainerMissingError
 from include.drive_backup.events.envelope import MAX_BYTES, Event
 from include.drive_backup.events.sink import EventSink, OutboxStore
 
@@ -36,8 +37,12 @@ class Outbox:
 
     async def is_empty(self) -> bool:
         """Whether nothing waits."""
-        async for _ in self._store.list(PREFIX):
-            return False
+        try:
+            async for _ in self._store.list(PREFIX):
+                return False
+        except ContainerMissingError:
+            # The first run makes it, after it has said that it begins.
+            return True
         return True
 
     async def keep(self, events: Sequence[Event]) -> bool:

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from include.drive_backup.errors import ServiceUnavailableError
+from include.drive_backup.errors import ContainerMissingError, ServiceUnavailableError
 from include.drive_backup.events import emitter as emitter_module
 from include.drive_backup.events.emitter import Emitter
 from include.drive_backup.events.outbox import Outbox, name_of
@@ -37,6 +37,18 @@ async def test_a_healthy_hub_gets_events_at_once(store, spool):
     assert await Emitter(sink=sink, store=store, spool=spool).emit([event(1), event(2)]) == "sent"
     assert sink.sent == subjects(1, 2)
     assert not store.blobs
+
+
+async def test_before_the_first_run_has_made_the_container_there_is_no_warning(spool, caplog):
+    class Missing(MemoryBlobStore):
+        async def list(self, *_, **__):
+            raise ContainerMissingError("There is no container.")
+            yield
+
+    sink = RecordingSink()
+    assert await Emitter(sink=sink, store=Missing(), spool=spool).emit([event(1)]) == "sent"
+    assert sink.sent == subjects(1)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 async def test_events_wait_in_order_and_new_ones_queue_behind(store, spool):
