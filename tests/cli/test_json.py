@@ -30,7 +30,11 @@ def test_an_error_is_an_object_wherever_the_option_is(arguments):
     [(["nosuch"], "nosuch"), (["snapshots", "--nosuch"], "--nosuch"), (["snapshots"], "source"), (["ls", "x"], "x")],
 )
 def test_what_is_wrong_with_the_arguments_is_an_object(arguments, part):
-    done = call(*arguments, "--json", DRIVE_BACKUP_CONTAINER_URL="https://x.invalid/c?sv=1")
+    done = call(
+        *arguments,
+        "--json",
+        DRIVE_BACKUP_CONTAINER_URL="https://x.invalid/c?sv=2024-11-04&se=2099-01-01T00:00:00Z&sp=rl&sr=c&sig=c2lnbg%3D%3D",
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert part in json.loads(done.stderr.splitlines()[-1])["message"]
 

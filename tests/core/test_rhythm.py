@@ -316,7 +316,7 @@ async def test_the_report_says_how_many_items_keep_failing_since_when_and_what_t
     drive.write("c", b"new", "2026-03-02T12:00:00.000Z")
     third = await night(backup, "2026-03-03")
     report = readable([third.plan.to_dict()], [third.summary])
-    assert "2 for downloadQuotaExceeded: b.txt, c.txt (1 of them failing since 2026-03-01 00:00:00 UTC)" in report
+    assert "2 for downloadQuotaExceeded: /b.txt, /c.txt (1 of them failing since 2026-03-01 00:00:00 UTC)" in report
     with pytest.raises(
         Exception, match=r"1 of them failed before, the first one since 2026-03-01 00:00:00 UTC"
     ) as caught:

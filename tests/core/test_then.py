@@ -240,7 +240,7 @@ async def test_what_was_deleted_since_comes_from_the_snapshot_before_and_says_so
     assert not found[4].keys() & {"C", "c1"}
     assert found[2]["a1"][2] == found[4]["a1"][2] == "exact"
     (told,) = summaries[2]["past"]["told"]
-    assert (told["count"], told["examples"]) == (2, ["C", "C/c1.txt"])
+    assert (told["count"], told["examples"]) == (2, ["/C/", "/C/c1.txt"])
     assert not world.drive.reads
 
 

@@ -49,6 +49,8 @@ def erase(
         raise ConfigError("Say what to erase: a source, such as user/ann@example.com, or an item with --item ID.")
     if item is not None and (not item.isprintable() or not item.strip()):
         raise ConfigError("--item wants the id of an item; `drive-backup find` shows it.")
+    if source is not None:
+        Source.parse(source)
 
     async def run(store: RepairStore) -> bool:
         asked = None if source is None else await named_source(session.output, store, source)

@@ -187,9 +187,9 @@ def decide_then(then: Then, place: Place, stored: StoredIndex, instant: datetime
 
 
 def _disproved(witness: Witness, content_format: str, stored: StoredIndex, instant: datetime) -> bool:
-    """Whether another version of an item was read after the time at which it says that it came."""
+    """Whether another version of an item was the head after the time at which this one says that it came."""
     seen = stored.sightings(witness.item, content_format)
-    return seen.disprove(witness.item.modified) and not seen.settled(instant)
+    return seen.came_later(witness.item.modified) and not seen.settled(instant)
 
 
 def _without_content(item: Item, place: Place) -> PlanRow:

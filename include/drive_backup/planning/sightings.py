@@ -42,11 +42,15 @@ class Sightings(NamedTuple):
             return NO_TIME
         if modified > now + CLOCKS:
             return FUTURE
-        return DISPROVED if self.disprove(modified) else None
+        return DISPROVED if any(other - DRIFT > modified for other in self.others) else None
 
-    def disprove(self, modified: datetime | None) -> bool:
-        """Whether another version was the head after a time at which this one is said to have come."""
-        return modified is not None and any(other - DRIFT > modified for other in self.others)
+    def came_later(self, modified: datetime | None) -> bool:
+        """Whether another version was the head between a time at which this one is said to have come and its reading.
+
+        It need not be the head any more: others that were read after it say nothing.
+        """
+        own = self.own
+        return own is not None and modified is not None and any(modified < other - DRIFT < own for other in self.others)
 
     def settled(self, instant: datetime) -> bool:
         """Whether the content was the head at an instant before now, whatever its time says: it was before, and is."""

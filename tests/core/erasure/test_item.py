@@ -214,7 +214,7 @@ async def test_reasons_and_examples_are_counted_anew():
     (after,) = await world.manifests()
     (reason,) = before.reasons
     assert (before.reasons[reason].count, after.reasons[reason].count) == (2, 1)
-    assert after.reasons[reason].examples == ("Docs/b.txt",)
+    assert after.reasons[reason].examples == ("/Docs/b.txt",)
     assert world.naming("dismissal") == []
 
 
