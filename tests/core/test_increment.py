@@ -15,6 +15,7 @@ from include.drive_backup.increment import listing_prefix
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.model import Item, Source
 from include.drive_backup.work import read_parts
+from tests.support.examples import share_of
 from tests.support.fake_drive import FakeDrive
 from tests.support.flow import Backup
 from tests.support.trees import ROOT, file, folder
@@ -240,5 +241,5 @@ class Nights(RuleBasedStateMachine):
             assert (await self.backup.commit(plan))["status"] == "complete"
 
 
-Nights.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Nights.TestCase.settings = settings(max_examples=share_of(60), stateful_step_count=30, deadline=None)
 TestNights = Nights.TestCase

@@ -22,6 +22,7 @@ from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Item, Source
 from include.drive_backup.report import readable
 from include.drive_backup.work import read_parts
+from tests.support.examples import share_of
 from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
 from tests.support.trees import ROOT, file, folder
@@ -482,5 +483,5 @@ async def newest(backup: Backup, listed: Any) -> dict[str, Item]:
     return found
 
 
-LateNights.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+LateNights.TestCase.settings = settings(max_examples=share_of(60), stateful_step_count=30, deadline=None)
 TestLateNights = LateNights.TestCase

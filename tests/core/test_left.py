@@ -14,6 +14,7 @@ from include.drive_backup.errors import ServiceUnavailableError
 from include.drive_backup.manifest.catalogue import read_left
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.report import readable
+from tests.support.examples import share_of
 from tests.support.fake_drive import FakeDrive
 from tests.support.flow import Backup
 from tests.support.trees import ROOT, file, folder
@@ -214,7 +215,7 @@ def act(drive: FakeDrive, what: str, number: int) -> None:
             drive.unshare(each) if what == "unshare" and theirs else drive.delete(each)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=share_of(60), deadline=None)
 @given(
     nights=st.lists(
         st.lists(

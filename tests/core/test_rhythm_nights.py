@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from include.drive_backup.errors import BrokenBodyError, ItemLaterError, ServiceUnavailableError
 from include.drive_backup.manifest.catalogue import read_left
+from tests.support.examples import share_of
 from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
 from tests.support.nights import DELAY, RETRIES, Night, night
@@ -130,5 +131,5 @@ class Failures(RuleBasedStateMachine):
         self.failed = refused
 
 
-Failures.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+Failures.TestCase.settings = settings(max_examples=share_of(60), stateful_step_count=25, deadline=None)
 TestFailures = Failures.TestCase

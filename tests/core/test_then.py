@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.model import FOLDER
+from tests.support.examples import share_of
 from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
 from tests.support.memory_blob import MemoryBlobStore
@@ -180,7 +181,7 @@ DAYS = st.lists(st.lists(ACTIONS, max_size=4), min_size=3, max_size=6)
 
 
 @given(days=DAYS, on_time=st.sets(st.integers(1, 6)), times=st.booleans(), data=st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=share_of(15), deadline=None)
 async def test_any_order_of_late_days_gives_the_same_and_every_row_is_what_it_says(days, on_time, times, data):
     world = World(times=times)
     await world.live(days, on_time)

@@ -16,6 +16,7 @@ from include.drive_backup.model import Series, format_instant
 from include.drive_backup.retention.holds import hold
 from tests.core.erasure.world import World
 from tests.core.retention.house import ANN, Killed
+from tests.support.examples import share_of
 from tests.support.fake_drive import FakeDrive
 from tests.support.trees import file, folder
 from tests.support.verified import assert_sound
@@ -79,7 +80,7 @@ async def newest(world):
 
 
 @pytest.mark.parametrize("phase", ["before", "after"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=share_of(40), deadline=None)
 @given(data=st.data())
 async def test_killed_anywhere_it_is_finished_by_the_next_one(phase, data):
     wish = data.draw(st.sampled_from(WISHES), label="wish")

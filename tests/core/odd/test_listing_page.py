@@ -23,6 +23,7 @@ from include.drive_backup.restore.naming import local_names
 from include.drive_backup.restore.run import restore
 from include.drive_backup.restore.selection import Selection, drive_rows, select
 from tests.core.odd.test_values import ODD_NUMBERS, ODD_TIMES
+from tests.support.examples import share_of
 from tests.support.fake_drive import FakeDrive
 from tests.support.flow import Backup
 from tests.support.trees import file, folder, native, tree
@@ -115,7 +116,7 @@ def _name(summary):
 BASES = st.sampled_from([file("odd", b"odd bytes", id="odd"), native("odd", id="odd"), folder("odd", id="odd")])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=share_of(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(BASES, st.sampled_from(FIELDS), known_odd | json_values)
 @example(file("odd", b"", id="odd"), "modifiedTime", ODD_TIMES[0])
 @example(file("odd", b"", id="odd"), "modifiedTime", ODD_TIMES[1])
@@ -133,7 +134,7 @@ def test_any_value_in_any_field_stops_no_other_item(base, field, value):
     assert summary["items"] >= 4
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=share_of(60), deadline=None)
 @given(json_values)
 def test_any_value_instead_of_an_item_stops_no_other_item(value):
     summary = asyncio.run(saved_and_restored(value))

@@ -19,6 +19,7 @@ from include.drive_backup.restore.selection import Selection, select
 from include.drive_backup.retention.run import plan_all
 from include.drive_backup.retention.settings import RetentionSettings
 from include.drive_backup.verification.run import choose, verify_source
+from tests.support.examples import share_of
 from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
 from tests.support.trees import file, folder
@@ -91,7 +92,7 @@ async def passes(work):
         return None
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=share_of(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 async def test_nobody_breaks_and_no_later_snapshot_is_wrong(data):
     backup, name, manifest = await two_days()

@@ -24,12 +24,13 @@ from include.drive_backup.restore.selection import Selection, select
 from include.drive_backup.retention.holds import hold
 from include.drive_backup.retention.rules import Keep, Policy
 from tests.core.retention.house import ANN, FILES, House, Killed
+from tests.support.examples import share_of
 from tests.support.fake_drive import FakeDrive
 from tests.support.trees import ROOT, file, folder, native, shortcut
 from tests.support.verified import assert_sound
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=share_of(60), deadline=None)
 @given(data=st.data())
 async def test_killed_anywhere_every_snapshot_that_is_left_is_whole(data):
     """SIGKILL before or after any request; then the next retention finishes the work."""
@@ -68,7 +69,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=share_of(60), deadline=None)
 @given(steps=STEPS)
 async def test_after_any_history_every_snapshot_is_whole(steps):
     house, held = House(), set()
@@ -293,5 +294,5 @@ def compare(results: list[RestoreResult], expected: Picture, root: Path) -> None
         assert place.is_dir() if kind == "folder" else place.read_bytes() == content
 
 
-Years.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+Years.TestCase.settings = settings(max_examples=share_of(40), stateful_step_count=25, deadline=None)
 TestYears = Years.TestCase

@@ -15,6 +15,7 @@ from include.drive_backup.model import Series, Source
 from include.drive_backup.verification.group import check_group, keep, tell
 from include.drive_backup.verification.run import choose, verify_source
 from tests.core.retention.house import House
+from tests.support.examples import share_of
 from tests.support.fake_clock import FakeClock
 from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
@@ -233,7 +234,7 @@ class Ledger:
         return lost, lost & today
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=share_of(40), deadline=None)
 @given(steps=STEPS, clock=st.sampled_from(["each write", "frozen"]))
 async def test_after_any_history_each_loss_is_reported_once_and_each_time_while_it_matters(steps, clock):
     made = Container(clock)
@@ -265,7 +266,7 @@ async def test_after_any_history_each_loss_is_reported_once_and_each_time_while_
             ledger.reported |= lost
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=share_of(30), deadline=None)
 @given(data=st.data())
 async def test_records_of_any_name_are_passed_over(data):
     damaged = Damaged()
