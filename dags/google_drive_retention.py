@@ -89,7 +89,8 @@ def retention_dag(dag_id: str, config: Config) -> DAG:
         report = ReportRetentionOperator(
             task_id="report",
             done=applied.output,
-            leftover_days=settings.leftover_days,
+            retention=retention,
+            answer=approve.output,
             trigger_rule="all_done",
         )
         plan >> approve >> applied >> report

@@ -10,6 +10,7 @@ from drive_backup_airflow.operators import apply_retention, plan_retention, repo
 from drive_backup_airflow.operators.apply_retention import ApplyRetentionOperator
 from drive_backup_airflow.operators.approve_retention import ApproveRetentionOperator, was_approved
 from drive_backup_airflow.operators.plan_retention import QUESTION, PlanRetentionOperator
+from drive_backup_airflow.operators.report_retention import ReportRetentionOperator
 from include.drive_backup.errors import (
     ApprovalNeededError,
     ConfigError,
@@ -21,7 +22,7 @@ from include.drive_backup.journal import raise_together
 from include.drive_backup.locking import SourceLock
 from include.drive_backup.model import Source
 from include.drive_backup.protection import Reader, register
-from include.drive_backup.retention.approval import note_approved
+from include.drive_backup.retention.approval import are_approved, note_approved
 from include.drive_backup.retention.settings import RetentionSettings
 from tests.support.fake_drive import FakeDrive, at
 from tests.support.flow import Backup
@@ -88,6 +89,14 @@ async def plan(ti, last, **options):
 async def apply(ti, group, last, answer=None):
     task = ApplyRetentionOperator(task_id="apply", group=group, retention={"keep": {"last": last}}, answer=answer)
     return await task.run(context(ti), None)
+
+
+async def report(ti, last, answer=None, **options):
+    """The last task of a run of which every other one has succeeded."""
+    task = ReportRetentionOperator(task_id="report", done=[], retention={"keep": {"last": last}}, answer=answer)
+    ti.run_id, ti.get_task_states = "run", lambda **_: {"run": {}}
+    ti.get_task_breadcrumbs = lambda **_: []
+    return await task.run(context(ti, **options), None)
 
 
 def manifests(store):
@@ -182,6 +191,7 @@ async def test_rules_that_nobody_has_approved_ask_first_and_then_never_again(sto
         await apply(ti, group, 2)
     assert len(manifests(store)) == 3
     assert (await apply(ti, group, 2, YES))["snapshots"] == 1
+    await report(ti, 2, YES)
     later = Backup(FakeDrive(file("b.txt", b"b")), store)
     later.clock.set(at("2026-03-20T00:10"))
     await later.run("2026-03-20", mode="full")
@@ -189,6 +199,65 @@ async def test_rules_that_nobody_has_approved_ask_first_and_then_never_again(sto
     [group] = await plan(ti, 2, run_type=run_type)
     assert QUESTION not in ti
     assert (await apply(ti, group, 2))["snapshots"] == 1
+
+
+async def test_who_approved_one_source_has_not_approved_the_others(store, nobody_has_approved):
+    """A narrowed run shows a part of what the rules delete; and what had no room in the question was not shown."""
+    for day in (1, 2, 3):
+        made = Backup(FakeDrive(file("a.txt", b"a%d" % day, id="a")), store)
+        made.clock.set(at(f"2026-03-0{day}T00:10"))
+        await made.run(f"2026-03-0{day}", source="user/bob@example.com", mode="full")
+    ti = Task()
+    [group] = await plan(ti, 2, sources=["user/ann*"])
+    await apply(ti, group, 2, YES)
+    await report(ti, 2, YES)
+    ti = Task()
+    await plan(ti, 2)
+    assert "user/bob" in ti[QUESTION]
+
+
+async def test_what_had_no_room_in_the_question_is_not_deleted_by_what_another_task_notes(
+    store, nobody_has_approved, monkeypatch
+):
+    for day in (1, 2, 3):
+        made = Backup(FakeDrive(file("a.txt", b"a%d" % day, id="a")), store)
+        made.clock.set(at(f"2026-03-0{day}T00:10"))
+        await made.run(f"2026-03-0{day}", source="user/bob@example.com", mode="full")
+    monkeypatch.setattr(plan_retention, "_MOST", 100)
+    ti = Task()
+    ann, bob = await plan(ti, 2)
+    await apply(ti, ann, 2, YES)
+    with pytest.raises(ApprovalNeededError, match="Nobody has approved"):
+        await apply(ti, bob, 2, YES)
+    await report(ti, 2, YES)
+    assert not [name for name in store.blobs if name.startswith("retention/")]
+
+
+async def test_a_run_with_a_failed_task_approves_no_rules(store, nobody_has_approved):
+    ti = Task()
+    [group] = await plan(ti, 2)
+    await apply(ti, group, 2, YES)
+    task = ReportRetentionOperator(task_id="report", done=[], retention={"keep": {"last": 2}}, answer=YES)
+    ti.run_id, ti.get_task_states = "run", lambda **_: {"run": {"apply_retention_0": "failed"}}
+    ti.get_task_breadcrumbs = lambda **_: []
+    with pytest.raises(PermanentError):
+        await task.run(context(ti), None)
+    assert not [name for name in store.blobs if name.startswith("retention/")]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"sources": {"user/*": {"last": 1}, "user/ann*": {"last": 100}}},
+        {"sources": {"user/ann*": {"last": 99}, "user/*": {"last": 1}}},
+        {"sources": {"user/ann*": {"last": 100}, "user/*": {"last": 1}}, "grace_days": 1},
+    ],
+)
+async def test_rules_in_another_order_or_with_another_grace_are_others(store, other):
+    approved = RetentionSettings(sources={"user/ann*": {"last": 100}, "user/*": {"last": 1}})
+    await note_approved(store, approved, "an earlier run")
+    assert await are_approved(store, approved)
+    assert not await are_approved(store, RetentionSettings.model_validate(other))
 
 
 async def test_rules_that_were_changed_ask_again(store, nobody_has_approved):

@@ -27,9 +27,11 @@ async def note_approved(store: BlobStore, settings: RetentionSettings, run: str)
 
 
 def _name(settings: RetentionSettings) -> str:
-    digest = hashlib.sha256(msgspec.json.encode(_rules(settings), order="sorted")).hexdigest()
+    digest = hashlib.sha256(msgspec.json.encode(_rules(settings))).hexdigest()
     return f"retention/approved-{digest[:16]}.json"
 
 
 def _rules(settings: RetentionSettings) -> dict[str, object]:
-    return settings.model_dump(mode="json", include={"keep", "sources", "timezone"})
+    """What decides on what goes. Of the globs the first one that fits counts, so their order is part of it."""
+    rules = settings.model_dump(mode="json", include={"keep", "timezone", "grace_days"})
+    return {**rules, "sources": [[glob, keep.model_dump(mode="json")] for glob, keep in settings.sources.items()]}

@@ -34,6 +34,7 @@ class SourcePlan(Struct, frozen=True):
     :param moves: content that moves to a cooler tier.
     :param blocked: why no content goes, although snapshots may.
     :param brakes: why a person has to say yes first.
+    :param rules_approved: they were when the plan was made.
     :param shown: the question to that person has all of it.
     :param relies: what these snapshots need of other sources, be they kept or not: what goes in this run frees those
         in the next one.
@@ -51,6 +52,7 @@ class SourcePlan(Struct, frozen=True):
     moves: dict[Tier, Amount] = {}
     blocked: str | None = None
     brakes: tuple[Brake, ...] = ()
+    rules_approved: bool = True
     shown: bool = False
     relies: tuple[Reliance, ...] = ()
     needs: tuple[Reliance, ...] = ()
@@ -93,6 +95,7 @@ async def plan_source(
         blocked=blocked,
         relies=tuple(relies(source, manifests, [snapshot_of(source, key) for key in damaged])),
         needs=tuple(needs),
+        rules_approved=policy.approved,
     )
     return plan if policy.keep.empty else await _with_brakes(store, plan, manifests, policy, now)
 

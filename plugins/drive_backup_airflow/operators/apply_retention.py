@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from drive_backup_airflow.operators.approve_retention import was_approved
@@ -17,8 +16,6 @@ from include.drive_backup.locking import SourceLock
 from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.retention.apply import Applied, apply_source
-from include.drive_backup.retention.approval import are_approved, note_approved
-from include.drive_backup.retention.brake import RULES
 from include.drive_backup.retention.plan import SourcePlan
 from include.drive_backup.retention.readable import applied_text
 from include.drive_backup.retention.run import PlanGroup, read_plans
@@ -57,7 +54,6 @@ class ApplyRetentionOperator(DriveBackupOperator):
                     if plan.source not in journal.rows:
                         await self._one(journal, store, plan, context, stop, errors)
                 if not errors:
-                    await self._note_approval(store, plans, context)
                     await journal.finish()
                 done = list(journal.rows.values())
         for line in applied_text(done).split("\n"):
@@ -73,12 +69,6 @@ class ApplyRetentionOperator(DriveBackupOperator):
             "unmoved": sum(len(each.unmoved) for each in done),
             "blocked": sum(each.blocked is not None for each in done),
         }
-
-    async def _note_approval(self, store: BlobStore, plans: Sequence[SourcePlan], context: Context) -> None:
-        """Who approved what the rules delete at first has approved the rules."""
-        agreed = (brake.kind for plan in plans if plan.shown for brake in plan.brakes)
-        if was_approved(self.answer) and RULES in agreed:
-            await note_approved(store, RetentionSettings.model_validate(self.retention), str(context["run_id"]))
 
     async def _one(
         self,
@@ -103,7 +93,7 @@ class ApplyRetentionOperator(DriveBackupOperator):
         return await apply_source(
             store,
             plan,
-            settings.policy(plan.source, approved=await are_approved(store, settings)),
+            settings.policy(plan.source, approved=plan.rules_approved),
             SourceLock(store, Source.parse(plan.source), holder),
             SystemClock(),
             # The answer was to the question: what was not in it was not agreed to.

@@ -14,6 +14,7 @@ from drive_backup_airflow.wiring import open_store
 from include.drive_backup.errors import DriveBackupError, PermanentError
 from include.drive_backup.journal import raise_together
 from include.drive_backup.model import counted
+from include.drive_backup.retention.brake import RULES
 from include.drive_backup.retention.plan import SourcePlan
 from include.drive_backup.retention.readable import plan_text, question_text
 from include.drive_backup.retention.run import plan_all, write_plans
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: XCom key of what a person has to agree to; not there when nobody has to.
 QUESTION = "question"
+#: XCom key: who agrees to the question has seen what the rules delete in all sources.
+RULES_SHOWN = "rules_shown"
 #: Characters of a question: it is read in a browser, and goes through Airflow's database.
 _MOST = 50_000
 
@@ -61,6 +64,7 @@ class PlanRetentionOperator(DriveBackupOperator):
             question, plans = ask(plans)
             if question is not None:
                 context["ti"].xcom_push(key=QUESTION, value=question)
+                context["ti"].xcom_push(key=RULES_SHOWN, value=not params["sources"] and shows_rules(plans))
             # A source of which nothing goes is visited all the same: old runs may have left something.
             groups = await write_plans(store, context["run_id"], plans, max_groups=self.max_groups)
         return [group.to_dict() for group in groups]
@@ -74,6 +78,13 @@ def is_dry_run(context: Context) -> bool:
 
 def _failure(plan: SourcePlan) -> DriveBackupError:
     return PermanentError(f"{plan.source} cannot be planned: {plan.failed}")
+
+
+def shows_rules(plans: Sequence[SourcePlan]) -> bool:
+    """Whether the question shows everything that rules delete which nobody has approved yet."""
+    return all(plan.shown for plan in plans if plan.brakes or plan.failed) and any(
+        brake.kind == RULES for plan in plans for brake in plan.brakes
+    )
 
 
 def ask(plans: Sequence[SourcePlan]) -> tuple[str | None, list[SourcePlan]]:

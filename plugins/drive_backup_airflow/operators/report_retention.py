@@ -7,13 +7,16 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from drive_backup_airflow.events import emit_for_task_states
+from drive_backup_airflow.operators.approve_retention import PLAN_TASK, was_approved
 from drive_backup_airflow.operators.base import DriveBackupOperator
-from drive_backup_airflow.operators.plan_retention import is_dry_run
+from drive_backup_airflow.operators.plan_retention import RULES_SHOWN, is_dry_run
 from drive_backup_airflow.operators.report import bad_tasks, failed_text
 from drive_backup_airflow.wiring import open_store
 from include.drive_backup.errors import PermanentError
 from include.drive_backup.model import counted, human_bytes
+from include.drive_backup.retention.approval import note_approved
 from include.drive_backup.retention.leftovers import clean_shared
+from include.drive_backup.retention.settings import RetentionSettings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -23,24 +26,27 @@ class ReportRetentionOperator(DriveBackupOperator):
     """Runs last, whatever happened.
 
     :param done: what the tasks that delete returned.
-    :param leftover_days: records of no single source that are older are deleted.
+    :param retention: a dict of :class:`~include.drive_backup.retention.settings.RetentionSettings`.
+    :param answer: what the approval returned.
     """
 
-    template_fields = ("done",)
+    template_fields = ("done", "answer")
 
-    def __init__(self, *, done: Any, leftover_days: float, **kwargs: Any) -> None:
+    def __init__(self, *, done: Any, retention: dict[str, Any], answer: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.done = done
-        self.leftover_days = leftover_days
+        self.retention = retention
+        self.answer = answer
 
     async def run(self, context: Context, stop: asyncio.Event) -> dict[str, int]:  # noqa: ARG002
         """Report; raises when a task failed, or content could not be judged."""
+        settings = RetentionSettings.model_validate(self.retention)
         sums: Counter[str] = Counter()
         for each in self.done or ():
             sums.update(each)
         if not is_dry_run(context):
             async with open_store(self.blob_conn_id, self.container) as store:
-                left = await clean_shared(store, self.leftover_days)
+                left = await clean_shared(store, settings.leftover_days)
             sums.update(blobs=left.blobs, bytes=left.bytes)
         said = f"{counted(sums['snapshots'], 'snapshot')} of {counted(sums['sources'], 'source')} deleted"
         self.log.info("%s, %s in %s.", said, human_bytes(sums["bytes"]), counted(sums["blobs"], "blob"))
@@ -54,6 +60,10 @@ class ReportRetentionOperator(DriveBackupOperator):
         bad = bad_tasks(context)
         if bad:
             raise PermanentError(f"{failed_text(bad)} See their logs.")
+        # Who has seen all that the rules delete at first, in all sources, has approved the rules.
+        if was_approved(self.answer) and context["ti"].xcom_pull(task_ids=PLAN_TASK, key=RULES_SHOWN):
+            async with open_store(self.blob_conn_id, self.container) as store:
+                await note_approved(store, settings, str(context["run_id"]))
         if sums["blocked"]:
             raise PermanentError(
                 f"Of {counted(sums['blocked'], 'source')} no content was deleted, because a snapshot is damaged; the "
