@@ -6,11 +6,15 @@ The demo must run (``make demo``). Each thread triggers a run and reads its task
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from include.demo.world import World, folder_for
+
+#: Seconds that a person may wait for a page.
+SLOWEST = 5.0
 
 
 def _timed(call) -> float:
@@ -39,6 +43,8 @@ def main() -> None:
     with ThreadPoolExecutor(given.threads) as pool:
         times = sorted(seconds for pair in pool.map(trigger, range(given.triggers)) for seconds in pair)
     print(f"{len(times)} requests, none failed: median {times[len(times) // 2]:.2f} s, slowest {times[-1]:.2f} s")
+    if times[-1] > SLOWEST:
+        sys.exit(f"A request took more than {SLOWEST:g} s.")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ def stop_once() -> None:
         raise KeyboardInterrupt
 
     for number in STOP:
-        signal.signal(number, stop)
+        # Who says nohup does not want it to end with its terminal.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from include.drive_backup.increment import (
 from include.drive_backup.model import FOLDER, Item, Source
 from include.drive_backup.outside import read_outside
 from include.drive_backup.ports import BlobStore, Drive
+from include.drive_backup.printing import visible
 from include.drive_backup.work import PartWriter, read_parts
 
 log = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ class Additions:
 
     def _note(self, item: Item, belongs: bool | None, listed: int | None) -> bool:  # noqa: FBT001 - Drive's answer
         """Count an item that is there; whether it is to be added."""
-        name = f"{item.name} ({item.id})"
+        name = f"{visible(item.name)} ({item.id})"
         if belongs is None:
             self.unsure.append(name)
         elif belongs and listed is not None and version_number(item.version) <= listed:

@@ -21,6 +21,7 @@ from include.drive_backup.lag import Additions, Entries
 from include.drive_backup.left.told import Told, told_prefix
 from include.drive_backup.model import FOLDER, Source, format_instant, parse_instant
 from include.drive_backup.ports import BlobStore, Drive
+from include.drive_backup.printing import visible
 from include.drive_backup.work import PartWriter, read_parts
 
 log = logging.getLogger(__name__)
@@ -204,7 +205,7 @@ class _Comparison:
         return read_parts(self._store, listing_prefix(work), Seen, parts=found.parts)
 
     def _compare(self, seen: Seen) -> None:
-        known, example = self._fed.get(seen.id), f"{seen.name} ({seen.id})"
+        known, example = self._fed.get(seen.id), f"{visible(seen.name)} ({seen.id})"
         if seen.mime_type == FOLDER:
             self.folders[seen.id] = True
         if known is None:

@@ -24,8 +24,8 @@ _SENTENCES: dict[Kind, str] = {
     "task.failed": "Task {task} of run {run} has failed for good.",
     "batch.copied": "Task {task} of run {run} has copied its batch.",
     "snapshot.committed": "Task {task} of run {run} has committed a snapshot.",
-    "approval.needed": "Task {task} of run {run} waits for a person: retention would delete more than usual, or "
-    "the newest snapshots look suspicious. Approve or reject it in Airflow, under Required Actions.",
+    "approval.needed": "Task {task} of run {run} of {dag} waits for a person. Read in Airflow, under Required Actions, "
+    "what would be done and why that is asked, and approve or reject it.",
     "item.failed": "Run {run} could not save an item.",
     "verify.damaged": "Run {run} found damage in the backup.",
 }

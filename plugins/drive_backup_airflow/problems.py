@@ -17,7 +17,7 @@ import msgspec
 from drive_backup_airflow.facts import clear_number
 from include.drive_backup.blob.names import encode_segment
 from include.drive_backup.events.envelope import Fact
-from include.drive_backup.model import Struct
+from include.drive_backup.model import Struct, counted
 from include.drive_backup.values import decode_json
 
 #: So many problems are told in full.
@@ -67,24 +67,27 @@ async def note_problem(context: Mapping[str, Any], problem: Problem, blob_conn_i
         await store.put(name, msgspec.json.encode(problem), content_type="application/json")
 
 
-async def read_problems(context: Mapping[str, Any], blob_conn_id: str, container: str) -> list[Problem]:
-    """The problems of a run, the first one first; none of before it was cleared."""
+async def read_problems(context: Mapping[str, Any], blob_conn_id: str, container: str) -> tuple[list[Problem], int]:
+    """The first problems of a run, and how many there are; none of before it was cleared."""
     from drive_backup_airflow.wiring import open_store  # noqa: PLC0415 - costs a second
 
     async with open_store(blob_conn_id, container) as store:
         names = [info.name async for info in store.list(_prefix(context))]
-        found = [await store.read(name) for name in sorted(names)[: 10 * _MOST]]
-    return [decode_json(data, Problem) for data in found if data is not None]
+        found = [await store.read(name) for name in sorted(names)[:_MOST]]
+    return [decode_json(data, Problem) for data in found if data is not None], len(names)
 
 
-def alert_of(fact: Fact, problems: Sequence[Problem]) -> Alert:
-    """What a person reads: which DAG and run, what happened, why, and where the logs are."""
+def alert_of(fact: Fact, problems: Sequence[Problem] = (), there_are: int = 0) -> Alert:
+    """What a person reads: which DAG and run, what happened, why, and where the logs are.
+
+    :param there_are: so many problems in all.
+    """
     what = "waits for an approval" if fact.kind == "approval.needed" else "failed"
     lines = [fact.message]
-    for problem in problems[:_MOST]:
+    for problem in problems:
         lines += ["", f"{problem.task}: {problem.message}", *([f"Log: {problem.log_url}"] if problem.log_url else [])]
-    if len(problems) > _MOST:
-        lines += ["", f"… and {len(problems) - _MOST:,} more failed tasks."]
+    if there_are > len(problems):
+        lines += ["", f"… and {counted(there_are - len(problems), 'more failed task')}."]
     if fact.log_url and not problems:
         lines += ["", f"Log: {fact.log_url}"]
     return Alert(subject=f"Drive Backup: {fact.dag_id} {what}", text="\n".join(lines))

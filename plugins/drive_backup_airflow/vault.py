@@ -15,6 +15,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from azure.core.exceptions import AzureError, ClientAuthenticationError, ResourceNotFoundError
 
+from drive_backup_airflow.azure_logs import quieten
 from drive_backup_airflow.supervisor_line import ask
 from include.drive_backup.errors import (
     ConfigError,
@@ -60,6 +61,7 @@ def get_connection_or_explain(conn_id: str) -> Connection:
     :raises CredentialsError: the vault refuses us; says which role is missing.
     :raises ConfigError: the secret is there, but it is no connection.
     """
+    quieten()
     try:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:

@@ -247,3 +247,25 @@ async def test_the_connection_says_how_long_to_try(connect):
     async with hook.store() as store:
         with pytest.raises(ServiceUnavailableError, match="no connection"):
             await store.head("a")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"host": "https:/acc.blob.core.windows.net/?sv=2024&sig=SECRET"},
+        {"host": "blob?sv=2024&sig=SECRET", "login": "account"},
+        {"host": "https://acc.blob.core.windows.net?sv=2024&sig=SECRET", "login": "account"},
+        {"extra": {"sas_token": "https:/acc.blob.core.windows.net/?sv=2024&sig=SECRET"}, "login": "account"},
+        {"extra": {"sas_token": "https//?sv=2024&sig=SECRET"}, "login": "account"},
+        {"extra": {"sas_token": "sv=2024&sig=SECRET"}, "login": "account", "host": "x"},
+        {"extra": {"connection_string": "BlobEndpoint=https:/x;SharedAccessSignature=sv=1&sig=SECRET"}},
+    ],
+)
+async def test_no_sentence_has_a_signature(connect, fields):
+    said = []
+    try:
+        async with connect(**fields).store():
+            pass
+    except (ConfigError, CredentialsError) as error:
+        said = [str(error), str(error.__cause__)]
+    assert "SECRET" not in " ".join(said)

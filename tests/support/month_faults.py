@@ -16,7 +16,7 @@ from include.drive_backup.model import Look
 from include.drive_backup.planning import plan as planning
 from include.drive_backup.planning import stored
 from include.drive_backup.planning.sightings import Sightings, was_head
-from include.drive_backup.retention import apply, deletion, plan
+from include.drive_backup.retention import apply, deletion, judging
 from include.drive_backup.retention.deletion import Deletion
 from tests.support.memory_blob import MemoryBlobStore
 
@@ -65,13 +65,13 @@ def no_lease(patch: pytest.MonkeyPatch) -> None:
 def readers_ignored(patch: pytest.MonkeyPatch) -> None:
     """Nobody asks who reads."""
     patch.setattr(deletion, "read_readers", _none)
-    patch.setattr(plan, "read_readers", _none)
+    patch.setattr(judging, "read_readers", _none)
 
 
 def holds_ignored(patch: pytest.MonkeyPatch) -> None:
     """Nobody asks who holds."""
     patch.setattr(deletion, "read_holds", _none)
-    patch.setattr(plan, "read_holds", _none)
+    patch.setattr(judging, "read_holds", _none)
 
 
 def not_registered(patch: pytest.MonkeyPatch) -> None:

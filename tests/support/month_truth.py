@@ -36,6 +36,7 @@ class Committed(msgspec.Struct):
 
     selects: tuple[str, ...]
     status: Status
+    late: bool = False
 
 
 class Truth:
@@ -60,7 +61,9 @@ class Truth:
             self.void.add(name.replace("/void.json", "/manifest.json"))
         elif name.endswith("/manifest.json") and data != VOID_MANIFEST:
             manifest = Manifest.from_json(data)
-            self.committed[name] = Committed(tuple(manifest.selection["include"]), manifest.status)
+            self.committed[name] = Committed(
+                tuple(manifest.selection["include"]), manifest.status, late=manifest.kind == "as-of"
+            )
 
     async def check(self, store: BlobStore, source: Source, policy: Policy) -> None:
         """Hold all that is in a container against what was."""
@@ -141,7 +144,7 @@ class Truth:
         kept: set[str] = set()
         counts = {name: each for name, each in self.committed.items() if name not in self.void}
         for selection in {each.selects for each in counts.values()}:
-            ever = [_candidate(name, each.status) for name, each in counts.items() if each.selects == selection]
+            ever = [_candidate(name, each) for name, each in counts.items() if each.selects == selection]
             kept.update(verdict.snapshot.name for verdict in judge(ever, policy.keep) if verdict.kept)
         return kept
 
@@ -160,7 +163,13 @@ def selects(globs: Sequence[str], name: str) -> bool:
     )
 
 
-def _candidate(manifest: str, status: Status) -> Candidate:
+def _candidate(manifest: str, committed: Committed) -> Candidate:
     name = parse_snapshot(manifest)
     assert name is not None
-    return Candidate(name=manifest, instant=name.instant, generation=name.generation, status=status)
+    return Candidate(
+        name=manifest,
+        instant=name.instant,
+        generation=name.generation,
+        status=committed.status,
+        late=committed.late,
+    )

@@ -84,8 +84,11 @@ class Output:
             self.console.print(Text(one_line(text)), soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        """A sentence on stderr: programs that read the output are not disturbed by it."""
-        self.progress.print(Text(one_line(text)), soft_wrap=True)
+        """A sentence on stderr, with ``--json`` an object: programs that read the output are not disturbed by it."""
+        if self.as_json:
+            print(json.dumps({"warning": text}), file=sys.stderr)  # noqa: T201
+        else:
+            self.progress.print(Text(one_line(text)), soft_wrap=True)
 
     def warn_once(self, text: str) -> None:
         """As :meth:`warn`, but only the first of several that say the same of different things."""

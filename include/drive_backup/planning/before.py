@@ -56,9 +56,11 @@ def look_of(row: Mapping[str, Any], manifest: Manifest) -> Look:
     """What a row of a snapshot says of its item.
 
     The rows of a snapshot made on time are as its listing had the items, those without a version excepted. Of one that
-    was late a row is of its instant if it says so.
+    was late a row is of its instant if it says so. A listing that was not held against the change feed may
+    show items as they were some time before it: when, nobody knows.
     """
-    if row["drive_version"] is None or (manifest.kind == "as-of" and row["fidelity"] != "exact"):
+    lagging = manifest.listed is None or manifest.listed.unproven is not None or manifest.name.source.rootless
+    if lagging or row["drive_version"] is None or (manifest.kind == "as-of" and row["fidelity"] != "exact"):
         at = None
     else:
         at = parse_instant(manifest.instant if manifest.kind == "as-of" else manifest.started)

@@ -19,7 +19,10 @@ _MAX_PREFIX = 200
 _MAX_SEGMENTS = 8
 #: The first segments of a backup's own names; see docs/format.md, "The container".
 _AREAS = frozenset(
-    {"content", "damaged", "holds", "locks", "outbox", "quota", "snapshots", "stopped", "verified", "work"}
+    {
+        *("content", "damaged", "erased", "holds", "locks", "outbox", "people", "quota", "reading", "retention"),
+        *("snapshots", "stopped", "verified", "work"),
+    }
 )
 _LOCK = re.compile(r"locks/[a-z]+/[^/]+/\d{10}")
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from airflow.providers.microsoft.azure.hooks.wasb import WasbAsyncHook
 from azure.storage.blob.aio import BlobServiceClient
 
+from drive_backup_airflow.azure_logs import quieten
 from drive_backup_airflow.supervisor_line import ask_async
 from drive_backup_airflow.vault import ExplainedConnections
 from include.drive_backup.blob.azure import AzureBlobStore
@@ -79,6 +80,7 @@ class DriveBackupBlobHook(ExplainedConnections, WasbAsyncHook):
                 f"'{self.container}' is no name for a Blob container. Use 3 to 63 lower-case letters, digits and "
                 "single dashes, e.g. drive-backup."
             )
+        quieten()
         # The provider looks the connection up by itself, without an explanation when that fails.
         connection = await self.aget_connection(self.conn_id)
         extra = _extra(connection)
@@ -115,10 +117,11 @@ class DriveBackupBlobHook(ExplainedConnections, WasbAsyncHook):
         try:
             client = await ask_async(self.get_async_conn)  # it looks the connection up once more
         except (ValueError, TypeError, AttributeError) as error:
+            # What the SDK says may quote a URL with its SAS.
             raise ConfigError(
-                f"The Airflow connection '{self.conn_id}' makes no Blob client: {error} Check its connection string, "
-                "or its host (https://<account>.blob.core.windows.net), login and key."
-            ) from error
+                f"The Airflow connection '{self.conn_id}' makes no Blob client ({type(error).__name__}). Check its "
+                "connection string, or its host (https://<account>.blob.core.windows.net), login, key and sas_token."
+            ) from None
         if client.credential is None and "?" not in client.url:
             await client.close()
             raise ConfigError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
+from drive_backup_airflow.azure_logs import quieten
 from drive_backup_airflow.vault import ExplainedConnections
 from include.drive_backup.errors import ConfigError
 from include.drive_backup.events.eventhub import PRODUCER_OPTIONS, SEND_LIMIT, EventHubSink
@@ -114,7 +114,7 @@ async def open_producer(settings: Settings) -> AsyncIterator[EventHubProducerCli
 
     :raises ConfigError: the SDK finds the connection string malformed.
     """
-    _quieten()
+    quieten()
     from azure.eventhub import TransportType  # noqa: PLC0415 - 0.3 s, for processes that send
     from azure.eventhub.aio import EventHubProducerClient  # noqa: PLC0415 - as above
 
@@ -137,14 +137,6 @@ async def open_producer(settings: Settings) -> AsyncIterator[EventHubProducerCli
         producer = EventHubProducerClient(settings.namespace or "", settings.hub or "", credential, **options)
         async with producer:
             yield producer
-
-
-def _quieten() -> None:
-    # At INFO, Airflow's level, the SDK writes some forty lines for one event into the task's log.
-    for name in ("azure.eventhub", "azure.identity", "azure.core.pipeline.policies.http_logging_policy"):
-        logger = logging.getLogger(name)
-        if logger.level == logging.NOTSET:
-            logger.setLevel(logging.WARNING)
 
 
 def _credential(settings: Settings) -> Any:
