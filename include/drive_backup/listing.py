@@ -101,9 +101,15 @@ def _new_work(task: SourceTask) -> str:
 
 async def _check_person(drive: Drive, task: SourceTask) -> None:
     """Never store one person's files as another's: between two runs an address may be given to somebody else."""
-    if task.person is None:
+    if task.address is None:
         return
     found = await drive.user_id()
+    if found is not None and task.person is None:
+        raise SourceNotFoundError(
+            f"Drive could not be asked who {task.address} is when this run began, and it can be now. Whose history "
+            f"{task.source} is was not written down, so nothing was stored. The next run asks again.",
+            reason="personUnknown",
+        )
     if found is not None and found != task.person:
         raise SourceNotFoundError(
             f"{task.address} is not the person whose history is {task.source}: Drive's id of that person is "

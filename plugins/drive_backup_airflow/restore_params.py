@@ -111,6 +111,7 @@ def restore_task(context: Context) -> RestoreTask:
     to = params["to"] or str(source)
     return RestoreTask(
         source=str(source),
+        home=source.user,
         **(_container(to, params) if to.startswith(KIND) else _drive(to, params)),
         run=context["run_id"],
         snapshot=params["snapshot"] or "latest",

@@ -156,6 +156,23 @@ async def test_an_address_that_changes_hands_between_two_steps_of_a_run_stores_n
     assert await company.paths((await company.run())[f"user/{ANN}~2"]) == ["hers.txt"]
 
 
+async def test_who_could_not_be_asked_at_first_is_not_stored_under_a_guessed_name(company, monkeypatch):
+    await company.run()
+    company.rename(ANN, ANNE)
+    drop_alias(company.state, ANN)
+    company.file("hers.txt", company.state.add_user(ANN).root_id, by=ANN)
+
+    async def nobody(*_):
+        return None
+
+    with monkeypatch.context() as patched:
+        patched.setattr("drive_backup_airflow.hooks.directory.GoogleDirectoryHook.permission_id", nobody)
+        done = await company.run()
+    assert done[f"user/{ANN}~2"] == "personUnknown"
+    assert not [name for name in company.backup.contents() if "hers.txt" in name]
+    assert await company.paths((await company.run())[f"user/{ANN}~2"]) == ["hers.txt"]
+
+
 @pytest.mark.parametrize("how", ["suspended", "deleted"])
 async def test_who_left_is_kept_and_alarms_nobody(company, how):
     await company.run()

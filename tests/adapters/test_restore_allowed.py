@@ -1,18 +1,57 @@
 """Where the restore DAG may go, and who has to agree: nobody copies a backup to wherever they like."""
 
+import asyncio
+from contextlib import asynccontextmanager
+
 import pytest
 
+from drive_backup_airflow.operators import approve_restore, restore
 from drive_backup_airflow.operators.approve_restore import NOT_ASKED, ApproveRestoreOperator, objection
 from drive_backup_airflow.operators.restore import PlanRestoreOperator
 from drive_backup_airflow.restore_params import restore_task
 from drive_backup_airflow.retry import PermanentTaskProblem
-from include.drive_backup.errors import ApprovalNeededError, ConfigError
+from include.drive_backup.errors import ApprovalNeededError, ConfigError, SourceNotFoundError
+from include.drive_backup.identity.people import People, Person
+from include.drive_backup.identity.registry import write_people
 from include.drive_backup.restore.allowed import asks, check_allowed
+from include.drive_backup.restore.person import check_person, of_person
 from include.drive_backup.restore.settings import RestoreSettings
 from tests.adapters.test_restore_operators import ANN, context
+from tests.support.fake_clock import FakeClock
+from tests.support.fake_drive import FakeDrive
+from tests.support.memory_blob import MemoryBlobStore
 
+BOB = "bob@example.com"
 OWN = ("drive_backup_blob", "drive-backup")
 YES = {"chosen_options": ["Approve"], "responded_by_user": {"id": "2", "name": "Bob"}}
+
+
+@pytest.fixture(autouse=True)
+def store(monkeypatch):
+    """The container that the tasks look into."""
+    made = MemoryBlobStore()
+
+    @asynccontextmanager
+    async def open_store(*_):
+        yield made
+
+    for module in (approve_restore, restore):
+        monkeypatch.setattr(module, "open_store", open_store)
+    return made
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The questions that were asked."""
+    found = []
+    monkeypatch.setattr(
+        "airflow.providers.standard.operators.hitl.HITLOperator.execute", lambda task, _: found.append(task.body)
+    )
+    return found
+
+
+def know(store, *persons):
+    assert asyncio.run(write_people(store, 0, People(persons), "run", FakeClock()))
 
 
 def check(settings=None, **params):
@@ -124,14 +163,51 @@ def test_nobody_is_asked_for_a_dry_run_or_for_what_is_refused():
         approve().execute(told(to="user/bob@example.com"))
 
 
-def test_the_question_says_who_wants_what_where(monkeypatch):
-    asked = []
-    monkeypatch.setattr(
-        "airflow.providers.standard.operators.hitl.HITLOperator.execute", lambda task, _: asked.append(task.body)
-    )
+def test_the_question_says_who_wants_what_where(asked):
     approve(places=["*"]).execute(told(to="user/bob@example.com", paths=["/Reports/"], merge=True, conflict="replace"))
     for said in ("Ann", ANN, "user/bob@example.com", "/Reports/", "replace", "latest"):
         assert said in asked[0]
+
+
+def test_the_question_speaks_of_what_is_really_done_and_of_what_was_written(store, asked):
+    know(store, Person(name="ann@example.com", address="ann@partner.example", former=("ann@example.com",)))
+    approve().execute(told())
+    first, second = asked[0].split("\n\n")[:2]
+    assert "to `user/ann@partner.example`, acting as `ann@partner.example`" in first
+    assert second == "The form says: `user/ann@example.com` to `user/ann@example.com`"
+
+
+def test_what_goes_back_by_an_address_of_now_goes_back_and_asks_nobody(store):
+    know(store, Person(name="ann@example.com", address="anne@example.com", former=("ann@example.com",)))
+    for params in ({}, {"to": "user/anne@example.com"}, {"source": "user/anne@example.com"}):
+        assert approve(approval="elsewhere").execute(told(**params)) == NOT_ASKED
+
+
+@pytest.mark.parametrize("to", ["", f"user/{BOB}", f"user/{BOB}~2"])
+def test_whose_address_another_person_has_is_never_restored_to_that_person_unasked(store, asked, to):
+    know(store, Person(name=BOB, former=(BOB,), permission_id="p1"), Person(name=f"{BOB}~2", address=BOB))
+    said = r"restore\.places" if "~" in to else "No address is known"
+    with pytest.raises(PermanentTaskProblem, match=said):
+        approve(approval="elsewhere").execute(told(source=f"user/{BOB}", to=to))
+    with pytest.raises(ConfigError, match=said):
+        asyncio.run(PlanRestoreOperator(task_id="a").run(context(source=f"user/{BOB}", to=to), None))
+    if "~" in to:
+        approve(approval="elsewhere", places=["user/*"]).execute(told(source=f"user/{BOB}", to=to))
+        assert f"to `user/{BOB}`" in asked[0]
+
+
+@pytest.mark.parametrize("person", ["p1", "p2", None])
+async def test_who_has_got_the_address_since_the_last_backup_gets_nothing(store, person):
+    ann = Person(name="ann@example.com", address="ann@example.com", permission_id="p1")
+    await write_people(store, 0, People([ann]), "run", FakeClock())
+    task, _ = await of_person(store, restore_task(context()))
+    drive = FakeDrive()
+    drive.person = person
+    if person == "p2":
+        with pytest.raises(SourceNotFoundError, match="Nothing was restored"):
+            await check_person(drive, task.subject, task.person)
+    else:
+        await check_person(drive, task.subject, task.person)
 
 
 @pytest.mark.parametrize(

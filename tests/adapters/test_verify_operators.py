@@ -17,6 +17,8 @@ from drive_backup_airflow.operators import (
 )
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import CorruptStoreError, SnapshotIncompleteError
+from include.drive_backup.identity.people import People, Person
+from include.drive_backup.identity.registry import write_people
 from include.drive_backup.model import Source
 from include.drive_backup.protection import read_readers
 from include.drive_backup.verification import group
@@ -71,6 +73,24 @@ async def test_a_sound_backup_passes_and_was_read(backup):
     done, [drilled] = await verify(context())
     assert done == {"checked": 5, "read": 5}
     assert drilled["counts"] == {"equal": 5}
+
+
+@pytest.mark.parametrize("address", [None, "anne@example.com"])
+async def test_a_drill_never_acts_as_who_has_the_address_of_a_name_now(backup, monkeypatch, address):
+    acted = []
+
+    @asynccontextmanager
+    async def open_drive(_, subject):
+        acted.append(subject)
+        yield backup.drive
+
+    monkeypatch.setattr(drill_restore, "open_drive", open_drive)
+    ann = Person(name="ann@example.com", address=address, permission_id="p1")
+    second = Person(name="ann@example.com~2", address="ann@example.com", permission_id="p2")
+    assert await write_people(backup.store, 0, People([ann, second]), "run", backup.clock)
+    done = await drill_restore.DrillRestoreOperator(task_id="f", groups=[{"sources": [ANN]}]).run(context(), None)
+    assert sum(done["drilled"][0]["counts"].values()) == 5
+    assert acted == [address] * (address is not None)
 
 
 async def test_damage_is_named_and_told(backup, monkeypatch):

@@ -103,6 +103,34 @@ def test_a_person_joins_an_address_that_nobody_has_seen_yet(house):
     assert house.seen(NEW, "d9", "p9") == OLD
 
 
+@pytest.mark.parametrize("written", [f"user/{NEW}", f" {NEW.upper()} "])
+def test_the_address_may_be_written_as_a_source(house, written):
+    house.know(Person(name=OLD, address=OLD, directory_id="d1", permission_id="p1"))
+    assert house.cli("sources", "alias", f"user/{OLD}", written)[0] == 0
+    assert (house.known()[OLD].address, house.known()[OLD].permission_id) == (NEW, "p1")
+
+
+@pytest.mark.parametrize("written", ["anne", "drive/x", "a@b@c", "user/anne", "a b@example.com", "@x", f"{NEW}~2", ""])
+def test_what_is_no_address_is_refused_and_changes_nothing(house, written):
+    house.know(Person(name=OLD, address=OLD, directory_id="d1", permission_id="p1"))
+    code, _, err = house.cli("sources", "alias", f"user/{OLD}", written)
+    assert (code, "is no e-mail address" in " ".join(err.split())) == (2, True), err
+    assert [name for name in house.store.blobs if name.startswith("people/")] == ["people/00000001.json"]
+
+
+def test_a_mistake_in_an_address_costs_nobody_the_history(house):
+    house.know(Person(name=OLD, address=OLD, directory_id="d1", permission_id="p1"))
+    assert house.cli("sources", "alias", f"user/{OLD}", "typo@example.com")[0] == 0
+    assert house.seen(NEW, "d1", "p1") == OLD
+
+
+def test_a_restore_into_drive_goes_to_nobody_because_of_a_name(house, tmp_path):
+    house.know(Person(name=OLD, former=(OLD,), permission_id="p1"), Person(name=f"{OLD}~2", address=OLD))
+    for more in ((), ("--dry-run",)):
+        code, _, err = house.cli("restore", f"user/{OLD}", "--to-drive", f"user/{OLD}", *more)
+        assert (code, f"say user/{OLD}~2" in " ".join(err.split())) == (2, True), err
+
+
 def test_a_person_parts_what_was_taken_for_one(house):
     house.know(Person(name=OLD, address=OLD, directory_id="d1", permission_id="p1"))
     assert house.cli("sources", "alias", f"user/{OLD}", "--apart")[0] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobStore
 
+_ADDRESS = re.compile(r"[^@/\s]+@[^@/\s~]+")
 _COLUMNS = ("source", "address", "former", "directory_id", "permission_id")
 
 
@@ -72,7 +74,7 @@ async def _correct(store: BlobStore, source: Source, address: str | None, note: 
     if address is None:
         change, said = lambda people: part(people, source.id), "is nobody's who has an address now; it is kept"
     else:
-        now = address.strip().lower()
+        now = _address(address)
         change, said = lambda people: join(people, source.id, now), f"goes on with who has the address {now}"
     await change_people(store, change, "drive-backup sources alias", SystemClock(), note=note)
     return f"The history {source} {said}. The next run goes by that."
@@ -82,6 +84,14 @@ async def _check_known(store: BlobStore, source: Source) -> None:
     _, people = await read_people(store)
     if people.named(source.id) is None and not await SnapshotRepository(store).names(source):
         raise ConfigError(f"There is no {source}, neither a person nor a snapshot. `drive-backup sources` lists them.")
+
+
+def _address(text: str) -> str:
+    """Read an address, which may be written as a source."""
+    bare = text.strip().removeprefix("user/").removeprefix("shared/")
+    if _ADDRESS.fullmatch(bare) is None:
+        raise ConfigError(f"'{text}' is no e-mail address. Write the one that the person has now: anne@example.com.")
+    return bare.lower()
 
 
 def _person_source(text: str) -> Source:

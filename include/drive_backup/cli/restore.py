@@ -6,7 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +17,7 @@ from include.drive_backup.cli.browse import At, SeriesOption, SourceArgument, Zo
 from include.drive_backup.cli.choose import choose
 from include.drive_backup.cli.connect import open_target_store
 from include.drive_backup.cli.drive import Google, open_drive
+from include.drive_backup.cli.people import named_place
 from include.drive_backup.cli.rehydrate import Rehydration, foretell, make_readable
 from include.drive_backup.cli.restore_progress import RestoreProgress, left_out_sentences, told_how_it_ended
 from include.drive_backup.clock import SystemClock
@@ -34,6 +35,7 @@ from include.drive_backup.restore.drive_target import open_target
 from include.drive_backup.restore.local_target import open_local
 from include.drive_backup.restore.orders import Conflict, shortfall
 from include.drive_backup.restore.permissions import read_permissions
+from include.drive_backup.restore.person import check_person
 from include.drive_backup.restore.selection import Entry, Selection, select, twins_of
 from include.drive_backup.restore.tally import kinds_of
 
@@ -53,6 +55,14 @@ class _Into:
     conflict: Conflict
     merge: bool
     permissions: bool
+    person: str | None = None
+
+    async def settled(self, store: BlobStore, written: str, source: Source) -> _Into:
+        """With the address that the person has now."""
+        if self.drive is None:
+            return self
+        drive, person = await named_place(store, written, source, self.drive)
+        return replace(self, drive=drive, person=person if self.google.acts_as in (None, drive.user) else None)
 
     def __str__(self) -> str:
         return str(self.folder or self.drive or f"{(self.container or '').partition('?')[0]}/{self.prefix}")
@@ -161,6 +171,9 @@ def restore(
 
     async def bring_back(store: BlobStore) -> Counter[str]:
         manifest = await choose(session, store, source, at, series, time_zone)
+        settled = await into.settled(store, source, manifest.name.source)
+        if settled.drive != into.drive:
+            session.output.say(f"It goes to {settled}.")
         wanted = await select(store, manifest, selection, session.output.note)
         session.output.say(_heading(manifest, wanted))
         lacks.extend(filter(None, [shortfall(manifest)]))
@@ -176,7 +189,7 @@ def restore(
         reader = Reader(who=f"drive-backup restore {secrets.token_hex(4)}", doing="restored")
         async with protected(store, SystemClock(), manifest.name, reader, session.output.warn):
             await make_readable(session, store, manifest, wanted, archive)
-            return await _restore(session, store, manifest, wanted, into, progress)
+            return await _restore(session, store, manifest, wanted, settled, progress)
 
     counts = told_how_it_ended(session, progress, lambda: session.run(bring_back))
     if dry_run:
@@ -217,6 +230,7 @@ async def _restore(
         folder = open_local(into.folder or Path(), wanted, store, into.conflict)
         return await progress.follow(store, manifest, wanted, folder, in_flight=16)
     async with open_drive(into.google, into.drive) as drive:
+        await check_person(drive, into.drive.user, into.person)
         target = await open_target(drive, manifest, into.drive, store.url, merge=into.merge)
         clock = SystemClock()
         given = await read_permissions(store, manifest, wanted, clock.now()) if into.permissions else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import count
 from typing import Literal
 
 from msgspec.structs import replace
@@ -21,7 +22,8 @@ class Person(Struct, frozen=True):
     :param address: the address of now; None: it is another person's by now, or somebody cleared it.
     :param directory_id: the Directory's ``id``, and ``permission_id`` Drive's, as far as they are known.
     :param former: earlier addresses.
-    :param given: a person said whose address it is, and no id is known yet: those that are found are taken.
+    :param given: a person said whose address it is, and no id of who has it is known yet: those that are found are
+        taken.
     """
 
     name: str
@@ -45,15 +47,20 @@ class Person(Struct, frozen=True):
         return replace(self, **lost, former=former)
 
     def at(self, address: str, directory_id: str | None, permission_id: str | None) -> Person:
-        """The person with the address of now, and what is new of the ids."""
-        former = self.former
+        """The person with the address of now, and what is new of the ids.
+
+        Where a person said whose address it is, ids that are others take the place of those of before.
+        """
+        former, known = self.former, (self.directory_id, self.permission_id)
+        if self.given and self.contradicts(directory_id, permission_id):
+            known = (None, None)
         if self.address not in (None, address):
             former = _added(former, self.address or "")
         return replace(
             self,
             address=address,
-            directory_id=self.directory_id or directory_id,
-            permission_id=self.permission_id or permission_id,
+            directory_id=known[0] or directory_id,
+            permission_id=known[1] or permission_id,
             given=self.given and not (directory_id or permission_id),
             former=tuple(each for each in former if each != address),
         )
@@ -95,11 +102,12 @@ class People:
 
     def free_name(self, address: str) -> str:
         """A name for the sources of somebody new."""
-        name, number = address, 1
-        while name in self._persons:
-            number += 1
-            name = f"{address}~{number}"
-        return name
+        return next(self.free_names(address))
+
+    def free_names(self, address: str) -> Iterator[str]:
+        """All names that sources of somebody new may have, the best one first."""
+        names = (address if number == 1 else f"{address}~{number}" for number in count(1))
+        return (name for name in names if name not in self._persons)
 
     def _set(self, person: Person) -> None:
         for key in _KEYS:

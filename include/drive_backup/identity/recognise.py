@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 #: Given an address, Drive's ``permissionId`` of who has it; None when nobody can be asked as that user.
 Ask = Callable[[str], Awaitable[str | None]]
+#: Given a name, whether sources of that name have snapshots.
+Stored = Callable[[str], Awaitable[bool]]
 
 _CORRECT = "If that is wrong, correct it: `drive-backup sources alias`."
 
@@ -24,13 +26,15 @@ class Recogniser:
 
     :param people: what is known; changed in place.
     :param ask: asks Drive. It is asked of named users each time, of those that the Directory lists when they are new.
+    :param stored: looks what is stored: somebody who is certainly new never gets the snapshots of others.
     :ivar changed: whether there is something new to write down.
     """
 
-    def __init__(self, people: People, ask: Ask) -> None:
+    def __init__(self, people: People, ask: Ask, stored: Stored | None = None) -> None:
         self.people = people
         self.changed = False
         self._ask = ask
+        self._stored = stored
 
     async def person(self, address: str, directory_id: str | None = None) -> Person:
         """Who has an address.
@@ -40,7 +44,10 @@ class Recogniser:
         known = self.people.find("directory_id", directory_id)
         if known is not None and known.address == address and known.permission_id is not None:
             return known
-        return self._tell(address, directory_id, await self._ask(address))
+        proof = await self._ask(address)
+        if directory_id is None and (reached := await self._by_alias(address, proof)) is not None:
+            return reached
+        return await self._tell(address, directory_id, proof)
 
     def silent(self, address: str, directory_id: str | None) -> Person:
         """Who has an address that nobody can act as, such as a suspended user's. Nothing is written down."""
@@ -50,7 +57,14 @@ class Recogniser:
             return holder
         return Person(name=self.people.free_name(address), address=address, directory_id=directory_id)
 
-    def _tell(self, address: str, directory_id: str | None, proof: str | None) -> Person:
+    async def _by_alias(self, address: str, proof: str | None) -> Person | None:
+        """Who is named by a further address, and has the one that is known still: that one stays."""
+        person = self.people.find("permission_id", proof)
+        if person is None or person.given or person.address in (None, address):
+            return None
+        return person if await self._ask(person.address or "") == proof else None
+
+    async def _tell(self, address: str, directory_id: str | None, proof: str | None) -> Person:
         holder = self.people.find("address", address)
         found = self.people.find("directory_id", directory_id) or self.people.find("permission_id", proof)
         if found is not None and not found.contradicts(directory_id, proof):
@@ -59,7 +73,7 @@ class Recogniser:
             return self._unproven(holder, address, directory_id)
         if found is None and holder is not None and self._is_open(holder, directory_id):
             return self._goes_on(holder, address, directory_id, proof)
-        return self._somebody_new(found or holder, address, directory_id, proof)
+        return await self._somebody_new(found or holder, address, directory_id, proof)
 
     @staticmethod
     def _is_open(holder: Person, directory_id: str | None) -> bool:
@@ -91,10 +105,19 @@ class Recogniser:
             return known
         return Person(name=self.people.free_name(address), address=address, directory_id=directory_id)
 
-    def _somebody_new(self, other: Person | None, address: str, directory_id: str | None, proof: str | None) -> Person:
-        new = Person(
-            name=self.people.free_name(address), address=address, directory_id=directory_id, permission_id=proof
-        )
+    async def _new_name(self, address: str, *, anew: bool) -> str:
+        """A name without a history. Who is the first to be seen at an address has what is stored for it."""
+        names = self.people.free_names(address)
+        for name in names:
+            if self._stored is None or (name == address and not anew) or not await self._stored(name):
+                return name
+        raise AssertionError("There is always a further name.")
+
+    async def _somebody_new(
+        self, other: Person | None, address: str, directory_id: str | None, proof: str | None
+    ) -> Person:
+        name = await self._new_name(address, anew=other is not None)
+        new = Person(name=name, address=address, directory_id=directory_id, permission_id=proof)
         if other is not None or new.name != address:
             log.warning(
                 "%s is, by its ids, not for certain the person whose history is user/%s. It is saved anew as user/%s, "

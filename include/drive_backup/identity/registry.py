@@ -34,15 +34,31 @@ class Registered(Struct, frozen=True):
 async def read_people(store: BlobStore) -> tuple[int, People]:
     """The number of the last blob, 0 for none, and the persons.
 
-    :raises CorruptStoreError: it cannot be read. To go on without it could store one person's files as another's.
+    :raises CorruptStoreError: it cannot be read, or is gone each time it was listed. To go on without it could store
+        one person's files as another's.
     """
+    for _ in range(_TRIES):
+        number = await _last(store)
+        if number == 0:
+            return 0, People()
+        data = await store.read(_name(number))
+        if data is not None:
+            return number, _people_of(number, data)
+        # Somebody deleted it since it was listed, so that the one before it holds. That nobody is known is not so.
+    raise CorruptStoreError(
+        f"The blob {_name(number)}, which says whose source is whose, is listed and cannot be found. "
+        "Look who deletes blobs under people/, then try again."
+    )
+
+
+async def _last(store: BlobStore) -> int:
     numbers = [int(found[1]) async for info in store.list(PREFIX) if (found := _NAME.fullmatch(info.name))]
-    number = max(numbers, default=0)
-    data = await store.read(_name(number)) if number else None
-    if data is None:
-        return number, People()
+    return max(numbers, default=0)
+
+
+def _people_of(number: int, data: bytes) -> People:
     try:
-        return number, People(decode_json(data, Registered).persons)
+        return People(decode_json(data, Registered).persons)
     except ValueError as error:
         raise CorruptStoreError(
             f"The blob {_name(number)}, which says whose source is whose, cannot be read: {error}. Restore it from a "

@@ -9,6 +9,8 @@ from include.drive_backup.errors import SourceBusyError
 from include.drive_backup.groups import LeftOut
 from include.drive_backup.identity.recognise import Recogniser
 from include.drive_backup.identity.registry import read_people, write_people
+from include.drive_backup.manifest.repository import SnapshotRepository
+from include.drive_backup.model import Source, SourceKind
 from include.drive_backup.ports import BlobStore, Directory
 from include.drive_backup.resolve import Found, resolve
 from include.drive_backup.selection import Entry
@@ -26,10 +28,15 @@ async def find_sources(
     :raises CorruptStoreError: what is known of persons cannot be read.
     :raises SourceBusyError: other runs write it down all the time.
     """
-    clock = await StoreClock.of(store)
+    clock, repository = await StoreClock.of(store), SnapshotRepository(store)
+
+    async def stored(name: str) -> bool:
+        kinds: tuple[SourceKind, ...] = ("user", "shared")
+        return any([await repository.names(Source(kind=kind, id=name)) for kind in kinds])
+
     for _ in range(_TRIES):
         number, people = await read_people(store)
-        recogniser = Recogniser(people, directory.permission_id)
+        recogniser = Recogniser(people, directory.permission_id, stored)
         found = await resolve(entries, directory, recogniser)
         if not keep or not recogniser.changed or await write_people(store, number, people, by, clock):
             return found

@@ -34,7 +34,10 @@ def goes_back(task: RestoreTask) -> bool:
     if task.place is not None:
         return False
     source, to = Source.parse(task.source), Source.parse(task.to)
-    return source == to or (to.kind == "user" and source.user == to.user)
+    if source.user is None:
+        return source == to
+    # A name is no proof: the address in it may be another person's by now.
+    return to.kind == "user" and to.user == task.home
 
 
 def asks(settings: RestoreSettings, task: RestoreTask) -> bool:

@@ -45,6 +45,8 @@ class RestoreTask(Struct, frozen=True):
     """What a run restores, and where to: a place in Drive, or ``container/NAME/prefix``.
 
     :param subject: the user to act as in Drive, if any.
+    :param home: of a user's source: the address that its person has now; None: none that is known.
+    :param person: the ``permissionId`` that ``subject`` must have, where it is known.
     :param to_conn: the connection of another container's account.
     :param priority: how soon archived content is rehydrated.
     :param series: the series of the snapshot; None: the job's.
@@ -63,6 +65,8 @@ class RestoreTask(Struct, frozen=True):
     conflict: Conflict = "copy"
     permissions: bool = False
     subject: str | None = None
+    home: str | None = None
+    person: str | None = None
     to_conn: str | None = None
     priority: Priority = "standard"
     dry_run: bool = False

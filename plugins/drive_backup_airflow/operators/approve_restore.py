@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -9,10 +10,12 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from drive_backup_airflow.operators.approve_retention import was_approved
 from drive_backup_airflow.restore_params import restore_task
 from drive_backup_airflow.retry import task_problem
+from drive_backup_airflow.wiring import open_store
 from include.drive_backup.errors import ApprovalNeededError, DriveBackupError
 from include.drive_backup.printing import markdown_code
 from include.drive_backup.restore.allowed import asks, check_allowed
 from include.drive_backup.restore.batches import RestoreTask
+from include.drive_backup.restore.person import of_person
 from include.drive_backup.restore.settings import RestoreSettings
 
 if TYPE_CHECKING:
@@ -49,7 +52,8 @@ class ApproveRestoreOperator(ApprovalOperator):
     def execute(self, context: Context) -> Any:
         """Ask, if the restore is one that needs it."""
         try:
-            task = restore_task(context)
+            written = restore_task(context)
+            task = asyncio.run(self._meant(written))
             settings = RestoreSettings.model_validate(self.allowed)
             # Nobody is asked for what is refused anyway.
             check_allowed(settings, task, self.blob_conn_id, self.container)
@@ -58,8 +62,13 @@ class ApproveRestoreOperator(ApprovalOperator):
         if not asks(settings, task):
             self.log.info("Nobody has to be asked.")
             return NOT_ASKED
-        self.body = question(task, _who_triggered(context))
+        self.body = question(task, _who_triggered(context), written)
         return super().execute(context)
+
+    async def _meant(self, task: RestoreTask) -> RestoreTask:
+        async with open_store(self.blob_conn_id, self.container) as store:
+            meant, _ = await of_person(store, task)
+        return meant
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Take the answer."""
@@ -68,8 +77,11 @@ class ApproveRestoreOperator(ApprovalOperator):
         return super().execute_complete(context, event)
 
 
-def question(task: RestoreTask, who: str | None) -> str:
-    """What the person reads."""
+def question(task: RestoreTask, who: str | None, written: RestoreTask) -> str:
+    """What the person reads.
+
+    :param task: what is really done; ``written``: what the form says.
+    """
     # What others wrote is shown as it is: a path may look like Markdown, and say what nobody asked for.
     code = markdown_code
     wanted = ", ".join(map(code, (*task.paths, *task.ids))) or "everything"
@@ -83,6 +95,8 @@ def question(task: RestoreTask, who: str | None) -> str:
         if task.merge or task.place
         else "Into a new folder there",
     ]
+    if (task.source, task.to) != (written.source, written.to):
+        what.insert(1, f"The form says: {code(written.source)} to {code(written.to)}")
     return "\n\n".join([*what, "A dry run of the same form lists the items."])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,12 @@ from drive_backup_airflow.wiring import open_drive, open_store
 from include.drive_backup.clock import SystemClock
 from include.drive_backup.errors import UNREADABLE, CorruptStoreError, SnapshotIncompleteError, SnapshotNotFoundError
 from include.drive_backup.identity.names import address_of
+from include.drive_backup.identity.people import People
 from include.drive_backup.identity.registry import read_people
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, format_instant
-from include.drive_backup.ports import BlobStore
+from include.drive_backup.ports import BlobStore, Drive
 from include.drive_backup.protection import Reader, protected
 from include.drive_backup.verification.drill import Drilled, drill
 
@@ -76,12 +78,20 @@ class DrillRestoreOperator(DriveBackupOperator):
                 problems.append(str(error))
         return done
 
+    def _drive_of(self, people: People, source: Source) -> AbstractAsyncContextManager[Drive | None]:
+        """The Drive to compare with; None where nobody is known to have it."""
+        address = address_of(people, source)
+        if source.user is not None and address is None:
+            self.log.warning("%s: no address of its person is known, so nothing is compared with Drive.", source)
+            return nullcontext()
+        return open_drive(self.gcp_conn_id, address)
+
     async def _drill(self, store: BlobStore, manifest: Manifest, seed: str, most_bytes: int) -> Drilled:
         reader = Reader(who=f"the drill of {seed}", doing="restored")
         _, people = await read_people(store)
         with TemporaryDirectory(prefix="drive-backup-drill-") as folder:
             async with (
-                open_drive(self.gcp_conn_id, address_of(people, manifest.name.source)) as drive,
+                self._drive_of(people, manifest.name.source) as drive,
                 protected(store, SystemClock(), manifest.name, reader, self.log.warning),
             ):
                 done = await drill(

@@ -43,7 +43,7 @@ from include.drive_backup.restore.batches import (
 from include.drive_backup.restore.container_batches import plan_container_restore, restore_container_batch
 from include.drive_backup.restore.container_target import ContainerPlace, check_target
 from include.drive_backup.restore.orders import shortfall
-from include.drive_backup.restore.person import of_person
+from include.drive_backup.restore.person import check_person, of_person
 from include.drive_backup.restore.rehydrate import archived_among, contents_of, notice
 from include.drive_backup.restore.settings import RestoreSettings
 
@@ -116,11 +116,11 @@ class PlanRestoreOperator(RestoreOperator):
     async def run(self, context: Context, stop: asyncio.Event) -> list[dict[str, Any]]:  # noqa: ARG002
         """Plan; a dry run only says what would be restored."""
         task = restore_task(context)
-        self._check(task)
         async with open_store(self.blob_conn_id, self.container) as store:
             await store.ensure_container(create=False)
             task, note = await of_person(store, task)
             self._note(note)
+            self._check(task)
             if task.dry_run:
                 await self._show(store, task)
                 context["ti"].xcom_push(key=PLAN, value={})
@@ -162,6 +162,7 @@ class PlanRestoreOperator(RestoreOperator):
             async with self.target(task, place) as target:
                 return await plan_container_restore(store, target, task, work)
         async with self.drive(store, task) as drive:
+            await check_person(drive, task.subject, task.person)
             return await plan_restore(drive, store, task, SystemClock(), work)
 
     async def _found(self, store: BlobStore, task: RestoreTask) -> Found:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.drive_backup.errors import CorruptStoreError
+from include.drive_backup.identity.correct import join
 from include.drive_backup.identity.names import address_of, stored_source
 from include.drive_backup.identity.people import People, Person
 from include.drive_backup.identity.recognise import Recogniser
@@ -17,7 +18,7 @@ from include.drive_backup.model import Source
 from tests.support.fake_clock import FakeClock
 from tests.support.memory_blob import MemoryBlobStore
 
-OLD, NEW = "ann@example.com", "anne@example.com"
+OLD, NEW, ALIAS = "ann@example.com", "anne@example.com", "a.alias@example.com"
 
 
 class World:
@@ -29,15 +30,19 @@ class World:
         self.accounts: dict[str, tuple[str, str]] = {}
         self.mute: set[str] = set()
         self.asked: list[str] = []
+        self.stored: set[str] = set()
 
     async def ask(self, address):
         self.asked.append(address)
         return None if address in self.mute or address not in self.accounts else self.accounts[address][1]
 
+    async def has_snapshots(self, name):
+        return name in self.stored
+
     async def seen(self, address, *, named=False):
         ids = self.accounts.get(address)
         directory_id = None if named or ids is None else ids[0]
-        return (await Recogniser(self.people, self.ask).person(address, directory_id)).name
+        return (await Recogniser(self.people, self.ask, self.has_snapshots).person(address, directory_id)).name
 
 
 @pytest.fixture
@@ -165,3 +170,37 @@ def test_a_reader_may_write_any_address_of_a_person():
     assert address_of(people, Source.parse(f"user/{OLD}")) == NEW
     assert address_of(people, Source.parse("user/new@example.com")) == "new@example.com"
     assert address_of(people, Source.parse("drive/x")) is None
+
+
+@pytest.mark.parametrize("first", [ALIAS, OLD])
+async def test_an_alias_that_is_named_beside_a_pattern_is_no_new_address(world, first, caplog):
+    """Drive answers for the same person at both addresses; the Directory lists one."""
+    world.accounts = {OLD: ("d1", "p1"), ALIAS: ("d1", "p1")}
+    for address in (first, OLD):
+        await world.seen(address, named=address == ALIAS)
+    before = list(world.people)
+    caplog.clear()
+    for _ in range(2):
+        names = [await world.seen(ALIAS, named=True), await world.seen(OLD)]
+        assert names == [before[0].name] * 2
+    assert list(world.people) == before
+    assert (before[0].address, caplog.text) == (OLD, "")
+
+
+async def test_somebody_who_is_certainly_new_gets_no_name_that_has_snapshots(world):
+    world.stored = {OLD, f"{OLD}~2"}
+    world.accounts[OLD] = ("d1", "p1")
+    assert await world.seen(OLD) == OLD
+    world.accounts[OLD] = ("d2", "p2")
+    assert await world.seen(OLD) == f"{OLD}~3"
+
+
+async def test_ids_stay_until_others_are_found_at_the_address_that_a_person_said(world):
+    world.accounts[OLD] = ("d1", "p1")
+    await world.seen(OLD)
+    said = join(world.people, OLD, NEW)
+    assert (said.address, said.directory_id, said.permission_id) == (NEW, "d1", "p1")
+    world.accounts = {NEW: ("d9", "p9")}
+    assert await world.seen(NEW, named=True) == OLD
+    assert world.people.named(OLD).directory_id is None
+    assert await world.seen(NEW) == OLD
