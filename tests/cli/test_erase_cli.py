@@ -13,7 +13,7 @@ from include.drive_backup.clock import SystemClock
 from tests.support.fake_drive import FakeDrive
 from tests.support.flow import Backup
 from tests.support.keeping_proxy import keeping_in_thread
-from tests.support.trees import file, folder
+from tests.support.trees import ROOT, file, folder
 
 ANN, BOB = "user/ann@example.com", "user/bob@example.com"
 BY = ("--apply", "--by", "Dana, case 12")
@@ -61,7 +61,8 @@ def test_an_item_goes_from_all_sources_and_the_other_commands_say_so(cli, tmp_pa
     assert code == 0
     assert f"{ANN}: 2 snapshots would be written again without leaves-1" in out
     assert f"{BOB}: 1 snapshot would be written again without leaves-1" in out
-    assert "content: 1 blob, 6 B would be deleted" in out
+    assert "  content: 1 blob, 6 B would be deleted" in out.splitlines()
+    assert "\\x0a" not in out
     assert "The next backup stores it again if Drive still has it and the job still selects it" in out
     assert out.endswith("Nothing was erased: add --apply and --by.\n")
     assert names(cli, "snapshots/") == [name for name in before if name.startswith("snapshots/")]
@@ -69,7 +70,8 @@ def test_an_item_goes_from_all_sources_and_the_other_commands_say_so(cli, tmp_pa
     code, out, _ = cli("erase", "--item", "leaves-1", *BY, "--reason", "letter")
     assert code == 0
     assert f"{ANN}: 2 snapshots written again without leaves-1" in out
-    assert f"{BOB}: 1 snapshot written again without leaves-1" in out
+    assert f"{BOB}: 1 snapshot written again without leaves-1" in out.splitlines()
+    assert "\\x0a" not in out
     assert ("The storage account KEEPS deleted or older states" in out) == cli.keeps
     assert not any("B%C3%A4ume" in name or "Bäume" in name for name in names(cli))
     record = json.loads(cli.container.download_blob(next(n for n in names(cli) if n.endswith("done.json"))).readall())
@@ -89,7 +91,7 @@ def test_an_item_goes_from_all_sources_and_the_other_commands_say_so(cli, tmp_pa
     assert "1 item was erased" in cli("snapshots", ANN)[1]
     assert "1 item was erased" in cli("diff", ANN, "2026-03-01", "2026-03-02")[2]
     assert "1 item was erased" in cli("doctor")[1]
-    assert cli("erase", "--item", "leaves-1")[1].startswith("Nothing else in the container names it.")
+    assert cli("erase", "--item", "leaves-1")[1].startswith("Nothing else that was searched names it.")
 
 
 def test_a_source_goes_and_nothing_else(cli):
@@ -115,6 +117,16 @@ def test_a_held_snapshot_stays_and_the_exit_code_says_so(cli):
     code, out, _ = cli("--json", "erase", "--item", "leaves-1", *BY)
     lines = [json.loads(line) for line in out.splitlines()]
     assert (code, lines[0]["erased"]["whole"], len(lines[0]["erased"]["kept"])) == (1, False, 1)
+
+
+@pytest.mark.parametrize("apply", [(), BY])
+def test_the_folder_that_a_source_starts_at_is_not_erased_and_that_is_said(cli, apply):
+    before = [name for name in names(cli) if not name.startswith("work/")]
+    code, out, _ = cli("erase", "--item", ROOT, *apply)
+    assert code == (1 if apply else 0)
+    assert f"{ROOT} is the folder that {ANN} starts at: to erase that, erase the source." in out
+    assert "nothing of it is here" not in out
+    assert [name for name in names(cli, "snapshots/") + names(cli, "content/") if name not in before] == []
 
 
 @pytest.mark.parametrize(

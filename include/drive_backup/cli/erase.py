@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 import typer
@@ -59,10 +59,9 @@ def erase(
             with going_on(session, alone=source is not None):
                 await work.one(each, item, apply=apply)
         found = await look_elsewhere(store, asked, item, sorted(work.paths), delete=apply)
-        if session.output.as_json:
-            session.output.line({"elsewhere": found.to_dict()})
-        session.output.say(readable.elsewhere_text(found, applied=apply))
-        session.output.say(f"{readable.COMES_BACK}\n{readable.OUT_OF_REACH}")
+        work.show({"elsewhere": found.to_dict()}, readable.elsewhere_lines(found, applied=apply))
+        session.output.say(readable.COMES_BACK)
+        session.output.say(readable.OUT_OF_REACH)
         if not apply:
             session.output.say("Nothing was erased: add --apply and --by." if work.any else "Nothing was erased.")
         return work.whole
@@ -102,20 +101,26 @@ class _Work:
             return
         self.any |= not plan.empty
         if not apply:
-            self._show({"plan": plan.to_dict()}, readable.plan_text(plan))
-        elif not plan.empty or plan.unreadable:
+            self.show({"plan": plan.to_dict()}, readable.plan_lines(plan))
+            return
+        if plan.is_root:
+            self.whole = False
+            self.show({"refused": plan.to_dict()}, readable.root_lines(plan))
+        if not plan.empty or plan.unreadable:
             await self._apply(plan)
 
     async def _apply(self, plan: ErasePlan) -> None:
         done, corrected = await erase_one(self._store, plan, self._who, self._lock, self._clock)
         self.whole &= done.whole and not any(each.kept or each.refused for each in corrected)
         said = {"erased": {**done.to_dict(), "whole": done.whole}, "corrected": [each.to_dict() for each in corrected]}
-        self._show(said, readable.done_text(done, corrected))
+        self.show(said, readable.done_lines(done, corrected))
 
     def _lock(self, source: Source) -> SourceLock:
         return SourceLock(self._store, source, f"drive-backup erase {self._token}")
 
-    def _show(self, as_json: Mapping[str, object], text: str) -> None:
+    def show(self, as_json: Mapping[str, object], lines: Iterable[str]) -> None:
+        """One object for programs, or some lines for people."""
         if self._session.output.as_json:
             self._session.output.line(as_json)
-        self._session.output.say(text)
+        for line in lines:
+            self._session.output.say(line)

@@ -118,7 +118,7 @@ class _Erasing:
         content, shared, blocked = await self._content_of(look)
         records = await self._delete(records_about(self._store, self._source, look))
         done = {"snapshots": tuple(snapshots), "parts": parts, "content": content, "shared": shared}
-        unreadable = {"unreadable": look.unreadable, "blocked": blocked}
+        unreadable = {"unreadable": look.unreadable, "blocked": blocked, "unknown": look.unknown}
         return {**done, **unreadable, "records": records, "work": await self._tidy()}
 
     async def _rewrite(self, rewriter: Rewriter, manifest: Manifest, look: Look, when: str) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import timedelta
+from itertools import product
 
 import msgspec
 
-from include.drive_backup.blob.names import source_of
-from include.drive_backup.erasure.naming import is_named_in
+from include.drive_backup.blob.names import content_prefix, snapshots_prefix, source_of, source_path
+from include.drive_backup.erasure.naming import is_named_in, spellings
 from include.drive_backup.errors import UNREADABLE
 from include.drive_backup.manifest.catalogue import read_batches
 from include.drive_backup.manifest.manifest import Manifest
@@ -22,12 +22,17 @@ from include.drive_backup.retention.plan import is_older
 
 #: What runs left behind that belongs to no source alone, and how many segments of a name one run's blobs share.
 _SHARED = {"work/run/": 3, "work/restore/": 3, "outbox/": 1, "quota/": 1, "people/": 1}
-#: These may be deleted when nothing was written there for so long: their runs are over. docs/format.md says so.
+#: These may be deleted when nothing was written there for so many days, which is what retention waits by default
+#: (leftover_days). A run that waits for an approval writes nothing, and needs its plan when it goes on.
 _OF_RUNS = ("work/run/", "work/restore/")
-_OVER = timedelta(days=2)
+OVER_DAYS = 30
 _NAMED = 3
-#: The columns that may name somebody; in the others JSON is searched for the whole text.
-_COLUMNS = {"items": ("resource",), "details": ("value",), "left": ("item_id", "owner", "moved_to", "trashed_with")}
+#: The columns that may name somebody.
+_COLUMNS = {
+    "items": ("resource", "path"),
+    "details": ("value",),
+    "left": ("item_id", "path", "owner", "moved_to", "trashed_with"),
+}
 
 
 class Mention(Struct, frozen=True):
@@ -41,6 +46,13 @@ class Mention(Struct, frozen=True):
     items: int = 0
     examples: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+
+
+class Twin(Struct, frozen=True):
+    """The other source of the same person: ``user/…`` of ``shared/…``, and the reverse."""
+
+    source: str
+    snapshots: int
 
 
 class Trace(Struct, frozen=True):
@@ -67,17 +79,29 @@ async def sources_with_anything(store: BlobStore) -> list[Source]:
     return sorted(found, key=str)
 
 
-async def find_mentions(store: BlobStore, source: Source, text: str) -> Mention | None:
+async def find_twin(store: BlobStore, source: Source) -> Twin | None:
+    """The other source of the same person; None when there is nothing of it."""
+    if source.user is None:
+        return None
+    twin = Source(kind="shared" if source.kind == "user" else "user", id=source.id)
+    snapshots = await SnapshotRepository(store).names(twin)
+    for prefix in (snapshots_prefix(twin), content_prefix(twin), f"work/{source_path(twin)}/"):
+        async for _ in store.list(prefix):
+            return Twin(source=str(twin), snapshots=len(snapshots))
+    return None
+
+
+async def find_mentions(store: BlobStore, source: Source, texts: Sequence[str]) -> Mention | None:
     """Search all snapshots of a source.
 
-    :param text: an address or an id.
+    :param texts: addresses, ids or paths; any of these.
     :return: None when nothing names it.
     """
     repository, snapshots, ids, unreadable = SnapshotRepository(store), 0, dict[str, None](), list[str]()
     for name in await repository.names(source):
         try:
             manifest = await repository.read(name)
-            found = [] if manifest is None else [each async for each in _in(store, manifest, text)]
+            found = [] if manifest is None else [each async for each in _in(store, manifest, texts)]
         except UNREADABLE:
             unreadable.append(name.key)
             continue
@@ -95,19 +119,20 @@ async def find_mentions(store: BlobStore, source: Source, text: str) -> Mention 
     )
 
 
-async def _in(store: BlobStore, manifest: Manifest, text: str) -> AsyncIterator[str]:
+async def _in(store: BlobStore, manifest: Manifest, texts: Sequence[str]) -> AsyncIterator[str]:
     """The ids of the items whose rows name it; the empty one for the manifest."""
     from include.drive_backup.manifest.tables import ids_of_rows_with  # noqa: PLC0415 - imports pyarrow
 
-    if any(text.lower() in each.lower() for each in _texts(msgspec.json.decode(manifest.to_json()))):
+    wanted = [spelling for text in texts for spelling in spellings(text)]
+    said = "\n".join(_texts(msgspec.json.decode(manifest.to_json()))).lower()
+    if any(each.lower() in said for each in wanted):
         yield ""
     beside = manifest.details.parts if manifest.details else ()
     left = manifest.left.parts if manifest.left else ()
     for kind, parts in (("items", manifest.parts), ("details", beside), ("left", left)):
-        async for batch in read_batches(store, kind, parts, ["item_id", *_COLUMNS[kind]]):
-            for column in _COLUMNS[kind]:
-                wanted = text if kind == "left" else json.dumps(text)
-                for ident in ids_of_rows_with(batch, column, wanted):
+        async for batch in read_batches(store, kind, parts, list(dict.fromkeys(("item_id", *_COLUMNS[kind])))):
+            for column, each in product(_COLUMNS[kind], wanted):
+                for ident in ids_of_rows_with(batch, column, each):
                     yield ident
 
 
@@ -138,7 +163,9 @@ async def find_traces(store: BlobStore, needles: Sequence[bytes]) -> list[Trace]
         async for key, group in _groups(store, prefix, depth):
             naming = [info for info in group if await is_named_in(store, info, needles)]
             if naming:
-                over = prefix in _OF_RUNS and all(is_older(info.modified, now - _OVER) for info in group)
+                over = prefix in _OF_RUNS and all(
+                    is_older(info.modified, now - timedelta(days=OVER_DAYS)) for info in group
+                )
                 written = max((format_instant(info.modified) for info in group if info.modified), default="")
                 found.append(Trace(prefix=key, blobs=len(naming), written=written, over=over))
     return found

@@ -13,7 +13,7 @@ from include.drive_backup.manifest.catalogue import read_rows
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.model import Source
 from include.drive_backup.ports import BlobInfo, BlobStore
-from include.drive_backup.retention.plan import read_manifests
+from include.drive_backup.retention.plan import read_manifests, snapshot_of
 from include.drive_backup.retention.references import blob_mark
 
 _NAMED = 3
@@ -47,6 +47,11 @@ class Look:
         """Of all items that go, of one snapshot at least."""
         return {ident for going in self.going.values() for ident in going.ids}
 
+    @property
+    def unknown(self) -> dict[str, tuple[str, ...]]:
+        """Some of the rows of what left that may have been in the folder, by the key of the snapshot."""
+        return {key: going.unknown[:_NAMED] for key, going in self.going.items() if going.unknown}
+
     def concerns(self, info: BlobInfo) -> bool:
         """Whether a content blob is, or was, of what goes: by the rows, or by what it says of itself."""
         return blob_mark(info.name) in self.wanted or info.metadata.get("file_id") in self.gone
@@ -60,10 +65,11 @@ async def look_for(store: BlobStore, source: Source, item: str) -> Look:
     manifests, damaged = await read_manifests(store, source)
     look, paths = Look(manifests), dict[str, str]()
     look.unreadable = dict.fromkeys(damaged, "Its manifest cannot be read.")
+    there = {each.name.manifest for each in manifests} | {snapshot_of(source, key).manifest for key in damaged}
     for manifest in manifests:
         look.is_root |= manifest.root is not None and manifest.root.resource.get("id") == item
         try:
-            look.going[manifest.name.key] = await going_of(store, manifest, item, paths)
+            look.going[manifest.name.key] = await going_of(store, manifest, item, paths, there)
             await _take_contents(store, manifest, look)
         except UNREADABLE as error:
             look.going.pop(manifest.name.key, None)

@@ -56,6 +56,9 @@ class ErasePlan(Struct, frozen=True):
     :param paths: where the item is or was.
     :param relying: snapshots of other sources that need those of this one.
     :param is_root: the item is the folder that the source starts at, so it has no row.
+    :param unfinished: one of the parts of no snapshot names the item, or cannot be read.
+    :param unknown: ids of some rows of what left that may have been in the folder, by the key of the snapshot: the
+        snapshot before it is gone, and so is the path that the folder had there. They stay.
     """
 
     source: str
@@ -71,11 +74,15 @@ class ErasePlan(Struct, frozen=True):
     relying: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     is_root: bool = False
+    unfinished: bool = False
+    unknown: dict[str, tuple[str, ...]] = {}
 
     @property
     def empty(self) -> bool:
         """Is there nothing to erase?"""
-        return not (self.snapshots or self.relying or self.content.blobs or self.records.blobs or self.work.blobs)
+        parts = self.unfinished if self.item is not None else bool(self.parts.blobs)
+        blobs = self.content.blobs or self.records.blobs or self.work.blobs
+        return not (self.snapshots or self.relying or parts or blobs)
 
 
 class Erasure(Struct, frozen=True):
@@ -86,6 +93,8 @@ class Erasure(Struct, frozen=True):
     :param kept: snapshots that stay as they were, by key: they are held or read.
     :param refused: for each blob that Blob Storage would not delete or replace, why.
     :param earlier: blobs of which the storage account still keeps deleted or older states, of those looked at.
+    :param unknown: ids of some rows of what left that may have been in the folder, by the key of the snapshot: the
+        snapshot before it is gone, and so is the path that the folder had there. They stay.
     """
 
     source: str
@@ -102,8 +111,9 @@ class Erasure(Struct, frozen=True):
     work: Amount = Amount()
     records: Amount = Amount()
     earlier: tuple[str, ...] = ()
+    unknown: dict[str, tuple[str, ...]] = {}
 
     @property
     def whole(self) -> bool:
         """Was all of it erased that is not another item's, too?"""
-        return not (self.kept or self.unreadable or self.refused or self.blocked)
+        return not (self.kept or self.unreadable or self.refused or self.blocked or self.unknown)

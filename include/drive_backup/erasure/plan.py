@@ -14,7 +14,7 @@ from include.drive_backup.blob.names import (
 )
 from include.drive_backup.erasure.look import Look, look_for, named_parts, who_shares
 from include.drive_backup.erasure.model import ErasePlan, Found
-from include.drive_backup.erasure.naming import is_named_in, names_any, quoted
+from include.drive_backup.erasure.naming import any_part_names, is_named_in, names_any, quoted
 from include.drive_backup.erasure.records import remember
 from include.drive_backup.manifest.manifest import Manifest
 from include.drive_backup.manifest.repository import SnapshotRepository
@@ -96,6 +96,7 @@ async def _plan_item(
                 shared.add(info.name)
             elif info.name not in references:
                 content += Amount(blobs=1, bytes=info.size)
+    parts = await of_no_snapshot(store, source)
     return ErasePlan(
         source=str(source),
         item=item,
@@ -105,7 +106,9 @@ async def _plan_item(
         shared=tuple(await who_shares(store, look, look.manifests, shared)),
         blocked=blocked,
         work=work,
-        parts=await _amount(_of_none(store, source)),
+        parts=Amount(blobs=len(parts), bytes=sum(info.size for info in parts)),
+        unfinished=await any_part_names(store, parts, item),
+        unknown=look.unknown,
         records=await _amount(records_about(store, source, look)),
         paths=tuple(sorted(look.paths)),
         is_root=look.is_root,

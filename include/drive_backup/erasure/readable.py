@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from include.drive_backup.erasure.elsewhere import Mention, Trace
+from include.drive_backup.erasure.elsewhere import OVER_DAYS, Mention, Trace
 from include.drive_backup.erasure.model import ErasePlan, Erasure, Shared
 from include.drive_backup.erasure.relying import Corrected
 from include.drive_backup.erasure.run import Elsewhere
@@ -22,15 +22,35 @@ OUT_OF_REACH = (
     "Not searched: deleted or older states that the storage account keeps (soft delete, versions, Blob snapshots), "
     "copies of the container, files that were restored, Airflow's logs and database, and events that were sent."
 )
+#: Said with what was searched for.
+_SEARCHED = (
+    "Searched were the snapshots of other sources, and what runs left behind, but not work areas of other sources "
+    "(these go after leftover_days), names of stored content, holds and records. Searched for:"
+)
+#: Why traces stay, by the first part of their names.
+_STAYS = {
+    "work": (
+        f"its run may still wait for an approval. Erase again after {OVER_DAYS} days without a change, "
+        "or wait for retention, which deletes it after leftover_days."
+    ),
+    "quota": "retention deletes it when it is old enough (leftover_days).",
+    "outbox": "an event may not be sent yet. Any run sends it when the hub is back; retention never deletes it.",
+    "people": (
+        "it says whose source is whose, and retention never deletes it. If only the earlier blobs name the person, "
+        "delete all but the last one."
+    ),
+}
 _SHOWN = 10
 
 
-def plan_text(plan: ErasePlan) -> str:
+def plan_lines(plan: ErasePlan) -> list[str]:
     """What would be erased of one source."""
-    return "\n".join(_plan(plan))
+    return [*_plan(plan), *root_lines(plan), *_stays(plan), *_relying(plan)]
 
 
 def _plan(plan: ErasePlan) -> Iterator[str]:
+    if plan.empty and plan.is_root:
+        return
     if plan.empty and not plan.unreadable:
         yield f"{plan.source}: nothing of it is here."
     else:
@@ -41,9 +61,16 @@ def _plan(plan: ErasePlan) -> Iterator[str]:
         yield f"  work areas of its runs: {amount(plan.work)} would be deleted, so the next run lists everything"
         yield f"  parts of no snapshot: {amount(plan.parts)} would be deleted"
         yield f"  records of damage and the like: {amount(plan.records)} would be deleted"
-    if plan.is_root:
-        yield f"  {plan.item} is the folder that {plan.source} starts at: to erase that, erase the source."
-    yield from _stays(plan.shared, plan.blocked, plan.unreadable)
+
+
+def root_lines(plan: ErasePlan) -> list[str]:
+    """That the item is what a source starts at, which is no item of it."""
+    if not plan.is_root:
+        return []
+    return [f"{plan.item} is the folder that {plan.source} starts at: to erase that, erase the source."]
+
+
+def _relying(plan: ErasePlan) -> Iterator[str]:
     for by in plan.relying:
         yield f"  {by} says that items shared with its user are here: it would say that they were erased."
 
@@ -56,7 +83,21 @@ def _snapshots(plan: ErasePlan) -> Iterator[str]:
         yield f"  {found.key}{of_item}{kept}"
 
 
-def _stays(shared: Sequence[Shared], blocked: str | None, unreadable: dict[str, str]) -> Iterator[str]:
+def _stays(said: ErasePlan | Erasure) -> Iterator[str]:
+    yield from _shared(said.shared)
+    for key, why in said.unreadable.items():
+        yield f"  {key} CANNOT BE READ, so nobody knows what it has: {why}"
+    for key, ids in said.unknown.items():
+        yield (
+            f"  {key} MAY STILL NAME what left {said.item}: the snapshot before it is gone, and so is the path that "
+            f"the folder had there. Look at its table of what left ({', '.join(ids)} …), and erase by id what was in "
+            "the folder."
+        )
+    if said.blocked:
+        yield f"  NO CONTENT GOES: {said.blocked}"
+
+
+def _shared(shared: Sequence[Shared]) -> Iterator[str]:
     for each in shared[:_SHOWN]:
         yield (
             f"  content STAYS, since {', '.join(each.items)} has the same bytes; the blob's name and metadata are of "
@@ -64,15 +105,11 @@ def _stays(shared: Sequence[Shared], blocked: str | None, unreadable: dict[str, 
         )
     if len(shared) > _SHOWN:
         yield f"  … and {len(shared) - _SHOWN} more that other items share"
-    for key, why in unreadable.items():
-        yield f"  {key} CANNOT BE READ, so nobody knows what it has: {why}"
-    if blocked:
-        yield f"  NO CONTENT GOES: {blocked}"
 
 
-def done_text(done: Erasure, corrected: Sequence[Corrected]) -> str:
+def done_lines(done: Erasure, corrected: Sequence[Corrected]) -> list[str]:
     """What was erased of one source, and what was not, and why."""
-    return "\n".join((*_done(done), *_corrected(corrected)))
+    return [*_done(done), *_corrected(corrected)]
 
 
 def _done(done: Erasure) -> Iterator[str]:
@@ -80,7 +117,7 @@ def _done(done: Erasure) -> Iterator[str]:
     yield f"{done.source}: {counted(len(done.snapshots), 'snapshot')} {what}"
     yield f"  content: {amount(done.content)} deleted"
     yield f"  work areas: {amount(done.work)}; parts: {amount(done.parts)}; records: {amount(done.records)}; deleted"
-    yield from _stays(done.shared, done.blocked, done.unreadable)
+    yield from _stays(done)
     for key in done.kept:
         yield f"  {key} STAYS AS IT IS: it is held or read now. End that (`drive-backup release`), and erase again."
     for reason, count in sorted(Counter(done.refused).items()):
@@ -103,10 +140,17 @@ def _corrected(corrected: Sequence[Corrected]) -> Iterator[str]:
             yield f"  {each.source} STILL SENDS PEOPLE HERE: {why}"
 
 
-def elsewhere_text(found: Elsewhere, *, applied: bool) -> str:
-    """What else in the container names the person or the item."""
+def elsewhere_lines(found: Elsewhere, *, applied: bool) -> list[str]:
+    """What else in the container names the person or the item, and where that was searched."""
     lines = [*(_mention(each) for each in found.mentions), *(_trace(each, applied=applied) for each in found.traces)]
-    return "\n".join(lines) if lines else "Nothing else in the container names it."
+    if found.twin is not None:
+        lines.append(
+            f"{found.twin.source} is of the same person, and has {counted(found.twin.snapshots, 'snapshot')}. It "
+            f"STAYS: `drive-backup erase {found.twin.source}` erases it."
+        )
+    if found.flaw is not None:
+        lines.append(f"Of the person only the name of the source was searched for: {found.flaw}")
+    return [*(lines or ["Nothing else that was searched names it."]), f"{_SEARCHED} {', '.join(found.searched)}"]
 
 
 def _mention(found: Mention) -> str:
@@ -119,7 +163,9 @@ def _mention(found: Mention) -> str:
 
 
 def _trace(found: Trace, *, applied: bool) -> str:
-    said = f"{found.prefix}: {counted(found.blobs, 'blob')} of runs, the last of {found.written}, name it;"
+    said = f"{found.prefix}: {counted(found.blobs, 'blob')}, the last of {found.written}, may name it;"
     if found.over:
-        return f"{said} {'deleted' if applied else 'would be deleted'}, as the run is over."
-    return f"{said} STAYS: retention deletes it when it is old enough (leftover_days)."
+        return (
+            f"{said} {'deleted' if applied else 'would be deleted'}, as nothing was written there for {OVER_DAYS} days."
+        )
+    return f"{said} STAYS: {_STAYS[found.prefix.split('/')[0]]}"

@@ -8,14 +8,17 @@ from include.drive_backup.erasure.apply import erase
 from include.drive_backup.erasure.elsewhere import (
     Mention,
     Trace,
+    Twin,
     delete_traces,
     find_mentions,
     find_traces,
+    find_twin,
     sources_with_anything,
 )
 from include.drive_backup.erasure.model import ErasePlan, Erasure, Who
-from include.drive_backup.erasure.naming import quoted
+from include.drive_backup.erasure.naming import as_bytes
 from include.drive_backup.erasure.relying import Corrected, correct
+from include.drive_backup.erasure.texts import Texts, texts_of_item, texts_of_person
 from include.drive_backup.locking import SourceLock
 from include.drive_backup.manifest.repository import SnapshotRepository
 from include.drive_backup.model import Source, Struct
@@ -29,11 +32,17 @@ class Elsewhere(Struct, frozen=True):
     """What else names the person or the item.
 
     :param traces: what runs left behind. ``deleted``: of those that are over.
+    :param twin: the other source of the same person, if there is anything of it.
+    :param searched: for what; any of these texts.
+    :param flaw: why less was searched for than should be.
     """
 
     mentions: tuple[Mention, ...] = ()
     traces: tuple[Trace, ...] = ()
     deleted: Amount = Amount()
+    twin: Twin | None = None
+    searched: tuple[str, ...] = ()
+    flaw: str | None = None
 
 
 async def sources_for(store: BlobStore, source: Source | None) -> list[Source]:
@@ -68,17 +77,30 @@ async def look_elsewhere(
     :param paths: where the item was.
     :param delete: delete what runs that are over left behind.
     """
-    text = item if source is None else source.id
-    if text is None:
+    texts, flaw = await _texts(store, source, item, paths)
+    mentions = [each async for each in _mentions(store, source, texts.in_rows)]
+    traces = await find_traces(store, as_bytes(texts.anywhere))
+    return Elsewhere(
+        mentions=tuple(mentions),
+        traces=tuple(traces),
+        deleted=await delete_traces(store, traces) if delete else Amount(),
+        twin=None if source is None else await find_twin(store, source),
+        searched=texts.anywhere,
+        flaw=flaw,
+    )
+
+
+async def _texts(
+    store: BlobStore, source: Source | None, item: str | None, paths: list[str]
+) -> tuple[Texts, str | None]:
+    if source is not None:
+        return await texts_of_person(store, source)
+    if item is None:
         raise ValueError("Say a source or an item.")
-    mentions = [each async for each in _mentions(store, source, text)]
-    needles = [text.encode()] if source is not None else [quoted(text), *(quoted(path) for path in paths)]
-    traces = await find_traces(store, needles)
-    deleted = await delete_traces(store, traces) if delete else Amount()
-    return Elsewhere(mentions=tuple(mentions), traces=tuple(traces), deleted=deleted)
+    return texts_of_item(item, paths), None
 
 
-async def _mentions(store: BlobStore, source: Source | None, text: str) -> AsyncIterator[Mention]:
+async def _mentions(store: BlobStore, source: Source | None, texts: tuple[str, ...]) -> AsyncIterator[Mention]:
     for other in await SnapshotRepository(store).sources():
-        if other != source and (found := await find_mentions(store, other, text)) is not None:
+        if other != source and (found := await find_mentions(store, other, texts)) is not None:
             yield found

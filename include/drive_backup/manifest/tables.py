@@ -179,6 +179,18 @@ def ids_of_rows_with(batch: pa.RecordBatch, column: str, text: str) -> list[str]
     return batch.filter(pc.fill_null(has, False))["item_id"].to_pylist()  # type: ignore[no-any-return]  # noqa: FBT003
 
 
+def may_have(data: bytes, text: str) -> bool:
+    """Whether a file of whatever table has a text in one of its columns, or cannot be read."""
+    try:
+        for batch in pq.ParquetFile(io.BytesIO(data)).iter_batches():
+            texts = (column for column in batch.columns if pa.types.is_string(column.type))
+            if any(pc.any(pc.match_substring(column, text)).as_py() for column in texts):
+                return True
+    except (pa.ArrowException, OSError):
+        return True
+    return False
+
+
 def _table(lines: bytearray, schema: pa.Schema) -> pa.Table:
     """Lines of JSON as a table.
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from include.drive_backup.erasure.readable import done_lines, plan_lines
 from include.drive_backup.errors import CorruptStoreError, SourceBusyError
 from include.drive_backup.locking import SourceLock
 from include.drive_backup.manifest.catalogue import read_details, read_left
@@ -180,6 +181,99 @@ async def test_what_left_a_folder_that_was_renamed_goes_after_a_kill_between_two
     assert (await world.erase("p1")).whole
     assert world.naming("in1", "in.txt", "Private", "Other") == []
     await assert_sound(world.store)
+
+
+async def left_of(world):
+    manifest = (await world.manifests())[-1]
+    return {row["item_id"] async for row in read_left(world.store, manifest)}
+
+
+async def test_what_left_another_folder_that_had_the_same_name_stays():
+    world = await a_world(folder("Private", file("in.txt", b"in", id="in1"), id="old"), days=1)
+    for ident in ("in1", "old"):
+        world.drive.delete(ident)
+    world.drive.add(folder("Private", file("x.txt", b"x", id="x1"), id="new"))
+    await world.back_up()
+    world.tomorrow()
+    before = await left_of(world)
+    assert before >= {"in1", "old"}
+    assert (await world.erase("new")).whole
+    assert await left_of(world) == before
+
+
+async def without_its_base(rename):
+    """A folder from which a file left, and of which retention took the snapshot before."""
+    world = await a_world(folder("Private", file("in.txt", b"in", id="in1"), id="p1"), days=1)
+    if rename:
+        world.drive.change("p1", name="Other")
+    world.drive.delete("in1")
+    await world.back_up()
+    world.tomorrow(30)
+    assert (await world.apply(approved=True)).forgotten
+    assert await left_of(world) == {"in1"}
+    return world
+
+
+async def test_what_left_a_folder_whose_earlier_path_nobody_knows_is_said():
+    world = await without_its_base(rename=True)
+    (key,) = [manifest.name.key for manifest in await world.manifests()]
+    plan, done = await world.plan_erase("p1"), await world.erase("p1")
+    for each, lines in ((plan, plan_lines(plan)), (done, done_lines(done, []))):
+        assert each.unknown == {key: ("in1",)}
+        assert any(f"{key} MAY STILL NAME" in line and "in1" in line for line in lines)
+    assert not done.whole
+    assert (await world.erase("in1")).whole
+    assert world.naming("in1", "in.txt", "Private") == []
+
+
+async def test_what_left_a_folder_that_kept_its_path_goes_without_the_snapshot_before():
+    world = await without_its_base(rename=False)
+    assert (await world.erase("p1")).whole
+    assert await left_of(world) == set()
+
+
+@pytest.mark.parametrize("ident", ["p1", "secret1"])
+async def test_an_erasure_that_was_killed_after_the_last_manifest_is_not_empty(ident):
+    world = await a_world(folder("Private", id="p1"))
+    for name in [name for name in world.store.blobs if name.startswith("work/")]:
+        del world.store.blobs[name]
+    replaced = []
+
+    def die(phase, operation, name):
+        if (phase, operation) == ("after", "put") and name.endswith("manifest.json"):
+            replaced.append(name)
+            if len(replaced) == 2:
+                raise Killed
+
+    world.store.fault = die
+    with pytest.raises(Killed):
+        await world.erase(ident)
+    world.store.fault = None
+    world.tomorrow()
+    for name in [name for name in world.backup.contents() if "dismissal" in name]:
+        del world.store.blobs[name]
+    assert len(world.naming(ident)) == 2
+    assert not (await world.plan_erase(ident)).empty
+    assert (await world.plan_erase("nobody's")).empty
+    assert (await world.erase(ident)).whole
+    assert world.naming(ident) == []
+    assert (await world.plan_erase(ident)).empty
+
+
+async def test_parts_that_cannot_be_read_may_name_it():
+    world = await a_world()
+    prefix = (await world.manifests())[0].name.prefix
+    await world.store.put(f"{prefix}items-0123abcd-00000.parquet", b"x")
+    assert not (await world.plan_erase("nobody's")).empty
+
+
+async def test_parts_alone_are_something_of_a_source():
+    world = await a_world(days=1)
+    prefix = (await world.manifests())[0].name.prefix
+    world.store.blobs = {name: kept for name, kept in world.store.blobs.items() if name.startswith(prefix)}
+    del world.store.blobs[f"{prefix}manifest.json"]
+    plan = await world.plan_erase()
+    assert (plan.parts.blobs, plan.empty) == (1, False)
 
 
 async def test_tables_of_what_left_and_details_lose_it_too():

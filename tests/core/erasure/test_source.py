@@ -124,7 +124,7 @@ async def test_what_else_names_the_person_is_found():
     await world.store.put("work/run/r1/t/group.jsonl", b'{"source":"user/ann@example.com"}')
     await world.store.put("work/run/r2/t/group.jsonl", b'{"source":"user/cid@example.com"}')
     await world.store.put("work/restore/r3/t/plan.jsonl", b'{"who":"ANN@example.com"}')
-    world.tomorrow(3)
+    world.tomorrow(31)
     await world.store.put("work/run/r4/t/group.jsonl", b'{"source":"user/ann@example.com"}')
     await world.store.put("outbox/20260301-1.json", b'{"subject":"user/ann@example.com"}')
     await world.store.put("people/00000001.json", b'{"persons":[{"name":"ann@example.com"}]}')
