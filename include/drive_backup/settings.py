@@ -225,14 +225,13 @@ class Loaded(BaseModel):
     def container_dags(self, dag_id: str) -> dict[str, Config]:
         """The ids of a DAG that there is once for each container.
 
-        The one for the file's own container, or the only one, has the plain id; others end in their container's name.
-        So the order of the jobs and their names do not matter, and no two containers share an id.
+        The one for the file's own container has the plain id; others end in their container's name. So no two share an
+        id, and what is added to the file never gives a container's DAG another id.
 
         :param dag_id: the plain id.
         """
-        containers = self.containers()
-        plain = self.config.storage.container if len(containers) > 1 else next(iter(containers), None)
-        return {dag_id if name == plain else f"{dag_id}_{name}": config for name, config in containers.items()}
+        own, containers = self.config.storage.container, self.containers()
+        return {dag_id if name == own else f"{dag_id}_{name}": config for name, config in containers.items()}
 
 
 def _over(shared: Model, own: BaseModel) -> Model:

@@ -128,7 +128,7 @@ def test_what_airflow_refuses_in_one_job_leaves_the_others_alone(tmp_path, monke
     [
         ("{default: {}}", [""]),
         ("{default: {}, team: {}}", [""]),
-        ("{team: {storage: {container: team-backup}}}", [""]),
+        ("{team: {storage: {container: team-backup}}}", ["_team-backup"]),
         ("{default: {}, team: {storage: {container: team-backup}}}", ["", "_team-backup"]),
         ("{team: {storage: {container: team-backup}}, default: {}}", ["", "_team-backup"]),
         ("{a: {storage: {container: one-a}}, b: {storage: {container: two-b}}}", ["_one-a", "_two-b"]),
