@@ -185,6 +185,6 @@ def test_a_name_is_never_more_than_a_name_where_it_is_told(name, other, on_store
     # a question to a person is Markdown
     task = RestoreTask(source=ANN, to=ANN, run="r", paths=(path, name))
     page = io.StringIO()
-    Console(file=page, width=10_000, color_system=None).print(Markdown(question(task, "ann")))
+    Console(file=page, width=10_000, color_system=None).print(Markdown(question(task, "ann", task)))
     assert f"What: {path}, " in page.getvalue()
     assert len([line for line in page.getvalue().splitlines() if line.strip()]) == 4

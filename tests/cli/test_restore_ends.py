@@ -71,7 +71,9 @@ def test_a_shortcut_that_was_asked_for_by_name_and_is_left_out_is_no_success(run
         assert "1 shortcut that you asked for" in out
 
 
-def test_an_interrupted_restore_says_what_was_done_and_how_to_go_on(run, monkeypatch):
+@pytest.mark.parametrize("before", [signal.default_int_handler, signal.SIG_IGN], ids=["foreground", "background"])
+def test_an_interrupted_restore_says_what_was_done_and_how_to_go_on(run, monkeypatch, before):
+    signal.signal(signal.SIGINT, before)
     restore = LocalFolder.restore
 
     async def interrupted(destination, row):

@@ -7,6 +7,7 @@ Exit codes: 0 all is well; 1 done, but something is not as it should be (the out
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -135,6 +136,8 @@ def main() -> None:
         # A terminal that cannot show a letter shows its number; that must not end the command.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    # By name: a command in the background of a shell begins with SIGINT ignored, and could not be interrupted.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     arguments, output.as_json = _json_first(sys.argv[1:])
     try:
         # Typer itself shows what is wrong with the arguments, in colours and frames.

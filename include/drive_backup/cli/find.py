@@ -56,7 +56,7 @@ def find(
     for flaw in search.flaws:
         session.output.flaw(flaw)
     if not search.found:
-        session.output.warn(f"No snapshot of {source} has an item {wanted}, in upper or lower case. {search}")
+        session.output.nothing(f"No snapshot of {source} has an item {wanted}, in upper or lower case. {search}")
         raise typer.Exit(1)
 
 

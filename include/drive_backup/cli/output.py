@@ -68,6 +68,13 @@ class Output:
         said = json.dumps({"error": kind, "message": message}) if self.as_json else f"drive-backup: {one_line(message)}"
         print(said, file=sys.stderr)  # noqa: T201
 
+    def nothing(self, text: str) -> None:
+        """Why there are no rows: a sentence for people, an object on stderr for programs."""
+        if self.as_json:
+            self.problem("NotFound", text)
+        else:
+            self.say(text)
+
     def note(self, text: str | None) -> None:
         """Something to know beside the rows, on stderr, so that it is in nobody's pipe; None says nothing."""
         if text is not None:
