@@ -90,7 +90,7 @@ def retention_dag(dag_id: str, config: Config) -> DAG:
             task_id="report",
             done=applied.output,
             retention=retention,
-            answer=approve.output,
+            approval=approve.task_id,
             trigger_rule="all_done",
         )
         plan >> approve >> applied >> report

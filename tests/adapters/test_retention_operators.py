@@ -93,7 +93,8 @@ async def apply(ti, group, last, answer=None):
 
 async def report(ti, last, answer=None, **options):
     """The last task of a run of which every other one has succeeded."""
-    task = ReportRetentionOperator(task_id="report", done=[], retention={"keep": {"last": last}}, answer=answer)
+    task = ReportRetentionOperator(task_id="report", done=[], retention={"keep": {"last": last}})
+    ti["return_value"] = answer
     ti.run_id, ti.get_task_states = "run", lambda **_: {"run": {}}
     ti.get_task_breadcrumbs = lambda **_: []
     return await task.run(context(ti, **options), None)
@@ -237,7 +238,8 @@ async def test_a_run_with_a_failed_task_approves_no_rules(store, nobody_has_appr
     ti = Task()
     [group] = await plan(ti, 2)
     await apply(ti, group, 2, YES)
-    task = ReportRetentionOperator(task_id="report", done=[], retention={"keep": {"last": 2}}, answer=YES)
+    task = ReportRetentionOperator(task_id="report", done=[], retention={"keep": {"last": 2}})
+    ti["return_value"] = YES
     ti.run_id, ti.get_task_states = "run", lambda **_: {"run": {"apply_retention_0": "failed"}}
     ti.get_task_breadcrumbs = lambda **_: []
     with pytest.raises(PermanentError):

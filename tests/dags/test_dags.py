@@ -151,3 +151,8 @@ def test_a_job_whose_config_is_wrong_fails_for_everybody_to_see(tmp_path, monkey
     bag = DagBag(dag_folder=str(ROOT / "dags" / "google_drive_backup.py"), bundle_name="dags-folder")
     assert bag.dags["google_drive_backup_odd"].is_paused_upon_creation is False
     assert bag.dags["google_drive_backup_good"].is_paused_upon_creation is None
+
+
+def test_a_rejection_skips_the_deletion_and_not_the_report(dags):
+    """Airflow skips the tasks right after one that is rejected, whatever their trigger rule."""
+    assert dags["google_drive_retention"].get_task("approve").downstream_task_ids == {"apply_retention"}

@@ -27,16 +27,16 @@ class ReportRetentionOperator(DriveBackupOperator):
 
     :param done: what the tasks that delete returned.
     :param retention: a dict of :class:`~include.drive_backup.retention.settings.RetentionSettings`.
-    :param answer: what the approval returned.
+    :param approval: id of the task that asks. A rejection skips what it is upstream of, and this must run.
     """
 
-    template_fields = ("done", "answer")
+    template_fields = ("done",)
 
-    def __init__(self, *, done: Any, retention: dict[str, Any], answer: Any = None, **kwargs: Any) -> None:
+    def __init__(self, *, done: Any, retention: dict[str, Any], approval: str = "approve", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.done = done
         self.retention = retention
-        self.answer = answer
+        self.approval = approval
 
     async def run(self, context: Context, stop: asyncio.Event) -> dict[str, int]:  # noqa: ARG002
         """Report; raises when a task failed, or content could not be judged."""
@@ -61,7 +61,8 @@ class ReportRetentionOperator(DriveBackupOperator):
         if bad:
             raise PermanentError(f"{failed_text(bad)} See their logs.")
         # Who has seen all that the rules delete at first, in all sources, has approved the rules.
-        if was_approved(self.answer) and context["ti"].xcom_pull(task_ids=PLAN_TASK, key=RULES_SHOWN):
+        answer = context["ti"].xcom_pull(task_ids=self.approval, key="return_value")
+        if was_approved(answer) and context["ti"].xcom_pull(task_ids=PLAN_TASK, key=RULES_SHOWN):
             async with open_store(self.blob_conn_id, self.container) as store:
                 await note_approved(store, settings, str(context["run_id"]))
         if sums["blocked"]:
