@@ -40,9 +40,14 @@ class Database:
         self._port = port
 
     @property
+    def dsn(self) -> str:
+        """For PostgreSQL's own clients."""
+        return f"postgresql://{USER}:{self._password()}@127.0.0.1:{self._port}/postgres"
+
+    @property
     def url(self) -> str:
         """For SQLAlchemy."""
-        return f"postgresql+psycopg://{USER}:{self._password()}@127.0.0.1:{self._port}/postgres"
+        return self.dsn.replace("postgresql:", "postgresql+psycopg:", 1)
 
     def make(self) -> None:
         """Make its files, if there are none.
@@ -80,7 +85,7 @@ class Database:
     def answers(self) -> bool:
         """Does it accept connections?"""
         try:
-            psycopg.connect(self.url.replace("+psycopg", ""), connect_timeout=2).close()
+            psycopg.connect(self.dsn, connect_timeout=2).close()
         except psycopg.OperationalError:
             return False
         return True

@@ -110,7 +110,7 @@ class DriveBackupNotifier(BaseNotifier):
         ends = time.monotonic() + LIMIT
         fact = fact_of(self.event, context, self.severity)
         if self.event in ALERTS:
-            alert = alert_of(fact, *(self._problems(context) if self.event == "run.failed" else ()))
+            alert = alert_of(fact, *(self._problems(fact) if self.event == "run.failed" else ()))
             fact = replace(fact, message=alert.text)
             context = cast("Context", {**context, "drive_backup": alert})
         jobs: dict[str, Callable[[], object]] = {
@@ -126,19 +126,19 @@ class DriveBackupNotifier(BaseNotifier):
         if "event" in unfinished:
             last_resort(spool(), [event])
 
-    def _problems(self, context: Context) -> tuple[list[Problem], int]:
+    def _problems(self, fact: Fact) -> tuple[list[Problem], int]:
         """What the run's tasks said, and how many did; nothing when the container does not answer."""
         found: list[tuple[list[Problem], int]] = []
 
         def read() -> None:
-            found.append(asyncio.run(read_problems(context, self.blob_conn_id, self.container)))
+            found.append(asyncio.run(read_problems(fact, self.blob_conn_id, self.container)))
 
         run_all({"reading of what the tasks said": read}, _READING)
         return found[0] if found else ([], 0)
 
     def _note(self, fact: Fact, context: Context) -> None:
         problem = problem_of(fact, context.get("exception"))
-        asyncio.run(note_problem(context, problem, self.blob_conn_id, self.container))
+        asyncio.run(note_problem(fact, problem, self.blob_conn_id, self.container))
 
     def _send(self, event: Event, event_hubs_conn_id: str) -> None:
         asyncio.run(emit([event], event_hubs_conn_id, self.blob_conn_id, self.container))

@@ -7,14 +7,13 @@ its sentence into the run's work area, and the callback reads them.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
 import msgspec
 
-from drive_backup_airflow.facts import clear_number
 from include.drive_backup.blob.names import encode_segment
 from include.drive_backup.events.envelope import Fact
 from include.drive_backup.model import Struct, counted
@@ -54,25 +53,30 @@ def problem_of(fact: Fact, error: Any) -> Problem:
     return Problem(task=where, message=said, log_url=fact.log_url)
 
 
-async def note_problem(context: Mapping[str, Any], problem: Problem, blob_conn_id: str, container: str) -> None:
+async def note_problem(fact: Fact, problem: Problem, blob_conn_id: str, container: str) -> None:
     """Write it down for the run's alert.
+
+    :param fact: that the task failed.
 
     :param blob_conn_id: connection of type ``wasb``.
     """
     from drive_backup_airflow.wiring import open_store  # noqa: PLC0415 - costs a second
 
     moment = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
-    name = f"{_prefix(context)}{moment}-{secrets.token_hex(4)}.json"
+    name = f"{_prefix(fact)}{moment}-{secrets.token_hex(4)}.json"
     async with open_store(blob_conn_id, container) as store:
         await store.put(name, msgspec.json.encode(problem), content_type="application/json")
 
 
-async def read_problems(context: Mapping[str, Any], blob_conn_id: str, container: str) -> tuple[list[Problem], int]:
-    """The first problems of a run, and how many there are; none of before it was cleared."""
+async def read_problems(fact: Fact, blob_conn_id: str, container: str) -> tuple[list[Problem], int]:
+    """The first problems of a run, and how many there are; none of before it was cleared.
+
+    :param fact: that the run failed.
+    """
     from drive_backup_airflow.wiring import open_store  # noqa: PLC0415 - costs a second
 
     async with open_store(blob_conn_id, container) as store:
-        names = [info.name async for info in store.list(_prefix(context))]
+        names = [info.name async for info in store.list(_prefix(fact))]
         found = [await store.read(name) for name in sorted(names)[:_MOST]]
     return [decode_json(data, Problem) for data in found if data is not None], len(names)
 
@@ -93,8 +97,5 @@ def alert_of(fact: Fact, problems: Sequence[Problem] = (), there_are: int = 0) -
     return Alert(subject=f"Drive Backup: {fact.dag_id} {what}", text="\n".join(lines))
 
 
-def _prefix(context: Mapping[str, Any]) -> str:
-    ti = context.get("ti") or context.get("task_instance")
-    dag_id = getattr(context.get("dag"), "dag_id", None) or getattr(ti, "dag_id", None) or "unknown"
-    run = encode_segment(str(context.get("run_id") or getattr(ti, "run_id", None) or "unknown"))
-    return f"work/run/{run}/failed/{encode_segment(str(dag_id))}/{clear_number(context)}/"
+def _prefix(fact: Fact) -> str:
+    return f"work/run/{encode_segment(fact.run_id)}/failed/{encode_segment(fact.dag_id)}/{fact.clear_number}/"

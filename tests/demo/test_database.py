@@ -22,7 +22,7 @@ def made(tmp_path_factory):
 
 
 def query(database, sql):
-    with psycopg.connect(database.url.replace("+psycopg", "")) as connection:
+    with psycopg.connect(database.dsn) as connection:
         return connection.execute(sql).fetchone()
 
 
@@ -37,7 +37,7 @@ def serve(database):
 def test_what_was_written_is_there_after_a_stop_and_another_make(made):
     server = serve(made)
     try:
-        with psycopg.connect(made.url.replace("+psycopg", ""), autocommit=True) as connection:
+        with psycopg.connect(made.dsn, autocommit=True) as connection:
             connection.execute("CREATE TABLE run AS SELECT 7 AS day")
     finally:
         server.terminate()
@@ -55,7 +55,7 @@ def test_it_asks_for_its_password(made):
     server = serve(made)
     try:
         with pytest.raises(psycopg.OperationalError, match="password"):
-            psycopg.connect(f"postgresql://airflow:wrong@{made.url.rpartition('@')[2]}")
+            psycopg.connect(f"postgresql://airflow:wrong@{made.dsn.rpartition('@')[2]}")
     finally:
         server.terminate()
         server.wait(timeout=60)

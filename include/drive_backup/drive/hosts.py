@@ -19,8 +19,8 @@ def may_have_token(url: URL, api: URL) -> bool:
 
     :param api: ``api_endpoint``.
     """
-    if (url.host, url.port, url.scheme) == (api.host, api.port, api.scheme):
-        return True
-    if url.scheme != "https" or url.port not in (443, api.port if url.host == api.host else 443):
-        return False
-    return url.host == api.host or _GOOGLE.fullmatch(url.host or "") is not None
+    if url.host == api.host:
+        return (url.scheme, url.port) == (api.scheme, api.port) or (
+            url.scheme == "https" and url.port in (443, api.port)
+        )
+    return (url.scheme, url.port) == ("https", 443) and _GOOGLE.fullmatch(url.host or "") is not None

@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from include.drive_backup.blob.names import verified_prefix
 from include.drive_backup.model import Source, counted
 from include.drive_backup.ports import BlobStore
 from include.drive_backup.settings import VERIFICATION_DAG_ID
-from include.drive_backup.values import read_integer
+from include.drive_backup.verification.sample import days_read
 
 #: Verification comes weekly at least, as it is delivered.
 LATE = timedelta(days=14)
@@ -21,9 +20,8 @@ _NAMED = 3
 
 async def last_read(store: BlobStore, source: Source, now: datetime) -> date | None:
     """The day on which a share of a source's content was read again last; None: never, as far as is recorded."""
-    names = [info.name.removesuffix(".json").rpartition("-")[2] async for info in store.list(verified_prefix(source))]
-    days = (read_integer(name) for name in names)
-    return max((date.fromordinal(day) for day in days if day and day <= now.toordinal()), default=None)
+    days = [day for day in await days_read(store, source) if 0 < day <= now.toordinal()]
+    return date.fromordinal(max(days)) if days else None
 
 
 async def unverified(store: BlobStore, sources: Sequence[str], now: datetime) -> list[str]:

@@ -38,7 +38,7 @@ async def due(store: BlobStore, source: Source, period: int, now: datetime) -> S
     """
     today = now.toordinal()
     # A day that is to come was not read: one such record would end all reading until then.
-    done = [day for day in await _days(store, source, period) if day <= today]
+    done = [day for day in await days_read(store, source, period) if day <= today]
     first = max(done) + 1 if done else today
     first = max(first, today - period + 1)
     return Sample(period=period, buckets=tuple(day % period for day in range(first, today + 1)), day=today)
@@ -49,15 +49,17 @@ async def mark_read(store: BlobStore, source: Source, sample: Sample) -> None:
     if not sample.day or not sample.buckets:
         return
     body = json.dumps({"source": str(source), **sample.to_dict()}).encode()
-    await store.put(f"{_prefix(source, sample.period)}{sample.day:07d}.json", body, content_type="application/json")
+    await store.put(
+        f"{verified_prefix(source)}{sample.period:05d}-{sample.day:07d}.json", body, content_type="application/json"
+    )
 
 
-async def _days(store: BlobStore, source: Source, period: int) -> list[int]:
-    prefix = _prefix(source, period)
-    names = [info.name.removeprefix(prefix).removesuffix(".json") async for info in store.list(prefix)]
-    days = (read_integer(name) for name in names)
-    return [day for day in days if day is not None]
+async def days_read(store: BlobStore, source: Source, period: int | None = None) -> list[int]:
+    """The days of runs that finished, as ``date.toordinal``.
 
-
-def _prefix(source: Source, period: int) -> str:
-    return f"{verified_prefix(source)}{period:05d}-"
+    :param period: only of runs that read everything in so many days.
+    """
+    whole = verified_prefix(source)
+    listed = whole if period is None else f"{whole}{period:05d}-"
+    days = [info.name.removeprefix(whole).removesuffix(".json").partition("-")[2] async for info in store.list(listed)]
+    return [day for day in map(read_integer, days) if day is not None]
